@@ -1,0 +1,81 @@
+use crate::date::days_from_civil;
+
+/// What to simulate.
+///
+/// The numbers of frauds are absolute: with fewer customers or terminals than the default, the same
+/// number of them is compromised each day, and the share of frauds rises.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// First day, in days since 1970-01-01 (see [`days_from_civil`]).
+    pub start_date: i64,
+    /// Length, in days.
+    pub days: u32,
+    /// Number of customers.
+    pub customers: u32,
+    /// Number of terminals.
+    pub terminals: u32,
+    /// Any number; each gives another population and another history.
+    pub seed: u64,
+    /// How far a customer goes to a terminal, on a map of 100 × 100 units of length.
+    pub radius: f64,
+    /// Scenario 1: what costs more than this is fraud, in currency units.
+    pub amount_limit: f64,
+    /// Scenario 2: terminals newly compromised a day. A fraction is made up over the days: 4.5 is 4
+    /// and 5 in turn.
+    pub terminals_per_day: f64,
+    /// Scenario 2: for how many days, the first included, all transactions at a compromised terminal
+    /// are fraud.
+    pub terminal_days: u32,
+    /// Scenario 3: customers newly compromised a day; a fraction as above.
+    pub customers_per_day: f64,
+    /// Scenario 3: for how many days, the first included, a customer stays compromised.
+    pub customer_days: u32,
+    /// Scenario 3: the share that is fraud, 0 to 1, of the transactions that the customers
+    /// compromised on one day make together while they are; rounded down.
+    pub customer_share: f64,
+    /// Scenario 3: the amount of a fraud is multiplied by this, at least 0 (and again, if its
+    /// customer is compromised twice at a time and it is chosen twice).
+    pub amount_factor: f64,
+}
+
+impl Default for Config {
+    /// The published simulation, but for its seed: half a year from 2018-04-01.
+    fn default() -> Self {
+        Config {
+            start_date: days_from_civil(2018, 4, 1),
+            days: 183,
+            customers: 5_000,
+            terminals: 10_000,
+            seed: 0,
+            radius: 5.0,
+            amount_limit: 220.0,
+            terminals_per_day: 2.0,
+            terminal_days: 28,
+            customers_per_day: 3.0,
+            customer_days: 14,
+            customer_share: 1.0 / 3.0,
+            amount_factor: 5.0,
+        }
+    }
+}
+
+impl Config {
+    /// Frauds that a model trained on the default has not seen: every amount, rate and duration of
+    /// them shifted by half.
+    ///
+    /// Rates go up and durations down, so the amount of fraud stays about the same while each case
+    /// leaves half the time to notice it; the frauds of scenario 3 stand out half as much, and what
+    /// used to be scenario 1 is now nearly always genuine.
+    pub fn shifted() -> Self {
+        Config {
+            amount_limit: 330.0,
+            terminals_per_day: 3.0,
+            terminal_days: 14,
+            customers_per_day: 4.5,
+            customer_days: 7,
+            customer_share: 0.5,
+            amount_factor: 2.5,
+            ..Config::default()
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Synthetic card transactions with known frauds.
+//!
+//! The model is the one of the *Fraud Detection Handbook* (Le Borgne, Siblini, Lebichot,
+//! Bontempi, 2022), chapter "Transaction data simulator", written anew from its description:
+//! customers shop at the terminals around them, and three kinds of fraud happen among what they
+//! buy. Equal configurations give equal bits on every platform.
+//!
+//! It is *not* a picture of any bank. Its frauds follow three rules that somebody made up, its
+//! customers have no habits beyond an average, and nobody adapts to being caught: a model that does
+//! well here has been shown to learn these rules, and nothing about the frauds of a real bank.
+//! It fits no distribution to data, reads no data, and labels at once what a bank learns weeks
+//! later; a delay of reports is added by whoever replays the output.
+//!
+//! # Layout
+//!
+//! In the order in which a simulation runs:
+//!
+//! - `config.rs`: [`Config`], every knob with its unit
+//! - `random.rs`: independent streams of random numbers, and the distributions drawn from them
+//! - `purchases.rs`: customers, terminals, and the genuine transactions between them
+//! - `frauds.rs`: the three scenarios, laid over the transactions
+//! - `write.rs`: a transaction as a JSON line, a fraud as a CSV row
+//! - `date.rs`: days since 1970 to and from the calendar
+
+mod config;
+mod date;
+mod frauds;
+mod purchases;
+mod random;
+mod write;
+
+pub use config::Config;
+pub use date::{civil_from_days, days_from_civil};
+pub use write::{write_fraud_row, write_frauds_header, write_transaction};
+
+/// One card transaction and the truth about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// Its position in the simulation, from 0.
+    pub id: u64,
+    /// When: seconds since 1970-01-01T00:00:00Z.
+    pub seconds: i64,
+    /// Who paid: below [`Config::customers`].
+    pub customer: u32,
+    /// Where: below [`Config::terminals`].
+    pub terminal: u32,
+    /// How much, in hundredths of the currency unit; never negative.
+    pub amount_cents: i64,
+    /// 0 = genuine; 1 = a conspicuous amount; 2 = a compromised terminal; 3 = a compromised customer.
+    pub scenario: u8,
+}
+
+/// What [`simulate`] gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Simulation {
+    /// In order of time; at equal seconds in order of customer. 40 bytes each.
+    pub transactions: Vec<Transaction>,
+    /// How many customers have no terminal within [`Config::radius`]: they make no transaction.
+    pub stranded_customers: u32,
+}
+
+/// Generates all transactions of the configured days.
+///
+/// It cannot fail: no days, customers or terminals give no transactions, and a customer without a
+/// terminal in reach makes none. The time of day is drawn from a normal distribution
+/// and a transaction that falls outside its day (3.1 %) does not happen.
+pub fn simulate(config: &Config) -> Simulation {
+    let (mut transactions, day_starts, stranded_customers) = purchases::make(config);
+    frauds::commit(config, &mut transactions, &day_starts);
+    Simulation {
+        transactions,
+        stranded_customers,
+    }
+}
