@@ -1,0 +1,328 @@
+//! TOML whose every value knows where it stands, for errors that say `file:line:column`.
+//!
+//! A [`Section`] notes which keys it was asked for; [`Section::finish`] refuses the others. So the
+//! code that reads a key is all that has to know of it, and no key is ever ignored.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use anyhow::{Error, Result, anyhow};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A text and the name of the file that it came from.
+#[derive(Clone, Copy)]
+struct Origin<'d> {
+    text: &'d str,
+    file: &'d str,
+}
+
+impl Origin<'_> {
+    fn line(&self, at: usize) -> usize {
+        1 + self.text[..at].matches('\n').count()
+    }
+
+    fn error(&self, at: usize, message: impl Display) -> Error {
+        let column = 1 + self.text[..at]
+            .chars()
+            .rev()
+            .take_while(|&c| c != '\n')
+            .count();
+        anyhow!("{}:{}:{column}: {message}", self.file, self.line(at))
+    }
+}
+
+/// A parsed text.
+pub(super) struct Document<'d> {
+    origin: Origin<'d>,
+    root: Spanned<DeTable<'d>>,
+}
+
+impl<'d> Document<'d> {
+    /// Parses `text`; `file` is what errors call it.
+    pub fn parse(text: &'d str, file: &'d str) -> Result<Self> {
+        let origin = Origin { text, file };
+        let root = DeTable::parse(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start.min(text.len()));
+            origin.error(at, error.message())
+        })?;
+        Ok(Self { origin, root })
+    }
+
+    /// The keys before and beside all tables.
+    pub fn root(&self) -> Section<'_> {
+        Section {
+            origin: self.origin,
+            name: String::new(),
+            at: 0,
+            table: self.root.get_ref(),
+            asked: RefCell::default(),
+        }
+    }
+}
+
+/// A value and the offset at which it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At<T> {
+    pub value: T,
+    pub at: usize,
+}
+
+/// One table of a document.
+pub(super) struct Section<'d> {
+    origin: Origin<'d>,
+    /// What errors call it.
+    name: String,
+    at: usize,
+    table: &'d DeTable<'d>,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'d> Section<'d> {
+    /// An error about what stands at an offset.
+    pub fn error(&self, at: usize, message: impl Display) -> Error {
+        let colon = if self.name.is_empty() { "" } else { ": " };
+        self.origin
+            .error(at, format_args!("{}{colon}{message}", self.name))
+    }
+
+    /// An error about the section as a whole.
+    pub fn fault(&self, message: impl Display) -> Error {
+        self.error(self.at, message)
+    }
+
+    /// Refuses every key that was not asked for; `owner` is what takes the others.
+    pub fn finish(self, owner: &str) -> Result<()> {
+        let asked = self.asked.borrow();
+        let Some((key, _)) = (self.table.iter())
+            .filter(|(key, _)| !asked.contains(&key.get_ref().as_ref()))
+            .min_by_key(|(key, _)| key.span().start)
+        else {
+            return Ok(());
+        };
+        let (at, key) = (key.span().start, key.get_ref());
+        let (hint, keys) = (did_you_mean(key, asked.iter()), asked.join(", "));
+        Err(self.error(
+            at,
+            format_args!("{owner} has no key \"{key}\"{hint}; its keys: {keys}"),
+        ))
+    }
+
+    fn get(&self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
+        if !self.asked.borrow().contains(&key) {
+            self.asked.borrow_mut().push(key);
+        }
+        self.table.get(key)
+    }
+
+    /// The value of a key that cannot be left out.
+    pub fn need<T>(&self, key: &'static str, value: Option<T>) -> Result<T> {
+        value.ok_or_else(|| {
+            let others = self.table.keys().map(|key| key.get_ref().as_ref());
+            let hint = nearest(
+                key,
+                others.filter(|other| !self.asked.borrow().contains(other)),
+            );
+            let hint = hint.map_or(String::new(), |other| {
+                format!("; \"{other}\" is no key here")
+            });
+            self.fault(format_args!("`{key}` is missing{hint}"))
+        })
+    }
+
+    fn refuse(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: impl Display) -> Error {
+        let text = self.origin.text[value.span()]
+            .lines()
+            .next()
+            .unwrap_or_default();
+        self.error(
+            value.span().start,
+            format_args!("`{key}` is {text}, but {wanted}"),
+        )
+    }
+
+    /// A string.
+    pub fn text(&self, key: &'static str) -> Result<Option<At<&'d str>>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        match value.get_ref() {
+            DeValue::String(text) if !text.is_empty() => Ok(Some(At {
+                value: text,
+                at: value.span().start,
+            })),
+            _ => Err(self.refuse(key, value, "it takes a string that is not empty")),
+        }
+    }
+
+    /// `true` or `false`, the latter if left out.
+    pub fn flag(&self, key: &'static str) -> Result<bool> {
+        match self.get(key).map(|value| (value, value.get_ref())) {
+            None => Ok(false),
+            Some((_, &DeValue::Boolean(flag))) => Ok(flag),
+            Some((value, _)) => Err(self.refuse(key, value, "it takes true or false")),
+        }
+    }
+
+    /// A number for which `holds`; `wanted` says which ones those are.
+    pub fn number(
+        &self,
+        key: &'static str,
+        wanted: &str,
+        holds: impl Fn(f32) -> bool,
+    ) -> Result<Option<f32>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let number = match value.get_ref() {
+            DeValue::Integer(digits) if digits.radix() == 10 => digits.as_str().parse::<f32>().ok(),
+            DeValue::Float(digits) => digits.as_str().parse().ok(),
+            _ => None,
+        };
+        match number.filter(|number| number.is_finite() && holds(*number)) {
+            Some(number) => Ok(Some(number)),
+            None => Err(self.refuse(key, value, format_args!("it takes {wanted}"))),
+        }
+    }
+
+    /// A whole number within limits.
+    pub fn whole(&self, key: &'static str, limits: RangeInclusive<u32>) -> Result<Option<u32>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let number = match value.get_ref() {
+            DeValue::Integer(digits) => u32::from_str_radix(digits.as_str(), digits.radix()).ok(),
+            _ => None,
+        };
+        match number.filter(|number| limits.contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let (low, high) = limits.into_inner();
+                let wanted = format!("it takes a whole number from {low} to {high}");
+                Err(self.refuse(key, value, wanted))
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Result<Option<T>> {
+        let Some(text) = self.text(key)? else {
+            return Ok(None);
+        };
+        let choice = words
+            .iter()
+            .find(|(word, _)| *word == text.value)
+            .map(|(_, choice)| *choice);
+        match choice {
+            Some(choice) => Ok(Some(choice)),
+            None => {
+                let words = words.iter().map(|(word, _)| *word);
+                Err(self.unknown(key, text, words))
+            }
+        }
+    }
+
+    /// An error about a word that is none of those known.
+    pub fn unknown<'w>(
+        &self,
+        key: &str,
+        text: At<&str>,
+        words: impl Iterator<Item = &'w str> + Clone,
+    ) -> Error {
+        let hint = did_you_mean(text.value, words.clone());
+        let words = words.collect::<Vec<_>>().join(", ");
+        let text_is = format!(
+            "unknown `{key}` \"{}\"{hint}; known here: {words}",
+            text.value
+        );
+        self.error(text.at, text_is)
+    }
+
+    /// Where a value is: names of members, outermost first. `"a.b"` or `["a", "b"]`.
+    pub fn path(&self, key: &'static str) -> Result<At<Vec<&'d str>>> {
+        let value = self.need(key, self.get(key))?;
+        let names: Option<Vec<&str>> = match value.get_ref() {
+            DeValue::String(text) => Some(text.split('.').collect()),
+            DeValue::Array(names) => names.iter().map(|name| name.get_ref().as_str()).collect(),
+            _ => None,
+        };
+        let at = value.span().start;
+        match names.filter(|names| !names.is_empty() && names.iter().all(|name| !name.is_empty())) {
+            Some(value) => Ok(At { value, at }),
+            None => {
+                let wanted = "it takes names with dots between them, or a list of names";
+                Err(self.refuse(key, value, wanted))
+            }
+        }
+    }
+
+    /// The table under a key.
+    pub fn table(&self, key: &'static str) -> Result<Option<Section<'d>>> {
+        self.get(key)
+            .map(|value| self.inner(key, key, value))
+            .transpose()
+    }
+
+    /// The tables under a key, `[[key]]` each; none if left out.
+    pub fn tables(&self, key: &'static str) -> Result<Vec<Section<'d>>> {
+        let Some(value) = self.get(key) else {
+            return Ok(Vec::new());
+        };
+        let Some(tables) = value.get_ref().as_array() else {
+            let wanted = format!("it takes tables, each under [[{key}]]");
+            return Err(self.refuse(key, value, wanted));
+        };
+        (tables.iter().enumerate())
+            .map(|(index, table)| self.inner(key, &format!("{key} {}", index + 1), table))
+            .collect()
+    }
+
+    fn inner(&self, key: &str, name: &str, value: &'d Spanned<DeValue<'d>>) -> Result<Section<'d>> {
+        let Some(table) = value.get_ref().as_table() else {
+            return Err(self.refuse(key, value, "it takes a table"));
+        };
+        Ok(Section {
+            origin: self.origin,
+            name: name.to_owned(),
+            at: value.span().start,
+            table,
+            asked: RefCell::default(),
+        })
+    }
+
+    /// The section's `name`, by which errors call it from now on. `seen` holds those before it.
+    pub fn name(&mut self, what: &str, seen: &mut HashMap<&'d str, usize>) -> Result<String> {
+        let name = self.need("name", self.text("name")?)?;
+        self.name = format!("{what} \"{}\"", name.value);
+        match seen.insert(name.value, name.at) {
+            None => Ok(name.value.to_owned()),
+            Some(first) => {
+                let line = self.origin.line(first);
+                Err(self.error(
+                    name.at,
+                    format_args!("line {line} has one of this name already"),
+                ))
+            }
+        }
+    }
+}
+
+/// ` (did you mean …?)` if one of the words is near.
+fn did_you_mean<W: AsRef<str>>(word: &str, words: impl IntoIterator<Item = W>) -> String {
+    let hint = nearest(word, words).map(|word| format!(" (did you mean \"{}\"?)", word.as_ref()));
+    hint.unwrap_or_default()
+}
+
+/// The word nearest to another one, if it is no more than a slip or two away.
+fn nearest<W: AsRef<str>>(word: &str, words: impl IntoIterator<Item = W>) -> Option<W> {
+    let distance =
+        |other: &str| strsim::damerau_levenshtein(&other.to_lowercase(), &word.to_lowercase());
+    (words
+        .into_iter()
+        .map(|other| (distance(other.as_ref()), other)))
+    .filter(|(distance, other)| *distance <= 1 + word.len().max(other.as_ref().len()) / 4)
+    .min_by_key(|(distance, _)| *distance)
+    .map(|(_, other)| other)
+}

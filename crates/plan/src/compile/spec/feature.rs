@@ -1,0 +1,296 @@
+//! The kinds of features.
+
+use anyhow::Result;
+
+use super::MAX_EVENTS;
+use crate::compile::document::{At, Section};
+use crate::program::{Cell, Program, Source, Stat, TimeForm, TimePart, Value};
+
+/// Shortest and longest half-life, seconds: one second and ten years of 365 days.
+const HALF_LIVES: std::ops::RangeInclusive<f64> = 1.0..=315_360_000.0;
+/// Most cells, and half-lives, of an entity.
+const MAX_CELLS: usize = u8::MAX as usize;
+
+/// Reads one feature; `scoped` says of each entity whether windows may read it.
+pub(super) fn source(section: Section, scoped: &[bool], program: &mut Program) -> Result<Source> {
+    #[derive(Clone, Copy)]
+    enum Kind {
+        Number,
+        Time,
+        Window,
+    }
+    let kinds = [
+        ("number", Kind::Number),
+        ("time", Kind::Time),
+        ("window", Kind::Window),
+    ];
+    match section.need("kind", section.choice("kind", &kinds)?)? {
+        Kind::Number => number(section, program),
+        Kind::Time => time(section),
+        Kind::Window => window(section, scoped, program),
+    }
+}
+
+fn number(section: Section, program: &Program) -> Result<Source> {
+    let of = section.need("of", section.text("of")?)?;
+    let names = program.numbers.iter().map(|number| number.name.as_str());
+    let Some(number) = names.clone().position(|name| name == of.value) else {
+        return Err(section.unknown("of", of, names));
+    };
+    let log1p = section.flag("log1p")?;
+    let floor = if log1p { -1.0 } else { f32::NEG_INFINITY };
+    let wanted = if log1p {
+        "a number above -1, as log1p needs it"
+    } else {
+        "a number"
+    };
+    let min = section
+        .number("min", wanted, |min| min > floor)?
+        .unwrap_or(f32::NEG_INFINITY);
+    let wanted = format!("a number, at least `min` {min}");
+    let max = section
+        .number("max", &wanted, |max| max >= min)?
+        .unwrap_or(f32::INFINITY);
+    section.finish("a feature of kind \"number\"")?;
+    Ok(Source::Number {
+        number: number as u8,
+        min,
+        max,
+        log1p,
+    })
+}
+
+fn time(section: Section) -> Result<Source> {
+    let parts = [
+        ("hour", TimePart::Hour),
+        ("weekday", TimePart::Weekday),
+        ("is_weekend", TimePart::IsWeekend),
+        ("is_night", TimePart::IsNight),
+    ];
+    let part = section.need("part", section.choice("part", &parts)?)?;
+    let forms = [
+        ("value", TimeForm::Value),
+        ("sin", TimeForm::Sin),
+        ("cos", TimeForm::Cos),
+    ];
+    let form = match part {
+        TimePart::Hour | TimePart::Weekday => section.choice("form", &forms)?.unwrap_or_default(),
+        TimePart::IsWeekend | TimePart::IsNight => TimeForm::Value,
+    };
+    let offset = match section.text("utc_offset")? {
+        None => 0,
+        Some(text) => minutes(text.value).ok_or_else(|| {
+            let text_rule = "it takes \"+HH:MM\" or \"-HH:MM\", at most 14 hours";
+            section.error(
+                text.at,
+                format_args!("`utc_offset` is \"{}\", but {text_rule}", text.value),
+            )
+        })?,
+    };
+    section.finish("this part of a time")?;
+    Ok(Source::Time { part, form, offset })
+}
+
+/// Minutes of `+HH:MM` or `-HH:MM`.
+fn minutes(offset: &str) -> Option<i16> {
+    let &[sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] = offset.as_bytes() else {
+        return None;
+    };
+    let two = |tens: u8, ones: u8| {
+        let digits = tens.is_ascii_digit() && ones.is_ascii_digit();
+        digits.then(|| i16::from(tens - b'0') * 10 + i16::from(ones - b'0'))
+    };
+    let (hours, minutes) = (two(h1, h2)?, two(m1, m2)?);
+    let total = hours * 60 + minutes;
+    (minutes < 60 && total <= 14 * 60).then_some(if sign == b'-' { -total } else { total })
+}
+
+fn window(section: Section, scoped: &[bool], program: &mut Program) -> Result<Source> {
+    let name = section.need("entity", section.text("entity")?)?;
+    let names = program.entities.iter().map(|entity| entity.name.as_str());
+    let Some(at) = names.clone().position(|entity| entity == name.value) else {
+        return Err(section.unknown("entity", name, names));
+    };
+    if !scoped[at] {
+        let rule = "is not the partition key, so a window sees only what its own instance of the \
+                    transform sees; say so with `scope = \"instance\"` in its [[entity]]";
+        return Err(section.error(name.at, format_args!("entity \"{}\" {rule}", name.value)));
+    }
+    #[derive(Clone, Copy, PartialEq)]
+    enum Word {
+        Count,
+        Sum,
+        Mean,
+        Max,
+        Events,
+        SinceLast,
+    }
+    let words = [
+        ("count", Word::Count),
+        ("sum", Word::Sum),
+        ("mean", Word::Mean),
+        ("max", Word::Max),
+        ("events", Word::Events),
+        ("since_last", Word::SinceLast),
+    ];
+    let word = section.need("stat", section.choice("stat", &words)?)?;
+    let value = match word {
+        Word::Sum | Word::Mean | Word::Max => Some(value(
+            &section,
+            section.need("of", section.text("of")?)?,
+            program,
+        )?),
+        Word::Count | Word::Events | Word::SinceLast => None,
+    };
+    let half_life = match word {
+        Word::Events | Word::SinceLast => None,
+        Word::Mean => half_life(&section)?,
+        Word::Count | Word::Sum | Word::Max => {
+            Some(section.need("half_life", half_life(&section)?)?)
+        }
+    };
+    let mut cells = Cells {
+        section: &section,
+        program,
+        entity: at,
+    };
+    let stat = match (word, value, half_life) {
+        (Word::Count, _, Some(half_life)) => Stat::Count {
+            cell: cells.count(None, half_life)?,
+        },
+        (Word::Sum, Some(value), Some(half_life)) => Stat::Sum {
+            cell: cells.sum(value, half_life)?,
+        },
+        (Word::Mean, Some(value), Some(half_life)) => Stat::Mean {
+            sum: cells.sum(value, half_life)?,
+            count: cells.count(Some(value), half_life)?,
+        },
+        (Word::Mean, Some(value), None) => {
+            let clip = section.number("clip", "a number above 1", |clip| clip > 1.0)?;
+            let clip = clip.unwrap_or(f32::INFINITY);
+            Stat::RunningMean {
+                cell: cells.cell(Cell::Mean { value, clip })?,
+            }
+        }
+        (Word::Max, Some(value), Some(half_life)) => {
+            let half_life = cells.half_life(half_life)?;
+            Stat::Max {
+                cell: cells.cell(Cell::Max { value, half_life })?,
+            }
+        }
+        (Word::Events, ..) => Stat::Events {
+            cap: section.whole("cap", 1..=MAX_EVENTS)?.unwrap_or(MAX_EVENTS) as u16,
+        },
+        (Word::SinceLast, ..) => Stat::SinceLast,
+        _ => unreachable!("the statistics that need `of` and `half_life` have them"),
+    };
+    let entity = at as u8;
+    let source = match value {
+        Some(value) if section.flag("ratio")? => Source::Ratio {
+            value,
+            entity,
+            stat,
+        },
+        _ => Source::Window { entity, stat },
+    };
+    section.finish(match (word, half_life) {
+        (Word::Mean, None) => "a mean over all events",
+        (Word::Mean, Some(_)) => "a mean with a half-life",
+        _ => "a window of this `stat`",
+    })?;
+    Ok(source)
+}
+
+/// A number of the record, or else a feature that stands earlier.
+fn value(section: &Section, of: At<&str>, program: &Program) -> Result<Value> {
+    let numbers = program.numbers.iter().map(|number| number.name.as_str());
+    let features = program.features.iter().map(|feature| feature.name.as_str());
+    let number = numbers.clone().position(|name| name == of.value);
+    let feature = features.clone().position(|name| name == of.value);
+    match (number, feature) {
+        (Some(number), _) => Ok(Value::Number(number as u8)),
+        (None, Some(feature)) => Ok(Value::Feature(feature as u16)),
+        (None, None) => Err(section.unknown("of", of, numbers.chain(features))),
+    }
+}
+
+/// The key `half_life` in seconds: a number with its unit.
+fn half_life(section: &Section) -> Result<Option<f32>> {
+    let Some(text) = section.text("half_life")? else {
+        return Ok(None);
+    };
+    let seconds = |text: &str| {
+        let (number, unit) = text.split_at_checked(text.len() - 1)?;
+        let unit = match unit {
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3_600.0,
+            "d" => 86_400.0,
+            _ => return None,
+        };
+        let plain = number
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+        Some(number.parse::<f64>().ok().filter(|_| plain)? * unit)
+    };
+    match seconds(text.value).filter(|seconds| HALF_LIVES.contains(seconds)) {
+        Some(seconds) => Ok(Some(seconds as f32)),
+        None => {
+            let wanted = "it takes a number with its unit s, m, h or d, from \"1s\" to \"3650d\"";
+            let text_is = format!("`half_life` is \"{}\", but {wanted}", text.value);
+            Err(section.error(text.at, text_is))
+        }
+    }
+}
+
+/// An entity's cells and half-lives; each kept once however many features read it.
+struct Cells<'s, 'd> {
+    section: &'s Section<'d>,
+    program: &'s mut Program,
+    entity: usize,
+}
+
+impl Cells<'_, '_> {
+    fn count(&mut self, value: Option<Value>, half_life: f32) -> Result<u8> {
+        // A number that cannot be missing is there in every event.
+        let value = value.filter(|value| match *value {
+            Value::Number(number) => self.program.numbers[usize::from(number)].optional,
+            Value::Feature(_) => true,
+        });
+        let half_life = self.half_life(half_life)?;
+        self.cell(Cell::Count { value, half_life })
+    }
+
+    fn sum(&mut self, value: Value, half_life: f32) -> Result<u8> {
+        let half_life = self.half_life(half_life)?;
+        self.cell(Cell::Sum { value, half_life })
+    }
+
+    fn half_life(&mut self, seconds: f32) -> Result<u8> {
+        let list = &mut self.program.entities[self.entity].half_lives;
+        keep(list, seconds).ok_or_else(|| self.too_many("half-lives"))
+    }
+
+    fn cell(&mut self, cell: Cell) -> Result<u8> {
+        let list = &mut self.program.entities[self.entity].cells;
+        keep(list, cell).ok_or_else(|| self.too_many("remembered values"))
+    }
+
+    fn too_many(&self, what: &str) -> anyhow::Error {
+        let name = &self.program.entities[self.entity].name;
+        let message = format!("more than {MAX_CELLS} {what} of entity \"{name}\"");
+        self.section.fault(message)
+    }
+}
+
+/// The index of `item` in a list, to which it is added if it is not there; `None` if full.
+fn keep<T: PartialEq>(list: &mut Vec<T>, item: T) -> Option<u8> {
+    let at = list
+        .iter()
+        .position(|known| *known == item)
+        .unwrap_or_else(|| {
+            list.push(item);
+            list.len() - 1
+        });
+    (at < MAX_CELLS).then_some(at as u8)
+}

@@ -1,0 +1,344 @@
+//! The feature program: where a record's fields are, what is remembered of its entities, and how
+//! the feature vector is made of both. Written by the compiler from `fraud.toml`.
+//!
+//! Every formula below reads the state *before* the transaction at hand; the transaction is added
+//! afterwards. `now` is the later of the transaction's time and the entity's last seen time.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything the detector does before the engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// Name of the member that a scored record gains.
+    pub verdict: String,
+    /// A verdict says `"history":"cold"` while the first entity has fewer events than this.
+    pub warm_after: u32,
+    /// The record's fields that are read, parents before children. At most [`MAX_FIELDS`].
+    pub fields: Vec<Field>,
+    /// Unit of a timestamp that is a number.
+    pub time_unit: TimeUnit,
+    /// Numbers of the record, in the order that [`Value::Number`] counts them.
+    pub numbers: Vec<Number>,
+    /// Entities; the first is the partition key.
+    pub entities: Vec<Entity>,
+    /// The model's inputs, in order.
+    pub features: Vec<Feature>,
+}
+
+/// Most fields (with the objects that hold them) that a program reads from a record.
+pub const MAX_FIELDS: usize = 64;
+
+/// One member of the record, or of an object in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    /// The member's name, unescaped.
+    pub name: String,
+    /// Index of the field that holds it; `None` in the record itself.
+    pub parent: Option<u8>,
+    /// What the value is for.
+    pub role: Role,
+}
+
+/// What a field's value is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// An object that holds other fields.
+    Object,
+    /// The transaction's time: RFC 3339 text, or an integer in [`Program::time_unit`].
+    Time,
+    /// The id of entity number `.0`: text or an integer.
+    Entity(u8),
+    /// Number `.0` of the program.
+    Number(u8),
+}
+
+/// Unit of an integer timestamp since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeUnit {
+    /// Whole seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+}
+
+/// A number of the record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Number {
+    /// Its name in the spec.
+    pub name: String,
+    /// Absent or `null` is a missing value (NaN) rather than an unscorable record.
+    pub optional: bool,
+}
+
+/// Something with an id and a history: a customer, a terminal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entity {
+    /// Its name in the spec.
+    pub name: String,
+    /// Roughly how many distinct ones there are: the table's memory is shared out in this
+    /// proportion.
+    pub expected: u32,
+    /// The half-lives in use, seconds.
+    pub half_lives: Vec<f32>,
+    /// What is remembered of each, one f32 a cell, beside its last time and number of events.
+    pub cells: Vec<Cell>,
+}
+
+/// One remembered f32. `decay = 2^(-(now - last) / half_life)`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Cell {
+    /// `c * decay + 1`
+    Count {
+        /// Only events with this value are counted; all without.
+        value: Option<Value>,
+        /// Index into [`Entity::half_lives`].
+        half_life: u8,
+    },
+    /// `c * decay + v`
+    Sum {
+        /// What is summed.
+        value: Value,
+        /// Index into [`Entity::half_lives`].
+        half_life: u8,
+    },
+    /// `max(c * decay, v)`; values below 0 count as 0.
+    Max {
+        /// What is compared.
+        value: Value,
+        /// Index into [`Entity::half_lives`].
+        half_life: u8,
+    },
+    /// Mean over all events, each counted at most `clip` times a mean above 0 so far:
+    /// `c + (min(v, clip * c) - c) / n`, n the number of events with this one, at most 65,535;
+    /// the first value is taken whole.
+    Mean {
+        /// What is averaged.
+        value: Value,
+        /// Infinite without clipping.
+        clip: f32,
+    },
+}
+
+/// A value of the transaction at hand. A missing one leaves the cell as it is, but for decay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Value {
+    /// A number of the record.
+    Number(u8),
+    /// A feature that stands earlier in the vector.
+    Feature(u16),
+}
+
+/// One input of the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Feature {
+    /// Its name in the spec, also in a verdict's reasons.
+    pub name: String,
+    /// How it is made.
+    pub source: Source,
+}
+
+/// How a feature is made.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Source {
+    /// A number of the record: clamped to `min..=max`, then `ln(1 + x)` if `log1p`.
+    Number {
+        /// Index into [`Program::numbers`].
+        number: u8,
+        /// Lower clamp, the number's own unit; −∞ without.
+        min: f32,
+        /// Upper clamp; ∞ without.
+        max: f32,
+        /// Natural logarithm of one plus the clamped value.
+        log1p: bool,
+    },
+    /// A part of the transaction's time of day or week.
+    Time {
+        /// Which part.
+        part: TimePart,
+        /// As a number, or as a point on the circle.
+        form: TimeForm,
+        /// Minutes east of UTC.
+        offset: i16,
+    },
+    /// What is remembered of an entity.
+    Window {
+        /// Index into [`Program::entities`].
+        entity: u8,
+        /// Which statistic.
+        stat: Stat,
+    },
+    /// `value / stat`; missing if the statistic is missing or not above 0.
+    Ratio {
+        /// The dividend.
+        value: Value,
+        /// Index into [`Program::entities`].
+        entity: u8,
+        /// The divisor.
+        stat: Stat,
+    },
+}
+
+/// A statistic over an entity's events; cells index [`Entity::cells`]. Before the first event all
+/// but `Count`, `Sum` and `Events` are missing (NaN).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stat {
+    /// Decayed number of events: `c * decay`.
+    Count {
+        /// A [`Cell::Count`].
+        cell: u8,
+    },
+    /// Decayed sum: `c * decay`.
+    Sum {
+        /// A [`Cell::Sum`].
+        cell: u8,
+    },
+    /// Decayed sum over the decayed number of the events summed.
+    Mean {
+        /// A [`Cell::Sum`].
+        sum: u8,
+        /// A [`Cell::Count`] with the same half-life.
+        count: u8,
+    },
+    /// Decayed maximum: `c * decay`.
+    Max {
+        /// A [`Cell::Max`].
+        cell: u8,
+    },
+    /// Mean over all events.
+    RunningMean {
+        /// A [`Cell::Mean`].
+        cell: u8,
+    },
+    /// Number of events, at most `cap`.
+    Events {
+        /// At most 65,535.
+        cap: u16,
+    },
+    /// Seconds since the last event, 0 for a late one.
+    SinceLast,
+}
+
+/// Part of a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimePart {
+    /// Hour of the day with its fraction, 0 ≤ h < 24.
+    Hour,
+    /// Day of the week with its fraction, Monday 0 ≤ d < 7.
+    Weekday,
+    /// 1 on Saturday and Sunday, else 0.
+    IsWeekend,
+    /// 1 from 00:00 to 05:59, else 0.
+    IsNight,
+}
+
+/// How a part of a time is given to the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeForm {
+    /// The number itself.
+    #[default]
+    Value,
+    /// Sine of the part's share of its period.
+    Sin,
+    /// Cosine of the part's share of its period.
+    Cos,
+}
+
+impl Cell {
+    /// Index into [`Entity::half_lives`] of a cell that decays.
+    pub fn half_life(&self) -> Option<u8> {
+        match *self {
+            Cell::Count { half_life, .. }
+            | Cell::Sum { half_life, .. }
+            | Cell::Max { half_life, .. } => Some(half_life),
+            Cell::Mean { .. } => None,
+        }
+    }
+}
+
+impl Program {
+    /// Why evaluating this program could fail, if it could: an index beyond its list.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let fields = self.fields.len();
+        let ok = |holds: bool, rule: &'static str| if holds { None } else { Some(rule) };
+        ok(
+            (1..=MAX_FIELDS).contains(&fields),
+            "between 1 and 64 fields",
+        )
+        .or_else(|| ok(!self.entities.is_empty(), "at least one entity"))
+        .or_else(|| {
+            let holds = self.fields.iter().enumerate().all(|(at, field)| {
+                let role = match field.role {
+                    Role::Object | Role::Time => true,
+                    Role::Entity(entity) => usize::from(entity) < self.entities.len(),
+                    Role::Number(number) => usize::from(number) < self.numbers.len(),
+                };
+                role && field.parent.is_none_or(|parent| usize::from(parent) < at)
+            });
+            ok(holds, "fields that refer to what there is")
+        })
+        .or_else(|| {
+            let holds = self.entities.iter().all(|entity| {
+                entity
+                    .cells
+                    .iter()
+                    .all(|cell| self.cell_holds(entity, cell))
+            });
+            ok(holds, "cells that refer to what there is")
+        })
+        .or_else(|| {
+            let holds = (self.features.iter().enumerate())
+                .all(|(at, feature)| self.source_holds(&feature.source, at));
+            ok(holds, "features that refer to what stands before them")
+        })
+    }
+
+    fn cell_holds(&self, entity: &Entity, cell: &Cell) -> bool {
+        let value = match *cell {
+            Cell::Count { value, .. } => value,
+            Cell::Sum { value, .. } | Cell::Max { value, .. } | Cell::Mean { value, .. } => {
+                Some(value)
+            }
+        };
+        let half_lives = entity.half_lives.len();
+        value.is_none_or(|value| self.value_holds(value, self.features.len()))
+            && (cell.half_life()).is_none_or(|at| usize::from(at) < half_lives)
+    }
+
+    fn value_holds(&self, value: Value, features: usize) -> bool {
+        match value {
+            Value::Number(number) => usize::from(number) < self.numbers.len(),
+            Value::Feature(feature) => usize::from(feature) < features,
+        }
+    }
+
+    fn source_holds(&self, source: &Source, at: usize) -> bool {
+        let stat_holds = |entity: u8, stat: Stat| {
+            let cells = self
+                .entities
+                .get(usize::from(entity))
+                .map(|entity| entity.cells.len());
+            let cell = |cell: u8| cells.is_some_and(|cells| usize::from(cell) < cells);
+            match stat {
+                Stat::Count { cell: c }
+                | Stat::Sum { cell: c }
+                | Stat::Max { cell: c }
+                | Stat::RunningMean { cell: c } => cell(c),
+                Stat::Mean { sum, count } => cell(sum) && cell(count),
+                Stat::Events { .. } | Stat::SinceLast => cells.is_some(),
+            }
+        };
+        match *source {
+            Source::Number { number, .. } => usize::from(number) < self.numbers.len(),
+            Source::Time { .. } => true,
+            Source::Window { entity, stat } => stat_holds(entity, stat),
+            Source::Ratio {
+                value,
+                entity,
+                stat,
+            } => self.value_holds(value, at) && stat_holds(entity, stat),
+        }
+    }
+}
