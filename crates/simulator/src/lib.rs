@@ -67,8 +67,5 @@ pub struct Simulation {
 pub fn simulate(config: &Config) -> Simulation {
     let (mut transactions, day_starts, stranded_customers) = purchases::make(config);
     frauds::commit(config, &mut transactions, &day_starts);
-    Simulation {
-        transactions,
-        stranded_customers,
-    }
+    Simulation { transactions, stranded_customers }
 }

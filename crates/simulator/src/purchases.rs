@@ -51,10 +51,7 @@ fn customers(config: &Config) -> Vec<Customer> {
         Customer {
             amount: random.uniform(5.0, 100.0),
             rate: random.uniform(0.0, 4.0),
-            terminals: (0..)
-                .zip(&terminals)
-                .filter_map(|(i, t)| near(t).then_some(i))
-                .collect(),
+            terminals: (0..).zip(&terminals).filter_map(|(i, t)| near(t).then_some(i)).collect(),
         }
     };
     (0..config.customers).map(customer).collect()

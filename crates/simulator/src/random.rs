@@ -64,11 +64,7 @@ impl Random {
         let mut chosen = Vec::new();
         for last in n.saturating_sub(count)..n {
             let candidate = self.below(last + 1);
-            chosen.push(if chosen.contains(&candidate) {
-                last
-            } else {
-                candidate
-            });
+            chosen.push(if chosen.contains(&candidate) { last } else { candidate });
         }
         chosen
     }
@@ -89,14 +85,8 @@ mod tests {
         let n = DRAWS as f64;
         let measured = draws.iter().sum::<f64>() / n;
         let spread = draws.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / n;
-        assert!(
-            (measured - mean).abs() < 5.0 * (variance / n).sqrt(),
-            "mean {measured}"
-        );
-        assert!(
-            (spread - variance).abs() < 5.0 * variance * (3.0 / n).sqrt(),
-            "variance {spread}"
-        );
+        assert!((measured - mean).abs() < 5.0 * (variance / n).sqrt(), "mean {measured}");
+        assert!((spread - variance).abs() < 5.0 * variance * (3.0 / n).sqrt(), "variance {spread}");
     }
 
     #[test]

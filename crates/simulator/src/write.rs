@@ -11,10 +11,8 @@ pub fn write_transaction(
     transaction: &Transaction,
     out: &mut (impl Write + ?Sized),
 ) -> io::Result<()> {
-    let (days, second) = (
-        transaction.seconds.div_euclid(86_400),
-        transaction.seconds.rem_euclid(86_400),
-    );
+    let (days, second) =
+        (transaction.seconds.div_euclid(86_400), transaction.seconds.rem_euclid(86_400));
     let (year, month, day) = civil_from_days(days);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     write!(
@@ -22,10 +20,7 @@ pub fn write_transaction(
         "{{\"transaction_id\":\"{}\",\"timestamp\":\"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z\",\"customer_id\":\"{}\",\"terminal_id\":\"{}\",\"amount\":",
         transaction.id, transaction.customer, transaction.terminal,
     )?;
-    let (units, cents) = (
-        transaction.amount_cents / 100,
-        transaction.amount_cents % 100,
-    );
+    let (units, cents) = (transaction.amount_cents / 100, transaction.amount_cents % 100);
     match cents % 10 {
         0 => writeln!(out, "{units}.{}}}", cents / 10),
         _ => writeln!(out, "{units}.{cents:02}}}"),
@@ -81,21 +76,14 @@ mod tests {
             (14_600, "146.0"),
             (110_885, "1108.85"),
         ] {
-            let line = line(&Transaction {
-                amount_cents,
-                ..TRANSACTION
-            });
+            let line = line(&Transaction { amount_cents, ..TRANSACTION });
             assert!(line.ends_with(&format!(":{text}}}\n")), "{line}");
         }
     }
 
     #[test]
     fn csv() {
-        let fraud = Transaction {
-            id: 3527,
-            scenario: 1,
-            ..TRANSACTION
-        };
+        let fraud = Transaction { id: 3527, scenario: 1, ..TRANSACTION };
         let mut out = Vec::new();
         write_frauds_header(&mut out).expect("a Vec takes everything");
         for transaction in [TRANSACTION, fraud] {

@@ -11,13 +11,7 @@ fn small() -> Config {
 }
 
 fn shrink(config: Config) -> Config {
-    Config {
-        days: 20,
-        customers: 300,
-        terminals: 2_000,
-        seed: 42,
-        ..config
-    }
+    Config { days: 20, customers: 300, terminals: 2_000, seed: 42, ..config }
 }
 
 fn digest(simulation: &Simulation) -> String {
@@ -65,28 +59,14 @@ fn order_and_ranges() {
 #[test]
 fn a_knob_moves_only_what_it_is_about() {
     let base = simulate(&small()).transactions;
-    let other_frauds = simulate(&Config {
-        terminal_days: 3,
-        customers_per_day: 1.5,
-        ..small()
-    });
+    let other_frauds = simulate(&Config { terminal_days: 3, customers_per_day: 1.5, ..small() });
     let purchase = |t: &Transaction| (t.seconds, t.customer, t.terminal);
-    assert!(
-        base.iter()
-            .map(purchase)
-            .eq(other_frauds.transactions.iter().map(purchase))
-    );
-    let twice_the_customers = simulate(&Config {
-        customers: 600,
-        ..small()
-    });
+    assert!(base.iter().map(purchase).eq(other_frauds.transactions.iter().map(purchase)));
+    let twice_the_customers = simulate(&Config { customers: 600, ..small() });
     let ours = twice_the_customers.transactions.iter();
     let ours = ours.filter(|t| t.customer < 300).map(purchase);
     assert!(base.iter().map(purchase).eq(ours));
-    let another_seed = simulate(&Config {
-        seed: 43,
-        ..small()
-    });
+    let another_seed = simulate(&Config { seed: 43, ..small() });
     assert_ne!(base, another_seed.transactions);
 }
 
@@ -97,34 +77,13 @@ fn nothing_in_reach_nothing_bought() {
         assert!(simulation.transactions.is_empty());
         assert_eq!(simulation.stranded_customers, stranded);
     };
-    none(
-        &Config {
-            terminals: 0,
-            ..small()
-        },
-        300,
-    );
-    none(
-        &Config {
-            radius: 0.0,
-            ..small()
-        },
-        300,
-    );
-    none(
-        &Config {
-            customers: 0,
-            ..small()
-        },
-        0,
-    );
+    none(&Config { terminals: 0, ..small() }, 300);
+    none(&Config { radius: 0.0, ..small() }, 300);
+    none(&Config { customers: 0, ..small() }, 0);
     none(&Config { days: 0, ..small() }, 0);
 
     // One terminal's reach is at most π 5² / 100² of the map.
-    let lonely = simulate(&Config {
-        terminals: 1,
-        ..small()
-    });
+    let lonely = simulate(&Config { terminals: 1, ..small() });
     assert!(lonely.stranded_customers > 280);
 }
 
@@ -140,11 +99,7 @@ fn statistics_are_the_descriptions() {
     let (mut amount, mut amount_squared) = (0.0, 0.0);
     let (mut time, mut time_squared) = (0.0, 0.0);
     for seed in 1..=SEEDS {
-        let simulation = simulate(&Config {
-            days: DAYS,
-            seed,
-            ..Config::default()
-        });
+        let simulation = simulate(&Config { days: DAYS, seed, ..Config::default() });
         // 78 terminals are in reach, 20 from a corner: none with probability e^-20.
         assert_eq!(simulation.stranded_customers, 0);
         for t in &simulation.transactions {
@@ -172,12 +127,7 @@ fn statistics_are_the_descriptions() {
     // P(|z| < 43200 / 20000) of a mean rate of 2; the rates' deviation is 4 / √12.
     let kept = 0.96923;
     let per_day = all / f64::from(DAYS) / 5_000.0;
-    check(
-        "transactions per customer and day",
-        per_day,
-        2.0 * kept,
-        0.032,
-    );
+    check("transactions per customer and day", per_day, 2.0 * kept, 0.032);
 
     // A normal distribution cut off at ±2.16 deviations, in whole seconds.
     let mean = time / all;

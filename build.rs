@@ -1,0 +1,31 @@
+//! Compiles `model/` into the module, and leaves the module's memory to history rather than to the
+//! shadow stack. Only the module has a model: native builds of the library need none.
+
+use std::path::Path;
+use std::{env, fs};
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("wasi") {
+        return;
+    }
+    // A flag in .cargo/config.toml would not do: `rpk transform build` replaces those.
+    println!("cargo::rustc-link-arg-bins=-zstack-size=131072");
+
+    let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let compiled = fraud_plan::compile::model(&Path::new(&root).join("model"));
+    let compiled = compiled.unwrap_or_else(|error| {
+        for line in format!("{error:#}").lines() {
+            println!("cargo::error={line}");
+        }
+        std::process::exit(1);
+    });
+    for input in &compiled.inputs {
+        println!("cargo::rerun-if-changed={}", input.display());
+    }
+    for warning in &compiled.warnings {
+        println!("cargo::warning={warning}");
+    }
+    let output = env::var("OUT_DIR").expect("cargo sets it");
+    fs::write(Path::new(&output).join("fraud.plan"), &compiled.plan).expect("OUT_DIR is writable");
+}

@@ -1,0 +1,177 @@
+//! What is remembered per entity: one fixed, set-associative table for each, sized once.
+//!
+//! A slot is found by 48 bits of its id's hash; the set by other bits of it. An id never seen
+//! before matches one of its set's [`WAYS`] slots with probability at most 8 · 2⁻⁴⁴ = 2⁻⁴¹: the set
+//! number (up to 2²⁰ sets or so) settles about 20 of the hash's upper 32 bits, of which the upper
+//! 16 of the tag overlap with at most 4. When a set is full, the entity seen longest ago (in event
+//! time) gives way.
+//!
+//! Nothing is allocated after [`History::new`].
+
+use fraud_plan::Program;
+use fraud_plan::program::Cell;
+
+/// Slots in a set.
+pub const WAYS: usize = 8;
+
+/// Words of a slot before its cells: 32 bits of the tag; 16 of the tag and the number of events;
+/// the last time.
+const HEAD: usize = 3;
+const EVENTS: u32 = 0xffff;
+const HIGH_TAG: u32 = 0xffff;
+
+/// One table per entity of the program.
+pub struct History {
+    tables: Vec<Table>,
+}
+
+/// A fixed table of `sets × WAYS` slots. A slot's words lie [`WAYS`] apart, so that one set's tags
+/// lie together.
+pub struct Table {
+    words: Vec<u32>,
+    sets: usize,
+    width: usize,
+    /// What a cell holds before its first value.
+    blank: Vec<u32>,
+    len: usize,
+    evictions: u64,
+}
+
+/// Where an entity is, or would be, in its table.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    at: usize,
+    tag: [u32; 2],
+    /// Time of the latest event, and the number of events (at most 65,535); `None` when never
+    /// seen.
+    pub seen: Option<(u32, u32)>,
+}
+
+impl History {
+    /// Tables of at most `bytes` together, shared out in proportion to the entities' expected
+    /// numbers; each has at least one set, whatever `bytes` says. An entity without a feature needs
+    /// no table, except the first, whose number of events tells warm from cold.
+    pub fn new(program: &Program, bytes: usize) -> Self {
+        let needed = |at: usize| at == 0 || !program.entities[at].cells.is_empty();
+        let width = |at: usize| HEAD + program.entities[at].cells.len();
+        let weight = |at: usize| match needed(at) {
+            true => u128::from(program.entities[at].expected.max(1)) * width(at) as u128,
+            false => 0,
+        };
+        let total: u128 = (0..program.entities.len()).map(weight).sum();
+        let table = |at: usize| {
+            let words = bytes as u128 / 4 * weight(at) / total;
+            let sets = (words as usize / (WAYS * width(at))).max(1);
+            let cells = program.entities[at].cells.iter();
+            Table::new(sets, cells.map(blank).map(f32::to_bits).collect())
+        };
+        Self { tables: (0..program.entities.len()).map(table).collect() }
+    }
+
+    /// The tables, in the order of the program's entities.
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// The table of entity number `entity`.
+    pub fn table_mut(&mut self, entity: usize) -> &mut Table {
+        &mut self.tables[entity]
+    }
+}
+
+fn blank(cell: &Cell) -> f32 {
+    match cell {
+        Cell::Mean { .. } => f32::NAN,
+        Cell::Count { .. } | Cell::Sum { .. } | Cell::Max { .. } => 0.0,
+    }
+}
+
+impl Table {
+    fn new(sets: usize, blank: Vec<u32>) -> Self {
+        let width = HEAD + blank.len();
+        Self { words: vec![0; sets * width * WAYS], sets, width, blank, len: 0, evictions: 0 }
+    }
+
+    /// Where the entity with this hash is; if it is not there, the slot it would take.
+    pub fn find(&self, hash: u64) -> Place {
+        let set = ((hash >> 32) * self.sets as u64 >> 32) as usize;
+        let first = set * self.width * WAYS;
+        let (low, high) = (hash as u32, (hash >> 32) as u32 & HIGH_TAG);
+        let set = &self.words[first..first + HEAD * WAYS];
+        let (tags, rest) = set.split_at(WAYS);
+        let (counts, times) = rest.split_at(WAYS);
+        let mut victim = 0;
+        let mut oldest = u64::MAX;
+        for way in 0..WAYS {
+            let events = counts[way] & EVENTS;
+            if tags[way] == low && counts[way] >> 16 == high && events > 0 {
+                return Place {
+                    at: first + way,
+                    tag: [low, high],
+                    seen: Some((times[way], events)),
+                };
+            }
+            // An empty slot is older than any.
+            let age = if events == 0 { 0 } else { u64::from(times[way]) + 1 };
+            if age < oldest {
+                (oldest, victim) = (age, way);
+            }
+        }
+        Place { at: first + victim, tag: [low, high], seen: None }
+    }
+
+    /// A remembered cell of an entity that has been seen.
+    pub fn cell(&self, place: Place, cell: usize) -> f32 {
+        f32::from_bits(self.words[place.at + (HEAD + cell) * WAYS])
+    }
+
+    /// Counts an event at `seconds`; takes the slot if the entity is new.
+    pub fn touch(&mut self, place: Place, seconds: u32) {
+        let (last, events) = match place.seen {
+            Some((last, events)) => (last.max(seconds), (events + 1).min(EVENTS)),
+            None => {
+                let taken = self.words[place.at + WAYS] & EVENTS > 0;
+                self.evictions += u64::from(taken);
+                self.len += usize::from(!taken);
+                for (cell, &blank) in self.blank.iter().enumerate() {
+                    self.words[place.at + (HEAD + cell) * WAYS] = blank;
+                }
+                (seconds, 1)
+            }
+        };
+        let [low, high] = place.tag;
+        self.words[place.at] = low;
+        self.words[place.at + WAYS] = high << 16 | events;
+        self.words[place.at + 2 * WAYS] = last;
+    }
+
+    /// Remembers a cell.
+    pub fn set_cell(&mut self, place: Place, cell: usize, value: f32) {
+        self.words[place.at + (HEAD + cell) * WAYS] = value.to_bits();
+    }
+
+    /// Number of entities remembered.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Most entities that fit.
+    pub fn capacity(&self) -> usize {
+        self.sets * WAYS
+    }
+
+    /// Entities that gave way to others.
+    pub fn evictions(&self) -> u64 {
+        self.evictions
+    }
+
+    /// Bytes of a slot.
+    pub fn bytes_per_slot(&self) -> usize {
+        self.width * 4
+    }
+}

@@ -1,0 +1,339 @@
+//! A JSON scanner that checks the whole grammar (RFC 8259) in one pass and without recursion, and
+//! tells a visitor which members it passes.
+//!
+//! It differs from a derived serde_json struct where the record contract asks for it: the text
+//! must be UTF-8 everywhere, nesting is bounded, and nothing is allocated.
+
+/// Deepest nesting of objects and arrays, the record's own object included.
+pub const MAX_DEPTH: usize = 64;
+
+/// A value as it stands in the text; positions are byte offsets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// The text between the quotes, `from..to`.
+    Text {
+        /// First byte after the opening quote.
+        from: usize,
+        /// The closing quote.
+        to: usize,
+        /// It holds at least one backslash.
+        escaped: bool,
+    },
+    /// A number, `from..to`.
+    Number {
+        /// Its first byte.
+        from: usize,
+        /// One past its last byte.
+        to: usize,
+        /// Written without fraction and exponent.
+        integer: bool,
+    },
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// An array; its values are not announced.
+    Array,
+    /// An object; its members follow only where [`Visitor::member`] opened it.
+    Object,
+}
+
+/// What a visitor makes of a member's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// Nothing: its value is checked, not announced.
+    Skip,
+    /// A value to announce, with the visitor's own number for it, below 254. If the value is an object, its
+    /// members are announced under the same number.
+    Take(u8),
+}
+
+/// Receives what the scanner passes.
+pub trait Visitor {
+    /// A member `name` (between its quotes, `escaped` if it holds a backslash) of the object
+    /// `parent`: `None` is the record itself.
+    fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member;
+    /// The value of a member that was taken.
+    fn value(&mut self, member: u8, token: Token);
+}
+
+/// Why a text is not one JSON value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Not UTF-8.
+    Utf8,
+    /// Not the grammar.
+    Grammar,
+    /// Deeper than [`MAX_DEPTH`].
+    TooDeep,
+}
+
+/// The outermost value: what it is, and the offset of its last byte.
+pub type Root = (Token, usize);
+
+/// Scans one JSON value with white space around it.
+pub fn scan(text: &[u8], visitor: &mut impl Visitor) -> Result<Root, Fault> {
+    // UTF-8 first: whatever follows can look at single bytes.
+    std::str::from_utf8(text).map_err(|_| Fault::Utf8)?;
+    Scanner { text, at: 0 }.run(visitor)
+}
+
+/// Beside the visitor's own numbers: the record itself, and what the visitor does not want to see.
+const RECORD: u8 = u8::MAX;
+const SKIPPED: u8 = u8::MAX - 1;
+
+struct Scanner<'t> {
+    text: &'t [u8],
+    at: usize,
+}
+
+impl Scanner<'_> {
+    fn run(&mut self, visitor: &mut impl Visitor) -> Result<Root, Fault> {
+        // For every open bracket from the outside in: whether it is an object (a bit), and the
+        // visitor's number for it.
+        let mut depth = 0;
+        let mut objects = 0_u64;
+        let mut numbers = [SKIPPED; MAX_DEPTH + 1];
+        let mut member = SKIPPED;
+        let mut root = Token::Null;
+        'value: loop {
+            self.skip_space();
+            let token = match self.peek() {
+                b'"' => self.text()?,
+                b'-' | b'0'..=b'9' => self.number()?,
+                b't' => self.literal(b"true", Token::Bool)?,
+                b'f' => self.literal(b"false", Token::Bool)?,
+                b'n' => self.literal(b"null", Token::Null)?,
+                b'{' => Token::Object,
+                b'[' => Token::Array,
+                _ => return Err(Fault::Grammar),
+            };
+            if member != SKIPPED {
+                visitor.value(member, token);
+            }
+            if depth == 0 {
+                root = token;
+            }
+            let opened = matches!(token, Token::Object | Token::Array);
+            if opened {
+                if depth == MAX_DEPTH {
+                    return Err(Fault::TooDeep);
+                }
+                self.at += 1;
+                depth += 1;
+                let is_object = token == Token::Object;
+                objects = objects << 1 | u64::from(is_object);
+                numbers[depth] = if is_object && depth == 1 { RECORD } else { member };
+                self.skip_space();
+            }
+            let mut fresh = opened;
+            // Behind a value or an opening bracket: close what closes, then on to the next value.
+            loop {
+                if depth == 0 {
+                    let end = self.at - 1;
+                    self.skip_space();
+                    return match self.at == self.text.len() {
+                        true => Ok((root, end)),
+                        false => Err(Fault::Grammar),
+                    };
+                }
+                let is_object = objects & 1 == 1;
+                if !fresh {
+                    self.skip_space();
+                }
+                let next = self.peek();
+                if next == if is_object { b'}' } else { b']' } {
+                    self.at += 1;
+                    depth -= 1;
+                    objects >>= 1;
+                    fresh = false;
+                    continue;
+                }
+                if !fresh {
+                    if next != b',' {
+                        return Err(Fault::Grammar);
+                    }
+                    self.at += 1;
+                }
+                member = SKIPPED;
+                if is_object {
+                    self.skip_space();
+                    member = self.name(numbers[depth], visitor)?;
+                }
+                continue 'value;
+            }
+        }
+    }
+
+    /// A member's name and its colon; the visitor's number for it.
+    fn name(&mut self, parent: u8, visitor: &mut impl Visitor) -> Result<u8, Fault> {
+        if self.peek() != b'"' {
+            return Err(Fault::Grammar);
+        }
+        let Token::Text { from, to, escaped } = self.text()? else {
+            unreachable!("text() gives a text");
+        };
+        self.skip_space();
+        if self.peek() != b':' {
+            return Err(Fault::Grammar);
+        }
+        self.at += 1;
+        if parent == SKIPPED {
+            return Ok(SKIPPED);
+        }
+        let parent = (parent != RECORD).then_some(parent);
+        match visitor.member(parent, &self.text[from..to], escaped) {
+            Member::Skip => Ok(SKIPPED),
+            Member::Take(number) => Ok(number),
+        }
+    }
+
+    /// The byte at hand; 0, which no grammar rule takes, at the end.
+    fn peek(&self) -> u8 {
+        self.text.get(self.at).copied().unwrap_or(0)
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+            self.at += 1;
+        }
+    }
+
+    fn literal(&mut self, word: &[u8], token: Token) -> Result<Token, Fault> {
+        let found = self.text[self.at..].starts_with(word);
+        self.at += word.len();
+        if found { Ok(token) } else { Err(Fault::Grammar) }
+    }
+
+    fn text(&mut self) -> Result<Token, Fault> {
+        let from = self.at + 1;
+        self.at = from;
+        let mut escaped = false;
+        loop {
+            match self.peek() {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    self.at += 1;
+                    match self.peek() {
+                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
+                        b'u' => {
+                            let digits = self.text.get(self.at + 1..self.at + 5);
+                            if !digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit)) {
+                                return Err(Fault::Grammar);
+                            }
+                            self.at += 5;
+                        }
+                        _ => return Err(Fault::Grammar),
+                    }
+                }
+                // Also the end of the text.
+                0..0x20 => return Err(Fault::Grammar),
+                _ => self.at += 1,
+            }
+        }
+        let to = self.at;
+        self.at += 1;
+        Ok(Token::Text { from, to, escaped })
+    }
+
+    fn number(&mut self) -> Result<Token, Fault> {
+        let from = self.at;
+        if self.peek() == b'-' {
+            self.at += 1;
+        }
+        if self.peek() == b'0' {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        let mut integer = true;
+        if self.peek() == b'.' {
+            integer = false;
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), b'e' | b'E') {
+            integer = false;
+            self.at += 1;
+            if matches!(self.peek(), b'+' | b'-') {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(Token::Number { from, to: self.at, integer })
+    }
+
+    /// One digit or more.
+    fn digits(&mut self) -> Result<(), Fault> {
+        let from = self.at;
+        while self.peek().is_ascii_digit() {
+            self.at += 1;
+        }
+        if self.at > from { Ok(()) } else { Err(Fault::Grammar) }
+    }
+}
+
+/// The bytes of a text that passed [`scan`], unescaped. Half of a surrogate pair, which JSON allows
+/// and UTF-8 does not, comes out as the three bytes that UTF-8's scheme gives it.
+pub fn unescape(text: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    let mut rest = text;
+    let mut encoded = [0; 4].into_iter().take(0);
+    std::iter::from_fn(move || {
+        if let Some(byte) = encoded.next() {
+            return Some(byte);
+        }
+        let (&byte, after) = rest.split_first()?;
+        rest = after;
+        if byte != b'\\' {
+            return Some(byte);
+        }
+        let (&letter, after) = rest.split_first()?;
+        rest = after;
+        Some(match letter {
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'u' => {
+                let (bytes, len) = encode(unicode_escape(&mut rest));
+                encoded = bytes.into_iter().take(len);
+                encoded.next().expect("every character has a byte")
+            }
+            other => other,
+        })
+    })
+}
+
+/// The code point of a `\u` escape whose digits `rest` begins with, its second half included.
+fn unicode_escape(rest: &mut &[u8]) -> u32 {
+    let hex = |digits: &[u8]| {
+        (digits.iter()).fold(0, |sum, digit| sum << 4 | (*digit as char).to_digit(16).unwrap_or(0))
+    };
+    let (digits, after) = rest.split_at(4.min(rest.len()));
+    let first = hex(digits);
+    *rest = after;
+    if (0xd800..0xdc00).contains(&first)
+        && let [b'\\', b'u', digits @ ..] = after
+        && let Some((digits, after)) = digits.split_at_checked(4)
+    {
+        let second = hex(digits);
+        if (0xdc00..0xe000).contains(&second) {
+            *rest = after;
+            return 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        }
+    }
+    first
+}
+
+/// UTF-8's scheme for any number below 0x110000, surrogates included.
+fn encode(point: u32) -> ([u8; 4], usize) {
+    let low = |shift: u32| (point >> shift & 0x3f) as u8 | 0x80;
+    match point {
+        0..0x80 => ([point as u8, 0, 0, 0], 1),
+        0x80..0x800 => ([(point >> 6) as u8 | 0xc0, low(0), 0, 0], 2),
+        0x800..0x10000 => ([(point >> 12) as u8 | 0xe0, low(6), low(0), 0], 3),
+        _ => ([(point >> 18) as u8 | 0xf0, low(12), low(6), low(0)], 4),
+    }
+}

@@ -1,0 +1,91 @@
+//! `FRAUD_*` variables → [`Settings`], or a clear refusal at start.
+
+use std::fmt;
+
+/// What a deployment can set without a new module.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// `FRAUD_THRESHOLD`: overrides the model's own, 0 to 1.
+    pub threshold: Option<f32>,
+    /// `FRAUD_MAX_RECORD`: bytes of the largest record (key, value and headers) that memory is kept
+    /// free for; history gets the rest.
+    pub max_record: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { threshold: None, max_record: 64 << 10 }
+    }
+}
+
+/// Largest `FRAUD_MAX_RECORD`.
+const MAX_RECORD: usize = 32 << 20;
+
+/// Why the transform cannot start with its variables. Every message names the variable, its value
+/// and what would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingsError {
+    /// A variable beginning with `FRAUD_` that is not known.
+    Unknown(String),
+    /// `FRAUD_THRESHOLD` is no number from 0 to 1.
+    Threshold(String),
+    /// `FRAUD_MAX_RECORD` is no number of bytes from 1 KiB to 32 MiB.
+    MaxRecord(String),
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SettingsError::Unknown(name) => {
+                write!(f, "unknown variable {name}; known are FRAUD_THRESHOLD and FRAUD_MAX_RECORD")
+            }
+            SettingsError::Threshold(value) => write!(
+                f,
+                "FRAUD_THRESHOLD is {value:?}; it must be a number from 0 to 1, for instance 0.5"
+            ),
+            SettingsError::MaxRecord(value) => write!(
+                f,
+                "FRAUD_MAX_RECORD is {value:?}; it must be a size from 1KiB to 32MiB, for \
+                 instance 64KiB"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+impl Settings {
+    /// Reads the variables that begin with `FRAUD_`; others are not ours.
+    pub fn from_variables(
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let mut settings = Settings::default();
+        for (name, value) in variables {
+            match name.as_str() {
+                "FRAUD_THRESHOLD" => {
+                    let threshold = value.parse().ok().filter(|t| (0.0..=1.0).contains(t));
+                    settings.threshold = Some(threshold.ok_or(SettingsError::Threshold(value))?);
+                }
+                "FRAUD_MAX_RECORD" => {
+                    let size = size(&value).filter(|size| (1 << 10..=MAX_RECORD).contains(size));
+                    settings.max_record = size.ok_or(SettingsError::MaxRecord(value))?;
+                }
+                name if name.starts_with("FRAUD_") => {
+                    return Err(SettingsError::Unknown(name.to_owned()));
+                }
+                _ => {}
+            }
+        }
+        Ok(settings)
+    }
+}
+
+/// Bytes of `65536`, `64KiB` or `1MiB`.
+fn size(text: &str) -> Option<usize> {
+    let (digits, unit) = match text {
+        _ if text.ends_with("KiB") => (&text[..text.len() - 3], 1 << 10),
+        _ if text.ends_with("MiB") => (&text[..text.len() - 3], 1 << 20),
+        _ => (text, 1),
+    };
+    digits.parse::<usize>().ok()?.checked_mul(unit)
+}

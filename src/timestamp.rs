@@ -1,0 +1,112 @@
+//! Times in text: RFC 3339, to the millisecond.
+
+/// Milliseconds since 1970 of `YYYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm)`; `T` may be a space and
+/// letters may be small, as RFC 3339 allows. A fraction is cut after the millisecond; second 60 is
+/// the one after 59. `None` for anything else.
+pub fn parse(text: &[u8]) -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| {
+        text.get(range)?.iter().try_fold(0, |sum: i64, digit| {
+            digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0'))
+        })
+    };
+    let is = |at: usize, set: &[u8]| text.get(at).is_some_and(|byte| set.contains(byte));
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let punctuated = is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":");
+    let in_range = (1..=12).contains(&month)
+        && (1..=days_in_month(year, month)).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second <= 60;
+    if !punctuated || !in_range {
+        return None;
+    }
+    let mut at = 19;
+    let mut millis = 0;
+    if is(at, b".") {
+        let digits = text[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let kept = digits.min(3);
+        millis = number(at + 1..at + 1 + kept)? * [0, 100, 10, 1][kept];
+        at += 1 + digits;
+        if digits == 0 {
+            return None;
+        }
+    }
+    let offset_minutes = if is(at, b"Zz") && text.len() == at + 1 {
+        0
+    } else if is(at, b"+-") && is(at + 3, b":") && text.len() == at + 6 {
+        let (hours, minutes) = (number(at + 1..at + 3)?, number(at + 4..at + 6)?);
+        if hours > 23 || minutes > 59 {
+            return None;
+        }
+        (hours * 60 + minutes) * if text[at] == b'-' { -1 } else { 1 }
+    } else {
+        return None;
+    };
+    let minutes = (days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
+    Some((minutes * 60 + second) * 1000 + millis)
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days from 1970-01-01 in the proleptic Gregorian calendar, year ≥ 0; years counted from March, so
+/// that the leap day comes last.
+fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    365 * year + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    fn check(text: &str, expect: Option<i64>) {
+        assert_eq!(parse(text.as_bytes()), expect, "{text}");
+    }
+
+    #[test]
+    fn rfc_3339() {
+        check("1970-01-01T00:00:00Z", Some(0));
+        check("2018-04-01T00:00:31Z", Some(1_522_540_831_000));
+        check("2018-04-01t00:00:31z", Some(1_522_540_831_000));
+        check("2018-04-01 02:00:31.5+02:00", Some(1_522_540_831_500));
+        check("2018-03-31T21:30:31.123456789-02:30", Some(1_522_540_831_123));
+        check("2000-02-29T23:59:60Z", Some(951_868_800_000));
+        check("0000-01-01T00:00:00Z", Some(-62_167_219_200_000));
+        check("9999-12-31T23:59:59.999Z", Some(253_402_300_799_999));
+    }
+
+    #[test]
+    fn everything_else() {
+        for text in [
+            "",
+            "2018",
+            "2018-04-01",
+            "2018-04-01T00:00:31",
+            "2018-04-01T00:00:31Z ",
+            "2018-04-01T00:00:31.Z",
+            "2018-04-01T00:00:31+0200",
+            "2018-04-01T00:00:31+24:00",
+            "2018-13-01T00:00:31Z",
+            "2018-00-01T00:00:31Z",
+            "2018-02-29T00:00:31Z",
+            "1900-02-29T00:00:31Z",
+            "2018-04-01T24:00:00Z",
+            "2018-04-01T00:60:00Z",
+            "2018-04-01T00:00:61Z",
+            "2018/04/01T00:00:31Z",
+            "+018-04-01T00:00:31Z",
+            "2018-04-01T00:00:3１Z",
+        ] {
+            check(text, None);
+        }
+    }
+}
