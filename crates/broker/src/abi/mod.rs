@@ -1,0 +1,16 @@
+//! The functions that a module can import: the transform ABI, the schema registry, WASI.
+
+pub(crate) mod registry;
+mod transform;
+mod wasi;
+
+use wasmtime::{Linker, Result};
+
+use crate::host::Host;
+
+/// Defines every import the broker provides.
+pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
+    transform::link(linker)?;
+    registry::link(linker)?;
+    wasi::link(linker)
+}

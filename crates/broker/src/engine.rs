@@ -1,0 +1,96 @@
+//! Compiling modules as the broker does.
+
+use std::sync::Arc;
+
+use wasmtime::{Config, InstancePre, Linker, OptLevel, WasmFeatures};
+
+use crate::fault::LoadError;
+use crate::host::Host;
+use crate::{Limits, abi};
+
+/// A compiler with the broker's settings. One is enough; making it costs milliseconds, compiling
+/// a module up to seconds.
+#[derive(Clone)]
+pub struct Engine {
+    engine: wasmtime::Engine,
+    limits: Arc<Limits>,
+}
+
+/// A compiled and linked module, cheap to clone, from which any number of VMs start.
+#[derive(Clone)]
+pub struct Module {
+    pub(crate) instance: InstancePre<Host>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) memory_pages: (u64, Option<u64>),
+}
+
+impl Engine {
+    /// # Panics
+    /// If the stack limits cannot be had (the call stack must be smaller than the async stack).
+    pub fn new(limits: &Limits) -> Self {
+        let mut config = Config::new();
+        config
+            .cranelift_opt_level(OptLevel::Speed)
+            .consume_fuel(true)
+            .wasm_bulk_memory(true)
+            .wasm_multi_memory(true)
+            .wasm_simd(true)
+            .wasm_relaxed_simd(true)
+            .wasm_tail_call(true)
+            // On by default since, but not in the broker's wasmtime.
+            .wasm_memory64(false)
+            .wasm_features(WasmFeatures::WIDE_ARITHMETIC, false)
+            .max_wasm_stack(limits.wasm_stack_bytes)
+            .async_stack_size(limits.async_stack_bytes)
+            .memory_reservation(0)
+            .memory_guard_size(0)
+            .memory_reservation_for_growth(0)
+            .memory_init_cow(false)
+            .native_unwind_info(false);
+        let engine = wasmtime::Engine::new(&config)
+            .unwrap_or_else(|why| panic!("the limits {limits:?} cannot be configured: {why:#}"));
+        Self { engine, limits: Arc::new(limits.clone()) }
+    }
+
+    /// Compiles and links a module. Deployment checks are apart: [`crate::check_deployment`].
+    pub fn compile(&self, wasm: &[u8]) -> Result<Module, LoadError> {
+        let module = wasmtime::Module::from_binary(&self.engine, wasm)
+            .map_err(|why| LoadError::Compile(format!("{why:#}")))?;
+        let memory = module
+            .exports()
+            .find_map(|export| Some((export.name().to_owned(), export.ty().memory()?.clone())));
+        let memory_pages = match memory {
+            None => return Err(LoadError::NoMemory),
+            Some((name, _)) if name != "memory" => return Err(LoadError::MemoryName(name)),
+            Some((_, ty)) if ty.is_64() => return Err(LoadError::Memory64),
+            Some((_, ty)) => (ty.minimum(), ty.maximum()),
+        };
+        let instance = self
+            .linker()
+            .instantiate_pre(&module)
+            .map_err(|why| LoadError::Link(format!("{why:#}")))?;
+        Ok(Module { instance, limits: self.limits.clone(), memory_pages })
+    }
+
+    pub(crate) fn linker(&self) -> Linker<Host> {
+        let mut linker = Linker::new(&self.engine);
+        abi::link(&mut linker).expect("every host function is defined once");
+        linker
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.engine
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Module").field("memory_pages", &self.memory_pages).finish_non_exhaustive()
+    }
+}

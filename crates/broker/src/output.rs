@@ -1,0 +1,96 @@
+//! What a module has written: raw payloads in one piece of memory, each with its output topic.
+
+use crate::payload::Payload;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    topic: u32,
+    end: u32,
+}
+
+/// Records in the order they were written, over all outputs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    arena: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+/// One written record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written<'a> {
+    /// Position of the output topic in the deployment.
+    pub topic: usize,
+    /// Key, value and headers.
+    pub payload: Payload<'a>,
+}
+
+impl Output {
+    /// More than a batch can hold on the broker, whose module would wait for the writers long
+    /// before; here the batch fails instead, so that no module can take the host's memory.
+    pub const MAX_BYTES: usize = 1 << 30;
+
+    /// `false` when there is no room left.
+    #[inline]
+    pub(crate) fn push(&mut self, topic: usize, payload: &[u8]) -> bool {
+        let end = self.arena.len() + payload.len();
+        if end > Self::MAX_BYTES || self.entries.len() >= Self::MAX_BYTES / 16 {
+            return false;
+        }
+        self.arena.extend_from_slice(payload);
+        self.entries.push(Entry { topic: topic as u32, end: end as u32 });
+        true
+    }
+
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes of all payloads.
+    pub fn bytes(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// The record at `index`, if there is one.
+    pub fn get(&self, index: usize) -> Option<Written<'_>> {
+        let entry = self.entries.get(index)?;
+        let start = index.checked_sub(1).map_or(0, |before| self.entries[before].end);
+        Some(Written {
+            topic: entry.topic as usize,
+            payload: Payload::trusted(&self.arena[start as usize..entry.end as usize]),
+        })
+    }
+
+    /// All records, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Written<'_>> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// Forgets the records and keeps the memory.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.entries.clear();
+    }
+}
+
+impl<'a> Written<'a> {
+    /// The key; `None` is null.
+    pub fn key(&self) -> Option<&'a [u8]> {
+        self.payload.key()
+    }
+
+    /// The value; `None` is null.
+    pub fn value(&self) -> Option<&'a [u8]> {
+        self.payload.value()
+    }
+
+    /// Names and values of the headers, in order.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
+        self.payload.headers()
+    }
+}

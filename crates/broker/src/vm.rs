@@ -1,0 +1,236 @@
+//! One running module.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use wasmtime::{Error, Store, Trap};
+
+use crate::abi::registry::SchemaRegistry;
+use crate::deploy::Deployment;
+use crate::fault::{Fault, HostError};
+use crate::host::{Host, Identity, Shared, lock};
+use crate::{Batch, Module, Output};
+
+/// How serious a log line is: file descriptor 1 is information, 2 a warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Written to standard output.
+    Info,
+    /// Written to standard error.
+    Warn,
+}
+
+/// One log event, as the broker would publish it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// Where it was written.
+    pub level: Level,
+    /// The message, cut to the limit.
+    pub message: String,
+}
+
+/// What a VM has used since it was made, over all its restarts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Records read.
+    pub records: u64,
+    /// Batches completed.
+    pub batches: u64,
+    /// Fuel spent in batches, all records together.
+    pub record_fuel: u64,
+    /// The most fuel that one record took.
+    pub record_fuel_max: u64,
+    /// Fuel from `_start` to the first wait for a batch, the last time.
+    pub start_fuel: u64,
+    /// The largest the memory has been.
+    pub peak_memory_bytes: u64,
+    /// Starts after the first.
+    pub restarts: u64,
+    /// Log events that the broker drops: control characters, not UTF-8, or a full buffer.
+    pub logs_dropped: u64,
+    /// Time in the module and the host functions it called, in batches.
+    pub engine_time: Duration,
+    /// The same for starts.
+    pub start_time: Duration,
+}
+
+type Run = Pin<Box<dyn Future<Output = Result<(), Stage>> + Send>>;
+
+/// Where it went wrong.
+enum Stage {
+    Instantiate(Error),
+    Run(Error),
+}
+
+/// A transform's VM: memory, and so history, common to everything it is given.
+///
+/// After a [`Fault`] it is not running; [`Vm::start`] gives it a new memory. Logs, figures, the
+/// schema registry and the monotonic clock outlive that.
+pub struct Vm {
+    module: Module,
+    identity: Arc<Identity>,
+    shared: Arc<Mutex<Shared>>,
+    run: Option<Run>,
+    started: bool,
+}
+
+impl Vm {
+    /// A VM that is not running yet.
+    pub fn new(module: &Module, deployment: &Deployment) -> Self {
+        Self {
+            module: module.clone(),
+            identity: Arc::new(Identity::of(deployment)),
+            shared: Arc::default(),
+            run: None,
+            started: false,
+        }
+    }
+
+    /// Runs `_start` in a fresh memory until the module waits for its first batch.
+    pub fn start(&mut self) -> Result<(), Fault> {
+        self.stop();
+        if std::mem::replace(&mut self.started, true) {
+            lock(&self.shared).stats.restarts += 1;
+        }
+        let (minimum, maximum) = self.module.memory_pages;
+        let reserved = self.module.limits.reserved_memory();
+        let maximum = maximum.unwrap_or(u64::MAX).min(reserved);
+        // The broker compares bytes with pages, so any declared maximum is too small.
+        if reserved < minimum || reserved > maximum {
+            return Err(Fault::Instantiate(format!(
+                "unable to allocate memory within requested bounds: [{minimum}, {maximum}]"
+            )));
+        }
+        let host =
+            Host::new(self.module.limits.clone(), self.identity.clone(), self.shared.clone());
+        self.run = Some(Box::pin(run(self.module.clone(), host)));
+        let began = Instant::now();
+        let result = self.poll();
+        let mut shared = lock(&self.shared);
+        shared.stats.start_time += began.elapsed();
+        shared.output.clear();
+        result
+    }
+
+    /// Shows the module one batch and runs it until it asks for the next.
+    ///
+    /// `output` is cleared, and holds what was written; after a fault, what was written before.
+    pub fn process(&mut self, batch: &Arc<Batch>, output: &mut Output) -> Result<(), Fault> {
+        output.clear();
+        if self.run.is_none() {
+            return Err(Fault::NotRunning);
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        lock(&self.shared).input = Some((batch.clone(), std::mem::take(output)));
+        let began = Instant::now();
+        let result = self.poll();
+        let elapsed = began.elapsed();
+        let mut shared = lock(&self.shared);
+        shared.stats.engine_time += elapsed;
+        *output = std::mem::take(&mut shared.output);
+        result
+    }
+
+    /// Whether the module waits for a batch.
+    pub fn is_running(&self) -> bool {
+        self.run.is_some()
+    }
+
+    /// Ends the VM; its memory is gone.
+    pub fn stop(&mut self) {
+        self.run = None;
+        lock(&self.shared).input = None;
+    }
+
+    /// What it has used so far.
+    pub fn stats(&self) -> Stats {
+        lock(&self.shared).stats.clone()
+    }
+
+    /// The log events since the last call. The buffer is bounded, as the broker's is.
+    pub fn take_logs(&mut self) -> Vec<LogLine> {
+        let mut shared = lock(&self.shared);
+        shared.log_bytes = 0;
+        std::mem::take(&mut shared.logs)
+    }
+
+    /// Enables the schema registry; without this call it is disabled.
+    pub fn set_registry(&mut self, registry: SchemaRegistry) {
+        lock(&self.shared).registry = Some(registry);
+    }
+
+    /// The schema registry as the module left it.
+    pub fn registry(&self) -> Option<SchemaRegistry> {
+        lock(&self.shared).registry.clone()
+    }
+
+    /// Runs the module until it waits for a batch, the only thing it ever waits for.
+    fn poll(&mut self) -> Result<(), Fault> {
+        let Some(run) = &mut self.run else { return Err(Fault::NotRunning) };
+        match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(end) => {
+                self.run = None;
+                Err(match end {
+                    Ok(()) => Fault::Returned,
+                    Err(Stage::Instantiate(why)) => self.fault(&why, Fault::Instantiate),
+                    Err(Stage::Run(why)) => self.fault(&why, Fault::Host),
+                })
+            }
+        }
+    }
+
+    fn fault(&self, why: &Error, otherwise: fn(String) -> Fault) -> Fault {
+        let limits = &self.module.limits;
+        if let Some(host) = why.downcast_ref::<HostError>() {
+            return match host {
+                HostError::Exit(code) => Fault::Exit(*code),
+                other => Fault::Host(other.to_string()),
+            };
+        }
+        match why.downcast_ref::<Trap>() {
+            Some(Trap::OutOfFuel) => Fault::OutOfFuel { fuel: limits.fuel() },
+            Some(Trap::StackOverflow) => Fault::StackOverflow { bytes: limits.wasm_stack_bytes },
+            Some(&kind) => Fault::Trap { kind },
+            None => otherwise(format!("{why:#}")),
+        }
+    }
+}
+
+/// The whole life of a VM. It is dropped while the module waits, or it ends with a fault.
+async fn run(module: Module, host: Host) -> Result<(), Stage> {
+    let fuel = host.fuel;
+    let mut store = Store::new(module.instance.module().engine(), host);
+    store.limiter(|host| &mut host.limiter);
+    let result = async {
+        store.set_fuel(fuel).map_err(Stage::Instantiate)?;
+        let instance =
+            module.instance.instantiate_async(&mut store).await.map_err(Stage::Instantiate)?;
+        store.data_mut().memory = instance.get_memory(&mut store, "memory");
+        let start =
+            instance.get_typed_func::<(), ()>(&mut store, "_start").map_err(Stage::Instantiate)?;
+        store.set_fuel(fuel).map_err(Stage::Run)?;
+        start.call_async(&mut store, ()).await.map_err(Stage::Run)
+    }
+    .await;
+    let left = store.get_fuel().unwrap_or(0);
+    let memory_bytes = store.data().memory.map_or(0, |memory| memory.data_size(&store));
+    let host = store.data_mut();
+    // Charged, but not completed.
+    if host.batch.take().is_some() {
+        host.meter.charge(left);
+    }
+    host.end_batch(memory_bytes);
+    result
+}
+
+impl std::fmt::Debug for Vm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vm").field("running", &self.is_running()).finish_non_exhaustive()
+    }
+}
