@@ -1,0 +1,181 @@
+//! What is read of a record before the detector or the module sees it: the partition key, the event
+//! time and the transaction's id.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use fraud_detector::json::{self, Member, Token, Visitor};
+use fraud_detector::timestamp;
+use fraud_plan::program::{Program, Role, TimeUnit};
+
+/// Reads a feature spec.
+pub fn read_spec(path: &Path) -> Result<Program> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!("cannot read the feature spec {file}; name another with --spec FILE")
+    })?;
+    fraud_plan::compile::spec::parse(&text, &file)
+}
+
+/// Reads envelopes of records by a spec.
+pub struct Envelopes {
+    program: Program,
+    last_time: i64,
+}
+
+/// The envelope of one record.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The first entity's id as text.
+    pub key: Option<Vec<u8>>,
+    /// Event time in milliseconds since 1970; of a record without one, the record's before; −1
+    /// before the first.
+    pub millis: i64,
+    /// The member `transaction_id`, if it is text or an integer.
+    pub transaction_id: Option<Vec<u8>>,
+}
+
+/// A member `transaction_id` that is no field of the spec.
+const ID: u8 = 253;
+
+impl Envelopes {
+    /// A reader for records that `program` describes.
+    pub fn new(program: Program) -> Self {
+        Self { program, last_time: -1 }
+    }
+
+    /// Reads the next record. One that is no JSON has neither key nor id.
+    pub fn read(&mut self, record: &[u8]) -> Envelope {
+        let mut pass = Pass { program: &self.program, key: None, time: None, id: None };
+        if json::scan(record, &mut pass).is_err() {
+            return Envelope { key: None, millis: self.last_time, transaction_id: None };
+        }
+        let (key, id) = (pass.key, pass.id);
+        let time = pass.time.and_then(|token| time(record, token, self.program.time_unit));
+        if let Some(time) = time {
+            self.last_time = time;
+        }
+        let text = |token: Option<Token>| token.and_then(|token| text(record, token));
+        Envelope { key: text(key), millis: self.last_time, transaction_id: text(id) }
+    }
+}
+
+struct Pass<'p> {
+    program: &'p Program,
+    key: Option<Token>,
+    time: Option<Token>,
+    id: Option<Token>,
+}
+
+impl Pass<'_> {
+    fn is(name: &str, found: &[u8], escaped: bool) -> bool {
+        match escaped {
+            true => json::unescape(found).eq(name.bytes()),
+            false => name.as_bytes() == found,
+        }
+    }
+}
+
+impl Visitor for Pass<'_> {
+    fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member {
+        let mut fields = self.program.fields.iter();
+        let known =
+            fields.position(|field| field.parent == parent && Self::is(&field.name, name, escaped));
+        match known {
+            Some(at) => Member::Take(at as u8),
+            None if parent.is_none() && Self::is("transaction_id", name, escaped) => {
+                Member::Take(ID)
+            }
+            None => Member::Skip,
+        }
+    }
+
+    fn value(&mut self, member: u8, token: Token) {
+        let place = match self.program.fields.get(usize::from(member)) {
+            None => &mut self.id,
+            Some(field) => match field.role {
+                Role::Entity(0) => &mut self.key,
+                Role::Time => &mut self.time,
+                _ if field.parent.is_none() && field.name == "transaction_id" => &mut self.id,
+                _ => return,
+            },
+        };
+        place.get_or_insert(token);
+    }
+}
+
+/// An id as text; `596` and `"596"` are the same.
+fn text(record: &[u8], token: Token) -> Option<Vec<u8>> {
+    match token {
+        Token::Text { from, to, escaped: true } => {
+            Some(json::unescape(&record[from..to]).collect())
+        }
+        Token::Text { from, to, .. } | Token::Number { from, to, integer: true } => {
+            Some(record[from..to].to_vec())
+        }
+        _ => None,
+    }
+}
+
+fn time(record: &[u8], token: Token, unit: TimeUnit) -> Option<i64> {
+    let bytes = text(record, token)?;
+    match token {
+        Token::Text { .. } => timestamp::parse(&bytes),
+        _ => {
+            let count: i64 = std::str::from_utf8(&bytes).ok()?.parse().ok()?;
+            match unit {
+                TimeUnit::Seconds => count.checked_mul(1000),
+                TimeUnit::Milliseconds => Some(count),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPEC: &str = r#"
+        version = 1
+        [time]
+        path = "at.time"
+        unit = "seconds"
+        [[entity]]
+        name = "customer"
+        path = "customer.id"
+        [[number]]
+        name = "amount"
+        path = "amount"
+        [[feature]]
+        name = "amount"
+        kind = "number"
+        of = "amount"
+    "#;
+
+    #[test]
+    fn of_good_and_bad_records() {
+        let program = fraud_plan::compile::spec::parse(SPEC, "SPEC").expect("a valid spec");
+        let mut envelopes = Envelopes::new(program);
+        let text = |text: &str| Some(text.as_bytes().to_vec());
+        for (record, key, millis, transaction_id) in [
+            ("no json", None, -1, None),
+            (r#"{"customer":{"id":596},"at":{"time":7}}"#, text("596"), 7000, None),
+            (
+                r#"{"customer":{"i\u0064":"5\u00396"},"transaction_id":8}"#,
+                text("596"),
+                7000,
+                text("8"),
+            ),
+            (
+                r#"{"at":{"time":"1970-01-01T00:00:09Z"},"transaction_id":"a"}"#,
+                None,
+                9000,
+                text("a"),
+            ),
+            (r#"{"id":1,"customer":{"x":{"id":2}},"transaction_id":1.5}"#, None, 9000, None),
+        ] {
+            let expect = Envelope { key, millis, transaction_id };
+            assert_eq!(envelopes.read(record.as_bytes()), expect, "{record}");
+        }
+    }
+}

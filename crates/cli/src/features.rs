@@ -1,0 +1,217 @@
+//! `fraud features`: the detector's own feature vectors, for the trainer.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use arrow_array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray, UInt8Array};
+use arrow_ipc::writer::FileWriter;
+use arrow_schema::{DataType, Field, Schema};
+use fraud_detector::{Detector, Settings};
+use fraud_plan::{Decision, Plan};
+use serde_json::json;
+
+use crate::envelope::{Envelopes, read_spec};
+use crate::input::Lines;
+use crate::report::Report;
+use crate::{frauds, units};
+
+const AFTER_HELP: &str = "\
+Example:
+  fraud features --input day30.jsonl.zst --frauds day30.frauds.csv --output day30.arrow
+  python -c \"import pyarrow.feather as f; print(f.read_table('day30.arrow').to_pandas())\"
+
+The very code that runs in the broker computes the vectors, one transaction after the other as if
+they all came to one instance. One row for each transaction that can be scored, in the order of the
+input: transaction_id, timestamp (milliseconds since 1970), label (1 = fraud), scenario (0 = none),
+then the spec's features in its order, 32-bit floats, NaN where missing. The file is Arrow IPC
+(Feather 2), uncompressed.";
+
+/// Compute the feature vectors that a model is trained on.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// The feature spec
+    #[arg(long, value_name = "FILE.toml", default_value = "model/fraud.toml")]
+    spec: PathBuf,
+    /// Transactions in the order they happened, one JSON object a line, plain or zstd
+    #[arg(long, value_name = "FILE.jsonl[.zst]")]
+    input: PathBuf,
+    /// The list of frauds: a CSV with transaction_id and perhaps scenario
+    #[arg(long, value_name = "FILE.csv")]
+    frauds: PathBuf,
+    /// Where the vectors go
+    #[arg(long, value_name = "FILE.arrow")]
+    output: PathBuf,
+    /// Memory for history; by default so much that hardly anything is forgotten
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = units::parse_size)]
+    history: u64,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Report> {
+    let began = Instant::now();
+    let program = read_spec(&args.spec)?;
+    let mut labels = frauds::read(&args.frauds)?;
+    let listed = labels.len() as u64;
+    let mut lines = Lines::open(&args.input, "features")?;
+    let names = program.features.iter().map(|feature| feature.name.clone());
+    let mut table = Table::create(&args.output, names.collect())?;
+    let mut envelopes = Envelopes::new(program.clone());
+    let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
+    let history =
+        usize::try_from(args.history).context("--history is more than can be addressed")?;
+    let mut detector = Detector::new(plan, &Settings::default(), history);
+
+    let (mut rows, mut frauds, mut missing) = (0_u64, 0_u64, listed);
+    let mut unscorable = BTreeMap::<&str, u64>::new();
+    while let Some((number, line)) = lines.next()? {
+        let envelope = envelopes.read(line);
+        if let Err(reason) = detector.observe(Some(line), envelope.millis) {
+            *unscorable.entry(reason.code()).or_default() += 1;
+            continue;
+        }
+        let id = envelope.transaction_id.unwrap_or_else(|| number.to_string().into_bytes());
+        let scenario = match labels.get_mut(&id) {
+            Some(fraud) => {
+                missing -= u64::from(!std::mem::replace(&mut fraud.found, true));
+                fraud.scenario
+            }
+            None => 0,
+        };
+        rows += 1;
+        frauds += u64::from(scenario > 0);
+        table.push(&id, envelope.millis, scenario, detector.vector())?;
+    }
+    table.finish()?;
+    ensure!(
+        listed == 0 || frauds > 0 || rows == 0,
+        "none of the {listed} ids in {} is a transaction_id in {}; do they belong together?",
+        args.frauds.display(),
+        args.input.display()
+    );
+
+    let evictions: u64 = detector.history().tables().iter().map(|table| table.evictions()).sum();
+    let elapsed = began.elapsed();
+    let mut text = format!(
+        "{} vectors of {} features in {}\n{} are frauds, {}\n",
+        units::count(rows),
+        detector.vector().len(),
+        args.output.display(),
+        units::count(frauds),
+        units::share(frauds, rows),
+    );
+    for (reason, count) in &unscorable {
+        text += &format!("{} left out: {reason}\n", units::count(*count));
+    }
+    if missing > 0 {
+        let missing = units::count(missing);
+        text += &format!("{missing} of the listed frauds are not among these transactions\n");
+    }
+    if evictions > 0 {
+        let evicted = units::count(evictions);
+        text += &format!("{evicted} histories were given up for want of memory; see --history\n");
+    }
+    text += &format!("took {}\n", units::seconds(elapsed));
+    Ok(Report {
+        json: json!({
+            "rows": rows,
+            "features": detector.vector().len(),
+            "frauds": frauds,
+            "frauds_not_found": missing,
+            "unscorable": unscorable,
+            "evictions": evictions,
+            "seconds": elapsed.as_secs_f64(),
+            "output": args.output,
+        }),
+        text,
+        ok: true,
+    })
+}
+
+/// Rows in a record batch.
+const BATCH: usize = 65_536;
+
+/// An Arrow file that grows by rows.
+struct Table {
+    path: PathBuf,
+    writer: FileWriter<BufWriter<File>>,
+    schema: Arc<Schema>,
+    ids: Vec<String>,
+    times: Vec<i64>,
+    scenarios: Vec<u8>,
+    features: Vec<Vec<f32>>,
+}
+
+impl Table {
+    fn create(path: &Path, names: Vec<String>) -> Result<Self> {
+        let column = |name: &str, kind| Field::new(name, kind, false);
+        let mut fields = vec![
+            column("transaction_id", DataType::Utf8),
+            column("timestamp", DataType::Int64),
+            column("label", DataType::UInt8),
+            column("scenario", DataType::UInt8),
+        ];
+        for name in &names {
+            if fields[..4].iter().any(|field| field.name() == name) {
+                bail!(
+                    "a feature is called {name}, as is a column of its own; rename it in the spec"
+                );
+            }
+            fields.push(column(name, DataType::Float32));
+        }
+        let schema = Arc::new(Schema::new(fields));
+        let context = || format!("cannot write {}", path.display());
+        let file = BufWriter::new(File::create(path).with_context(context)?);
+        Ok(Self {
+            path: path.into(),
+            writer: FileWriter::try_new(file, &schema).with_context(context)?,
+            schema,
+            ids: Vec::new(),
+            times: Vec::new(),
+            scenarios: Vec::new(),
+            features: vec![Vec::new(); names.len()],
+        })
+    }
+
+    fn push(&mut self, id: &[u8], millis: i64, scenario: u8, vector: &[f32]) -> Result<()> {
+        self.ids.push(String::from_utf8_lossy(id).into_owned());
+        self.times.push(millis);
+        self.scenarios.push(scenario);
+        for (column, &value) in self.features.iter_mut().zip(vector) {
+            column.push(value);
+        }
+        if self.ids.len() == BATCH { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let scenarios = std::mem::take(&mut self.scenarios);
+        let labels: Vec<u8> = scenarios.iter().map(|&scenario| u8::from(scenario > 0)).collect();
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from(std::mem::take(&mut self.ids))),
+            Arc::new(Int64Array::from(std::mem::take(&mut self.times))),
+            Arc::new(UInt8Array::from(labels)),
+            Arc::new(UInt8Array::from(scenarios)),
+        ];
+        for column in &mut self.features {
+            columns.push(Arc::new(Float32Array::from(std::mem::take(column))));
+        }
+        let batch = RecordBatch::try_new(self.schema.clone(), columns)?;
+        self.writer.write(&batch).with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
+    fn finish(mut self) -> Result<()> {
+        if !self.ids.is_empty() {
+            self.flush()?;
+        }
+        let flushed = self.writer.finish().map_err(anyhow::Error::from).and_then(|()| {
+            let file = self.writer.get_mut();
+            Ok(std::io::Write::flush(file)?)
+        });
+        flushed.with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}

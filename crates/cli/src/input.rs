@@ -1,0 +1,86 @@
+//! The lines of a file, plain or zstd.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use anyhow::{Context, Result};
+use indicatif::ProgressBar;
+
+use crate::progress;
+
+/// Bytes read at a time.
+const BUFFER: usize = 1 << 18;
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Lines of a file, one after the other, without their line feeds. Whether it is compressed shows
+/// in its first bytes.
+pub struct Lines {
+    path: PathBuf,
+    reader: Box<dyn BufRead>,
+    line: Vec<u8>,
+    number: u64,
+    consumed: Rc<Cell<u64>>,
+    bar: ProgressBar,
+}
+
+impl Lines {
+    /// Opens a file; progress is shown as `what`.
+    pub fn open(path: &Path, what: &'static str) -> Result<Self> {
+        let open = || -> io::Result<(Box<dyn BufRead>, u64, Rc<Cell<u64>>)> {
+            let file = File::open(path)?;
+            let total = file.metadata()?.len();
+            let consumed = Rc::default();
+            let counted = Counted { file, consumed: Rc::clone(&consumed) };
+            let mut plain = BufReader::with_capacity(BUFFER, counted);
+            let reader: Box<dyn BufRead> = if plain.fill_buf()?.starts_with(&ZSTD_MAGIC) {
+                let decoder = zstd::Decoder::with_buffer(plain)?;
+                Box::new(BufReader::with_capacity(BUFFER, decoder))
+            } else {
+                Box::new(plain)
+            };
+            Ok((reader, total, consumed))
+        };
+        let (reader, total, consumed) =
+            open().with_context(|| format!("cannot read {}", path.display()))?;
+        let bar = progress::bytes(what, total);
+        Ok(Self { path: path.into(), reader, line: Vec::new(), number: 0, consumed, bar })
+    }
+
+    /// The next line and its number, from 1; `None` at the end.
+    pub fn next(&mut self) -> Result<Option<(u64, &[u8])>> {
+        self.line.clear();
+        let read = self.reader.read_until(b'\n', &mut self.line);
+        let read = read.with_context(|| {
+            format!("cannot read {} after line {}", self.path.display(), self.number)
+        })?;
+        if read == 0 {
+            self.bar.finish_and_clear();
+            return Ok(None);
+        }
+        if self.line.last() == Some(&b'\n') {
+            self.line.pop();
+        }
+        if self.number % 4096 == 0 {
+            self.bar.set_position(self.consumed.get());
+        }
+        self.number += 1;
+        Ok(Some((self.number, &self.line)))
+    }
+}
+
+/// Counts the bytes taken from the disk.
+struct Counted {
+    file: File,
+    consumed: Rc<Cell<u64>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.consumed.set(self.consumed.get() + read as u64);
+        Ok(read)
+    }
+}

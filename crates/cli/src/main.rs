@@ -1,0 +1,67 @@
+//! The `fraud` command.
+//!
+//! # Layout
+//!
+//! - one file for each subcommand: [`simulate`], [`features`]
+//! - [`input`]: the lines of a plain or compressed file; [`envelope`]: what is read of a line
+//!   before the detector or the module sees it
+//! - [`report`]: what a subcommand answers; [`progress`] and [`units`]: how it looks
+//!
+//! What it is *not*: it scores nothing itself. Vectors come from `fraud-detector`, verdicts from the
+//! compiled module on `transform-host`.
+
+mod envelope;
+mod features;
+mod frauds;
+mod input;
+mod progress;
+mod report;
+mod simulate;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+A first look, from nothing to verdicts:
+  fraud simulate --days 30 --seed 1 --output day30.jsonl.zst --frauds day30.frauds.csv
+  fraud features --input day30.jsonl.zst --frauds day30.frauds.csv --output day30.arrow
+
+Every command takes --json for one machine-readable object on standard output.
+Exit status: 0 success, 1 the answer is no, 2 usage or bad input.";
+
+/// Fraud scoring inside Redpanda: make data, run the transform, see whether it fits a broker.
+#[derive(Parser)]
+#[command(name = "fraud", version, after_help = AFTER_HELP)]
+struct Cli {
+    /// One machine-readable object on standard output instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Simulate(simulate::Args),
+    Features(features::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let answer = match &cli.command {
+        Command::Simulate(args) => simulate::run(args),
+        Command::Features(args) => features::run(args),
+    };
+    match answer {
+        Ok(report) => {
+            report.print(cli.json);
+            ExitCode::from(u8::from(!report.ok))
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Progress on standard error, when that is a terminal.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar for `total` bytes of input.
+pub fn bytes(what: &'static str, total: u64) -> ProgressBar {
+    bar(what, total, "{prefix:>12} {wide_bar} {bytes}/{total_bytes} {msg} {eta}")
+}
+
+/// A bar for `total` things.
+pub fn count(what: &'static str, total: u64) -> ProgressBar {
+    bar(what, total, "{prefix:>12} {wide_bar} {human_pos}/{human_len} {msg} {eta}")
+}
+
+fn bar(what: &'static str, total: u64, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).expect("the templates above are valid");
+    ProgressBar::new(total).with_style(style).with_prefix(what)
+}
