@@ -1,6 +1,7 @@
 //! What is read of a record before the detector or the module sees it: the partition key, the event
 //! time and the transaction's id.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -25,14 +26,14 @@ pub struct Envelopes {
 
 /// The envelope of one record.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Envelope {
+pub struct Envelope<'r> {
     /// The first entity's id as text.
-    pub key: Option<Vec<u8>>,
+    pub key: Option<Cow<'r, [u8]>>,
     /// Event time in milliseconds since 1970; of a record without one, the record's before; −1
     /// before the first.
     pub millis: i64,
     /// The member `transaction_id`, if it is text or an integer.
-    pub transaction_id: Option<Vec<u8>>,
+    pub transaction_id: Option<Cow<'r, [u8]>>,
 }
 
 /// A member `transaction_id` that is no field of the spec.
@@ -45,7 +46,7 @@ impl Envelopes {
     }
 
     /// Reads the next record. One that is no JSON has neither key nor id.
-    pub fn read(&mut self, record: &[u8]) -> Envelope {
+    pub fn read<'r>(&mut self, record: &'r [u8]) -> Envelope<'r> {
         let mut pass = Pass { program: &self.program, key: None, time: None, id: None };
         if json::scan(record, &mut pass).is_err() {
             return Envelope { key: None, millis: self.last_time, transaction_id: None };
@@ -105,13 +106,13 @@ impl Visitor for Pass<'_> {
 }
 
 /// An id as text; `596` and `"596"` are the same.
-fn text(record: &[u8], token: Token) -> Option<Vec<u8>> {
+fn text(record: &[u8], token: Token) -> Option<Cow<'_, [u8]>> {
     match token {
         Token::Text { from, to, escaped: true } => {
             Some(json::unescape(&record[from..to]).collect())
         }
         Token::Text { from, to, .. } | Token::Number { from, to, integer: true } => {
-            Some(record[from..to].to_vec())
+            Some(record[from..to].into())
         }
         _ => None,
     }
@@ -156,7 +157,7 @@ mod tests {
     fn of_good_and_bad_records() {
         let program = fraud_plan::compile::spec::parse(SPEC, "SPEC").expect("a valid spec");
         let mut envelopes = Envelopes::new(program);
-        let text = |text: &str| Some(text.as_bytes().to_vec());
+        let text = |text: &'static str| Some(text.as_bytes().into());
         for (record, key, millis, transaction_id) in [
             ("no json", None, -1, None),
             (r#"{"customer":{"id":596},"at":{"time":7}}"#, text("596"), 7000, None),

@@ -75,8 +75,8 @@ pub fn run(args: &Args) -> Result<Report> {
             *unscorable.entry(reason.code()).or_default() += 1;
             continue;
         }
-        let id = envelope.transaction_id.unwrap_or_else(|| number.to_string().into_bytes());
-        let scenario = match labels.get_mut(&id) {
+        let id = envelope.transaction_id.unwrap_or_else(|| number.to_string().into_bytes().into());
+        let scenario = match labels.get_mut(&*id) {
             Some(fraud) => {
                 missing -= u64::from(!std::mem::replace(&mut fraud.found, true));
                 fraud.scenario
@@ -129,6 +129,7 @@ pub fn run(args: &Args) -> Result<Report> {
             "output": args.output,
         }),
         text,
+        aside: String::new(),
         ok: true,
     })
 }

@@ -57,7 +57,7 @@ impl Lines {
             format!("cannot read {} after line {}", self.path.display(), self.number)
         })?;
         if read == 0 {
-            self.bar.finish_and_clear();
+            self.done();
             return Ok(None);
         }
         if self.line.last() == Some(&b'\n') {
@@ -68,6 +68,11 @@ impl Lines {
         }
         self.number += 1;
         Ok(Some((self.number, &self.line)))
+    }
+
+    /// Clears the progress bar; the end of the file does so too.
+    pub fn done(&self) {
+        self.bar.finish_and_clear();
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! # Layout
 //!
-//! - one file for each subcommand: [`simulate`], [`features`]
+//! - one file for each subcommand: [`simulate`], [`features`], [`run`]
 //! - [`input`]: the lines of a plain or compressed file; [`envelope`]: what is read of a line
-//!   before the detector or the module sees it
+//!   before the detector or the module sees it; [`frauds`]: the list of known frauds
+//! - [`target`]: the module and the broker it is for; [`partition`]: where Kafka puts a key
 //! - [`report`]: what a subcommand answers; [`progress`] and [`units`]: how it looks
 //!
 //! What it is *not*: it scores nothing itself. Vectors come from `fraud-detector`, verdicts from the
@@ -14,9 +15,12 @@ mod envelope;
 mod features;
 mod frauds;
 mod input;
+mod partition;
 mod progress;
 mod report;
+mod run;
 mod simulate;
+mod target;
 mod units;
 
 use std::process::ExitCode;
@@ -27,6 +31,7 @@ const AFTER_HELP: &str = "\
 A first look, from nothing to verdicts:
   fraud simulate --days 30 --seed 1 --output day30.jsonl.zst --frauds day30.frauds.csv
   fraud features --input day30.jsonl.zst --frauds day30.frauds.csv --output day30.arrow
+  fraud run      --input day30.jsonl.zst --output scored
 
 Every command takes --json for one machine-readable object on standard output.
 Exit status: 0 success, 1 the answer is no, 2 usage or bad input.";
@@ -46,6 +51,7 @@ struct Cli {
 enum Command {
     Simulate(simulate::Args),
     Features(features::Args),
+    Run(run::Args),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +59,7 @@ fn main() -> ExitCode {
     let answer = match &cli.command {
         Command::Simulate(args) => simulate::run(args),
         Command::Features(args) => features::run(args),
+        Command::Run(args) => run::run(args),
     };
     match answer {
         Ok(report) => {

@@ -10,6 +10,8 @@ pub struct Report {
     pub json: Value,
     /// For people: lines, each with its line feed.
     pub text: String,
+    /// For people who want to know more, on standard error.
+    pub aside: String,
     /// False when the answer is no.
     pub ok: bool,
 }
@@ -17,6 +19,9 @@ pub struct Report {
 impl Report {
     /// Prints it to standard output. A reader that has gone away is none of our business.
     pub fn print(&self, json: bool) {
+        if !json {
+            let _ = std::io::stderr().write_all(self.aside.as_bytes());
+        }
         let mut out = std::io::stdout().lock();
         let _ = match json {
             true => writeln!(out, "{:#}", self.json),

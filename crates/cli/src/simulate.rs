@@ -108,6 +108,7 @@ pub fn run(args: &Args) -> Result<Report> {
             args.frauds.display(),
             units::seconds(elapsed),
         ),
+        aside: String::new(),
         ok: true,
     })
 }
