@@ -2,34 +2,23 @@
 //!
 //! # Layout
 //!
+//! - `model`: the directory's three files to a plan: [`model()`], [`features_only`]
 //! - [`spec`]: `fraud.toml` to a [`Program`](crate::Program)
 //! - `document`: TOML whose values know their line
+//! - `lower`: `fraud.onnx` to an [`Ensemble`]: its graph is walked back from the score
+//! - `ensemble`: ONNX's tree operators to trees
+//! - `tree`: a tree to the flat nodes of a [`Forest`](crate::Forest)
+//! - `onnx`: the protobuf messages
 //!
 //! What this is *not*: it trains nothing, and it computes neither features nor scores.
 
 mod document;
+mod ensemble;
+mod lower;
+mod model;
+mod onnx;
 pub mod spec;
+mod tree;
 
-use std::path::Path;
-
-use anyhow::{Context, Result};
-
-use crate::{Decision, Plan, Program};
-
-/// The plan of a spec alone: it computes features, and has no model.
-pub fn features_only(spec: &Path) -> Result<Vec<u8>> {
-    let plan = Plan {
-        id: 0,
-        program: read_spec(spec)?,
-        decision: Decision::default(),
-        forest: None,
-    };
-    Ok(plan.write())
-}
-
-fn read_spec(path: &Path) -> Result<Program> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the feature spec {file}"))?;
-    spec::parse(&text, &file)
-}
+pub use lower::{Ensemble, lower};
+pub use model::{Compiled, features_only, model};

@@ -21,9 +21,6 @@ pub enum Calibration {
 impl Default for Decision {
     /// The score as it is, fraud from one half on.
     fn default() -> Self {
-        Self {
-            threshold: 0.5,
-            calibration: Calibration::Identity,
-        }
+        Self { threshold: 0.5, calibration: Calibration::Identity }
     }
 }

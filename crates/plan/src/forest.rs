@@ -46,7 +46,7 @@ impl Forest<'_> {
         }
         let ends = self.trees.iter().skip(1).map(|tree| tree[0] as usize);
         let mut tree_end = ends.chain([self.nodes.len()]);
-        for &[first, _] in self.trees {
+        for &[first, depth] in self.trees {
             let end = tree_end.next().unwrap_or(0);
             let Some(nodes) = self.nodes.get(first as usize..end) else {
                 return Some("trees in order");
@@ -61,7 +61,35 @@ impl Forest<'_> {
             if nodes.is_empty() {
                 return Some("a node in every tree");
             }
+            if depth as usize >= nodes.len() {
+                return Some("a depth below the number of a tree's nodes");
+            }
         }
         None
+    }
+}
+
+#[cfg(test)]
+impl Forest<'_> {
+    /// The walk as described above, for one input.
+    pub(crate) fn score(&self, features: &[f32]) -> f32 {
+        let with =
+            |missing: f32| features.iter().map(move |x| if x.is_nan() { missing } else { *x });
+        let doubled: Vec<f32> = with(f32::NEG_INFINITY).chain(with(f32::INFINITY)).collect();
+        let leaf = |&[first, depth]: &[u32; 2]| {
+            let nodes = &self.nodes[first as usize..];
+            let mut at = 0;
+            for _ in 0..depth {
+                let [threshold, rest] = nodes[at];
+                let is_above = doubled[(rest & 0xffff) as usize] > f32::from_bits(threshold);
+                at = (rest >> 16) as usize + usize::from(is_above);
+            }
+            self.leaves[first as usize + at]
+        };
+        let sum = self.base + self.trees.iter().map(leaf).sum::<f32>();
+        match self.link {
+            Link::Identity => sum,
+            Link::Logistic => 1.0 / (1.0 + (-sum).exp()),
+        }
     }
 }

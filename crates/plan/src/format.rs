@@ -97,12 +97,7 @@ impl<'a> Plan<'a> {
             }),
             _ => return Err(PlanError::Broken("a known engine")),
         };
-        let plan = Plan {
-            id: word(8),
-            program,
-            decision,
-            forest,
-        };
+        let plan = Plan { id: word(8), program, decision, forest };
         match plan.fault() {
             Some(rule) => Err(PlanError::Broken(rule)),
             None => Ok(plan),
@@ -125,16 +120,9 @@ impl<'a> Plan<'a> {
         let head = postcard::to_stdvec(&(&self.program, &self.decision))
             .expect("the program is plain data, which postcard always encodes");
         let mut bytes = Vec::from(MAGIC);
-        let (trees, nodes) = self
-            .forest
-            .map_or((0, 0), |f| (f.trees.len(), f.nodes.len()));
+        let (trees, nodes) = self.forest.map_or((0, 0), |f| (f.trees.len(), f.nodes.len()));
         let engine = self.forest.map_or([0; 4], |forest| {
-            [
-                1,
-                forest.features,
-                forest.base.to_bits(),
-                forest.link as u32,
-            ]
+            [1, forest.features, forest.base.to_bits(), forest.link as u32]
         });
         let counts = [trees as u32, nodes as u32, head.len() as u32];
         for word in [0].into_iter().chain(engine).chain(counts) {
@@ -150,5 +138,95 @@ impl<'a> Plan<'a> {
         let id = u32::from_be_bytes(digest[..4].try_into().expect("4 bytes"));
         bytes[8..12].copy_from_slice(&id.to_le_bytes());
         bytes
+    }
+}
+
+#[cfg(all(test, feature = "compile"))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Plan, PlanBytes};
+    use crate::compile::{lower, spec};
+    use crate::decision::Decision;
+
+    /// A plan with a forest and every kind of feature.
+    fn plan_bytes() -> Vec<u8> {
+        let spec = r#"
+            version = 1
+            entity = [{ name = "c", path = "c" }]
+            number = [{ name = "n", path = "a.n", optional = true }]
+            feature = [
+                { name = "n", kind = "number", of = "n" },
+                { name = "t", kind = "time", part = "hour" },
+                { name = "m", kind = "window", entity = "c", stat = "mean", of = "n", half_life = "7d" },
+                { name = "x", kind = "window", entity = "c", stat = "max", of = "m", half_life = "1d", ratio = true },
+            ]
+        "#;
+        let model = include_bytes!("../tests/fixtures/lightgbm.onnx");
+        let forest = lower(model, "lightgbm.onnx").unwrap();
+        let plan = Plan {
+            id: 0,
+            program: spec::parse(spec, "spec").unwrap(),
+            decision: Decision::default(),
+            forest: Some(forest.as_forest()),
+        };
+        plan.write()
+    }
+
+    /// Reads bytes; a plan that comes of them can be walked. False if none does.
+    fn walk(bytes: &[u8]) -> bool {
+        let mut room = PlanBytes([0_u8; 1 << 14]);
+        room.0[..bytes.len()].copy_from_slice(bytes);
+        let Ok(plan) = Plan::read(&room.0[..bytes.len()]) else {
+            return false;
+        };
+        let features = plan.program.features.len();
+        let forest = plan.forest.filter(|_| features <= super::super::forest::MAX_FEATURES);
+        for x in [f32::NAN, f32::MIN, -0.5, 0.0, 0.5, f32::MAX] {
+            forest.map(|forest| forest.score(&vec![x; features]));
+        }
+        true
+    }
+
+    #[test]
+    fn written_and_read() {
+        let mut room = PlanBytes([0_u8; 1 << 14]);
+        let bytes = plan_bytes();
+        let room = &mut room.0[..bytes.len()];
+        room.copy_from_slice(&bytes);
+        let plan = Plan::read(room).unwrap();
+        assert_eq!(plan.write(), bytes);
+        assert_ne!(plan.id, 0);
+        assert!(plan.forest.is_some());
+    }
+
+    #[test]
+    fn cut_short_is_no_plan() {
+        let bytes = plan_bytes();
+        assert!(walk(&bytes));
+        for len in 0..bytes.len() {
+            assert!(!walk(&bytes[..len]), "{len} of {} bytes", bytes.len());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn damaged_never_panics(damage in prop::collection::vec((any::<u16>(), any::<u8>()), 1..4)) {
+            let mut bytes = plan_bytes();
+            let len = bytes.len();
+            // The header and the head are small: every other blow goes there.
+            for (at, (place, byte)) in damage.into_iter().enumerate() {
+                let place = usize::from(place);
+                let at = match at {
+                    0 => place % len,
+                    1 => 8 + place % 32,
+                    _ => len - 1 - place % 120,
+                };
+                bytes[at] = byte;
+            }
+            walk(&bytes);
+        }
     }
 }

@@ -263,36 +263,31 @@ impl Program {
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let fields = self.fields.len();
         let ok = |holds: bool, rule: &'static str| if holds { None } else { Some(rule) };
-        ok(
-            (1..=MAX_FIELDS).contains(&fields),
-            "between 1 and 64 fields",
-        )
-        .or_else(|| ok(!self.entities.is_empty(), "at least one entity"))
-        .or_else(|| {
-            let holds = self.fields.iter().enumerate().all(|(at, field)| {
-                let role = match field.role {
-                    Role::Object | Role::Time => true,
-                    Role::Entity(entity) => usize::from(entity) < self.entities.len(),
-                    Role::Number(number) => usize::from(number) < self.numbers.len(),
-                };
-                role && field.parent.is_none_or(|parent| usize::from(parent) < at)
-            });
-            ok(holds, "fields that refer to what there is")
-        })
-        .or_else(|| {
-            let holds = self.entities.iter().all(|entity| {
-                entity
-                    .cells
+        ok((1..=MAX_FIELDS).contains(&fields), "between 1 and 64 fields")
+            .or_else(|| ok(!self.entities.is_empty(), "at least one entity"))
+            .or_else(|| {
+                let holds = self.fields.iter().enumerate().all(|(at, field)| {
+                    let role = match field.role {
+                        Role::Object | Role::Time => true,
+                        Role::Entity(entity) => usize::from(entity) < self.entities.len(),
+                        Role::Number(number) => usize::from(number) < self.numbers.len(),
+                    };
+                    role && field.parent.is_none_or(|parent| usize::from(parent) < at)
+                });
+                ok(holds, "fields that refer to what there is")
+            })
+            .or_else(|| {
+                let holds = self
+                    .entities
                     .iter()
-                    .all(|cell| self.cell_holds(entity, cell))
-            });
-            ok(holds, "cells that refer to what there is")
-        })
-        .or_else(|| {
-            let holds = (self.features.iter().enumerate())
-                .all(|(at, feature)| self.source_holds(&feature.source, at));
-            ok(holds, "features that refer to what stands before them")
-        })
+                    .all(|entity| entity.cells.iter().all(|cell| self.cell_holds(entity, cell)));
+                ok(holds, "cells that refer to what there is")
+            })
+            .or_else(|| {
+                let holds = (self.features.iter().enumerate())
+                    .all(|(at, feature)| self.source_holds(&feature.source, at));
+                ok(holds, "features that refer to what stands before them")
+            })
     }
 
     fn cell_holds(&self, entity: &Entity, cell: &Cell) -> bool {
@@ -316,10 +311,7 @@ impl Program {
 
     fn source_holds(&self, source: &Source, at: usize) -> bool {
         let stat_holds = |entity: u8, stat: Stat| {
-            let cells = self
-                .entities
-                .get(usize::from(entity))
-                .map(|entity| entity.cells.len());
+            let cells = self.entities.get(usize::from(entity)).map(|entity| entity.cells.len());
             let cell = |cell: u8| cells.is_some_and(|cells| usize::from(cell) < cells);
             match stat {
                 Stat::Count { cell: c }
@@ -334,11 +326,9 @@ impl Program {
             Source::Number { number, .. } => usize::from(number) < self.numbers.len(),
             Source::Time { .. } => true,
             Source::Window { entity, stat } => stat_holds(entity, stat),
-            Source::Ratio {
-                value,
-                entity,
-                stat,
-            } => self.value_holds(value, at) && stat_holds(entity, stat),
+            Source::Ratio { value, entity, stat } => {
+                self.value_holds(value, at) && stat_holds(entity, stat)
+            }
         }
     }
 }

@@ -25,11 +25,7 @@ impl Origin<'_> {
     }
 
     fn error(&self, at: usize, message: impl Display) -> Error {
-        let column = 1 + self.text[..at]
-            .chars()
-            .rev()
-            .take_while(|&c| c != '\n')
-            .count();
+        let column = 1 + self.text[..at].chars().rev().take_while(|&c| c != '\n').count();
         anyhow!("{}:{}:{column}: {message}", self.file, self.line(at))
     }
 }
@@ -84,8 +80,7 @@ impl<'d> Section<'d> {
     /// An error about what stands at an offset.
     pub fn error(&self, at: usize, message: impl Display) -> Error {
         let colon = if self.name.is_empty() { "" } else { ": " };
-        self.origin
-            .error(at, format_args!("{}{colon}{message}", self.name))
+        self.origin.error(at, format_args!("{}{colon}{message}", self.name))
     }
 
     /// An error about the section as a whole.
@@ -104,10 +99,7 @@ impl<'d> Section<'d> {
         };
         let (at, key) = (key.span().start, key.get_ref());
         let (hint, keys) = (did_you_mean(key, asked.iter()), asked.join(", "));
-        Err(self.error(
-            at,
-            format_args!("{owner} has no key \"{key}\"{hint}; its keys: {keys}"),
-        ))
+        Err(self.error(at, format_args!("{owner} has no key \"{key}\"{hint}; its keys: {keys}")))
     }
 
     fn get(&self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
@@ -121,26 +113,15 @@ impl<'d> Section<'d> {
     pub fn need<T>(&self, key: &'static str, value: Option<T>) -> Result<T> {
         value.ok_or_else(|| {
             let others = self.table.keys().map(|key| key.get_ref().as_ref());
-            let hint = nearest(
-                key,
-                others.filter(|other| !self.asked.borrow().contains(other)),
-            );
-            let hint = hint.map_or(String::new(), |other| {
-                format!("; \"{other}\" is no key here")
-            });
+            let hint = nearest(key, others.filter(|other| !self.asked.borrow().contains(other)));
+            let hint = hint.map_or(String::new(), |other| format!("; \"{other}\" is no key here"));
             self.fault(format_args!("`{key}` is missing{hint}"))
         })
     }
 
     fn refuse(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: impl Display) -> Error {
-        let text = self.origin.text[value.span()]
-            .lines()
-            .next()
-            .unwrap_or_default();
-        self.error(
-            value.span().start,
-            format_args!("`{key}` is {text}, but {wanted}"),
-        )
+        let text = self.origin.text[value.span()].lines().next().unwrap_or_default();
+        self.error(value.span().start, format_args!("`{key}` is {text}, but {wanted}"))
     }
 
     /// A string.
@@ -149,10 +130,9 @@ impl<'d> Section<'d> {
             return Ok(None);
         };
         match value.get_ref() {
-            DeValue::String(text) if !text.is_empty() => Ok(Some(At {
-                value: text,
-                at: value.span().start,
-            })),
+            DeValue::String(text) if !text.is_empty() => {
+                Ok(Some(At { value: text, at: value.span().start }))
+            }
             _ => Err(self.refuse(key, value, "it takes a string that is not empty")),
         }
     }
@@ -211,10 +191,7 @@ impl<'d> Section<'d> {
         let Some(text) = self.text(key)? else {
             return Ok(None);
         };
-        let choice = words
-            .iter()
-            .find(|(word, _)| *word == text.value)
-            .map(|(_, choice)| *choice);
+        let choice = words.iter().find(|(word, _)| *word == text.value).map(|(_, choice)| *choice);
         match choice {
             Some(choice) => Ok(Some(choice)),
             None => {
@@ -233,10 +210,7 @@ impl<'d> Section<'d> {
     ) -> Error {
         let hint = did_you_mean(text.value, words.clone());
         let words = words.collect::<Vec<_>>().join(", ");
-        let text_is = format!(
-            "unknown `{key}` \"{}\"{hint}; known here: {words}",
-            text.value
-        );
+        let text_is = format!("unknown `{key}` \"{}\"{hint}; known here: {words}", text.value);
         self.error(text.at, text_is)
     }
 
@@ -260,9 +234,7 @@ impl<'d> Section<'d> {
 
     /// The table under a key.
     pub fn table(&self, key: &'static str) -> Result<Option<Section<'d>>> {
-        self.get(key)
-            .map(|value| self.inner(key, key, value))
-            .transpose()
+        self.get(key).map(|value| self.inner(key, key, value)).transpose()
     }
 
     /// The tables under a key, `[[key]]` each; none if left out.
@@ -300,10 +272,7 @@ impl<'d> Section<'d> {
             None => Ok(name.value.to_owned()),
             Some(first) => {
                 let line = self.origin.line(first);
-                Err(self.error(
-                    name.at,
-                    format_args!("line {line} has one of this name already"),
-                ))
+                Err(self.error(name.at, format_args!("line {line} has one of this name already")))
             }
         }
     }
@@ -319,10 +288,8 @@ fn did_you_mean<W: AsRef<str>>(word: &str, words: impl IntoIterator<Item = W>) -
 fn nearest<W: AsRef<str>>(word: &str, words: impl IntoIterator<Item = W>) -> Option<W> {
     let distance =
         |other: &str| strsim::damerau_levenshtein(&other.to_lowercase(), &word.to_lowercase());
-    (words
-        .into_iter()
-        .map(|other| (distance(other.as_ref()), other)))
-    .filter(|(distance, other)| *distance <= 1 + word.len().max(other.as_ref().len()) / 4)
-    .min_by_key(|(distance, _)| *distance)
-    .map(|(_, other)| other)
+    (words.into_iter().map(|other| (distance(other.as_ref()), other)))
+        .filter(|(distance, other)| *distance <= 1 + word.len().max(other.as_ref().len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, other)| other)
 }

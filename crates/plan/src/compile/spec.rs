@@ -77,10 +77,7 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
 fn time(section: Section, program: &mut Program) -> Result<()> {
     let path = section.path("path")?;
     add_field(&section, path, Role::Time, program)?;
-    let units = [
-        ("milliseconds", TimeUnit::Milliseconds),
-        ("seconds", TimeUnit::Seconds),
-    ];
+    let units = [("milliseconds", TimeUnit::Milliseconds), ("seconds", TimeUnit::Seconds)];
     program.time_unit = section.choice("unit", &units)?.unwrap_or(program.time_unit);
     section.finish("[time]")
 }
@@ -118,12 +115,7 @@ fn number<'d>(
 ) -> Result<()> {
     let name = section.name("number", seen)?;
     let path = section.path("path")?;
-    add_field(
-        &section,
-        path,
-        Role::Number(program.numbers.len() as u8),
-        program,
-    )?;
+    add_field(&section, path, Role::Number(program.numbers.len() as u8), program)?;
     let optional = section.flag("optional")?;
     program.numbers.push(Number { name, optional });
     section.finish("a number")

@@ -19,11 +19,7 @@ pub(super) fn source(section: Section, scoped: &[bool], program: &mut Program) -
         Time,
         Window,
     }
-    let kinds = [
-        ("number", Kind::Number),
-        ("time", Kind::Time),
-        ("window", Kind::Window),
-    ];
+    let kinds = [("number", Kind::Number), ("time", Kind::Time), ("window", Kind::Window)];
     match section.need("kind", section.choice("kind", &kinds)?)? {
         Kind::Number => number(section, program),
         Kind::Time => time(section),
@@ -39,25 +35,12 @@ fn number(section: Section, program: &Program) -> Result<Source> {
     };
     let log1p = section.flag("log1p")?;
     let floor = if log1p { -1.0 } else { f32::NEG_INFINITY };
-    let wanted = if log1p {
-        "a number above -1, as log1p needs it"
-    } else {
-        "a number"
-    };
-    let min = section
-        .number("min", wanted, |min| min > floor)?
-        .unwrap_or(f32::NEG_INFINITY);
+    let wanted = if log1p { "a number above -1, as log1p needs it" } else { "a number" };
+    let min = section.number("min", wanted, |min| min > floor)?.unwrap_or(f32::NEG_INFINITY);
     let wanted = format!("a number, at least `min` {min}");
-    let max = section
-        .number("max", &wanted, |max| max >= min)?
-        .unwrap_or(f32::INFINITY);
+    let max = section.number("max", &wanted, |max| max >= min)?.unwrap_or(f32::INFINITY);
     section.finish("a feature of kind \"number\"")?;
-    Ok(Source::Number {
-        number: number as u8,
-        min,
-        max,
-        log1p,
-    })
+    Ok(Source::Number { number: number as u8, min, max, log1p })
 }
 
 fn time(section: Section) -> Result<Source> {
@@ -68,11 +51,7 @@ fn time(section: Section) -> Result<Source> {
         ("is_night", TimePart::IsNight),
     ];
     let part = section.need("part", section.choice("part", &parts)?)?;
-    let forms = [
-        ("value", TimeForm::Value),
-        ("sin", TimeForm::Sin),
-        ("cos", TimeForm::Cos),
-    ];
+    let forms = [("value", TimeForm::Value), ("sin", TimeForm::Sin), ("cos", TimeForm::Cos)];
     let form = match part {
         TimePart::Hour | TimePart::Weekday => section.choice("form", &forms)?.unwrap_or_default(),
         TimePart::IsWeekend | TimePart::IsNight => TimeForm::Value,
@@ -81,10 +60,8 @@ fn time(section: Section) -> Result<Source> {
         None => 0,
         Some(text) => minutes(text.value).ok_or_else(|| {
             let text_rule = "it takes \"+HH:MM\" or \"-HH:MM\", at most 14 hours";
-            section.error(
-                text.at,
-                format_args!("`utc_offset` is \"{}\", but {text_rule}", text.value),
-            )
+            section
+                .error(text.at, format_args!("`utc_offset` is \"{}\", but {text_rule}", text.value))
         })?,
     };
     section.finish("this part of a time")?;
@@ -135,11 +112,9 @@ fn window(section: Section, scoped: &[bool], program: &mut Program) -> Result<So
     ];
     let word = section.need("stat", section.choice("stat", &words)?)?;
     let value = match word {
-        Word::Sum | Word::Mean | Word::Max => Some(value(
-            &section,
-            section.need("of", section.text("of")?)?,
-            program,
-        )?),
+        Word::Sum | Word::Mean | Word::Max => {
+            Some(value(&section, section.need("of", section.text("of")?)?, program)?)
+        }
         Word::Count | Word::Events | Word::SinceLast => None,
     };
     let half_life = match word {
@@ -149,18 +124,12 @@ fn window(section: Section, scoped: &[bool], program: &mut Program) -> Result<So
             Some(section.need("half_life", half_life(&section)?)?)
         }
     };
-    let mut cells = Cells {
-        section: &section,
-        program,
-        entity: at,
-    };
+    let mut cells = Cells { section: &section, program, entity: at };
     let stat = match (word, value, half_life) {
-        (Word::Count, _, Some(half_life)) => Stat::Count {
-            cell: cells.count(None, half_life)?,
-        },
-        (Word::Sum, Some(value), Some(half_life)) => Stat::Sum {
-            cell: cells.sum(value, half_life)?,
-        },
+        (Word::Count, _, Some(half_life)) => Stat::Count { cell: cells.count(None, half_life)? },
+        (Word::Sum, Some(value), Some(half_life)) => {
+            Stat::Sum { cell: cells.sum(value, half_life)? }
+        }
         (Word::Mean, Some(value), Some(half_life)) => Stat::Mean {
             sum: cells.sum(value, half_life)?,
             count: cells.count(Some(value), half_life)?,
@@ -168,29 +137,21 @@ fn window(section: Section, scoped: &[bool], program: &mut Program) -> Result<So
         (Word::Mean, Some(value), None) => {
             let clip = section.number("clip", "a number above 1", |clip| clip > 1.0)?;
             let clip = clip.unwrap_or(f32::INFINITY);
-            Stat::RunningMean {
-                cell: cells.cell(Cell::Mean { value, clip })?,
-            }
+            Stat::RunningMean { cell: cells.cell(Cell::Mean { value, clip })? }
         }
         (Word::Max, Some(value), Some(half_life)) => {
             let half_life = cells.half_life(half_life)?;
-            Stat::Max {
-                cell: cells.cell(Cell::Max { value, half_life })?,
-            }
+            Stat::Max { cell: cells.cell(Cell::Max { value, half_life })? }
         }
-        (Word::Events, ..) => Stat::Events {
-            cap: section.whole("cap", 1..=MAX_EVENTS)?.unwrap_or(MAX_EVENTS) as u16,
-        },
+        (Word::Events, ..) => {
+            Stat::Events { cap: section.whole("cap", 1..=MAX_EVENTS)?.unwrap_or(MAX_EVENTS) as u16 }
+        }
         (Word::SinceLast, ..) => Stat::SinceLast,
         _ => unreachable!("the statistics that need `of` and `half_life` have them"),
     };
     let entity = at as u8;
     let source = match value {
-        Some(value) if section.flag("ratio")? => Source::Ratio {
-            value,
-            entity,
-            stat,
-        },
+        Some(value) if section.flag("ratio")? => Source::Ratio { value, entity, stat },
         _ => Source::Window { entity, stat },
     };
     section.finish(match (word, half_life) {
@@ -228,9 +189,7 @@ fn half_life(section: &Section) -> Result<Option<f32>> {
             "d" => 86_400.0,
             _ => return None,
         };
-        let plain = number
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         Some(number.parse::<f64>().ok().filter(|_| plain)? * unit)
     };
     match seconds(text.value).filter(|seconds| HALF_LIVES.contains(seconds)) {
@@ -285,12 +244,9 @@ impl Cells<'_, '_> {
 
 /// The index of `item` in a list, to which it is added if it is not there; `None` if full.
 fn keep<T: PartialEq>(list: &mut Vec<T>, item: T) -> Option<u8> {
-    let at = list
-        .iter()
-        .position(|known| *known == item)
-        .unwrap_or_else(|| {
-            list.push(item);
-            list.len() - 1
-        });
+    let at = list.iter().position(|known| *known == item).unwrap_or_else(|| {
+        list.push(item);
+        list.len() - 1
+    });
     (at < MAX_CELLS).then_some(at as u8)
 }

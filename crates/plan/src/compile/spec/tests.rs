@@ -28,11 +28,7 @@ fn check_feature(keys: &str, error: &str) {
 }
 
 fn check_whole(spec: &str, error: &str) {
-    assert_eq!(
-        parse(spec, "s").map_err(|error| error.to_string()),
-        Err(error.into()),
-        "{spec}"
-    );
+    assert_eq!(parse(spec, "s").map_err(|error| error.to_string()), Err(error.into()), "{spec}");
 }
 
 #[test]
@@ -139,65 +135,25 @@ stat = "since_last"
     let customer = &program.entities[0];
     assert_eq!(customer.half_lives, [604_800.0, 5_400.0]);
     let cells = [
-        Cell::Count {
-            value: None,
-            half_life: 0,
-        },
-        Cell::Sum {
-            value: amount,
-            half_life: 0,
-        },
-        Cell::Mean {
-            value: amount,
-            clip: 2.5,
-        },
-        Cell::Max {
-            value: Value::Feature(4),
-            half_life: 1,
-        },
+        Cell::Count { value: None, half_life: 0 },
+        Cell::Sum { value: amount, half_life: 0 },
+        Cell::Mean { value: amount, clip: 2.5 },
+        Cell::Max { value: Value::Feature(4), half_life: 1 },
     ];
-    assert_eq!(
-        customer.cells, cells,
-        "amount is never missing: one count serves both"
-    );
-    let cells = [
-        Cell::Sum {
-            value: tip,
-            half_life: 0,
-        },
-        Cell::Count {
-            value: Some(tip),
-            half_life: 0,
-        },
-    ];
+    assert_eq!(customer.cells, cells, "amount is never missing: one count serves both");
+    let cells =
+        [Cell::Sum { value: tip, half_life: 0 }, Cell::Count { value: Some(tip), half_life: 0 }];
     assert_eq!(program.entities[1].cells, cells);
-    let sources: Vec<_> = program
-        .features
-        .iter()
-        .map(|feature| feature.source)
-        .collect();
+    let sources: Vec<_> = program.features.iter().map(|feature| feature.source).collect();
     let window = |entity, stat| Source::Window { entity, stat };
     let (part, form) = (TimePart::Hour, TimeForm::Sin);
     let ratio = Stat::RunningMean { cell: 2 };
     let expected = [
-        Source::Number {
-            number: 0,
-            min: f32::NEG_INFINITY,
-            max: 5000.0,
-            log1p: true,
-        },
-        Source::Time {
-            part,
-            form,
-            offset: -210,
-        },
+        Source::Number { number: 0, min: f32::NEG_INFINITY, max: 5000.0, log1p: true },
+        Source::Time { part, form, offset: -210 },
         window(0, Stat::Count { cell: 0 }),
         window(0, Stat::Mean { sum: 1, count: 0 }),
-        Source::Ratio {
-            value: amount,
-            entity: 0,
-            stat: ratio,
-        },
+        Source::Ratio { value: amount, entity: 0, stat: ratio },
         window(0, Stat::Max { cell: 3 }),
         window(1, Stat::Mean { sum: 0, count: 1 }),
         window(1, Stat::Events { cap: 20 }),
@@ -233,14 +189,8 @@ fn errors_name_line_key_and_nearest_name() {
         "kind = \"window\"\nentity = \"customer\"\nstat = \"max\"\nof = \"x\"\nhalf_life = \"7d\"",
         r#"fraud.toml:16:6: feature "x": unknown `of` "x"; known here: amount"#,
     );
-    check(
-        "[[feature]\n",
-        "fraud.toml:11:11: unclosed array table, expected `]`",
-    );
-    check(
-        "[[feature]]\n",
-        "fraud.toml:11:1: feature 1: `name` is missing",
-    );
+    check("[[feature]\n", "fraud.toml:11:11: unclosed array table, expected `]`");
+    check("[[feature]]\n", "fraud.toml:11:1: feature 1: `name` is missing");
     check("", "fraud.toml:1:1: there is no [[feature]]");
 }
 
@@ -332,9 +282,8 @@ fn paths_and_names_do_not_collide() {
         "[[number]]\nname = \"fraud\"\npath = \"fraud\"\n[[feature]]\nname = \"f\"\nkind = \"number\"\nof = \"fraud\"\n",
         r#"fraud.toml:1:1: `verdict` is "fraud", but the record has a field of this name; the verdict needs one of its own"#,
     );
-    let many: String = (0..62)
-        .map(|at| format!("[[number]]\nname = \"n{at}\"\npath = \"n{at}\"\n"))
-        .collect();
+    let many: String =
+        (0..62).map(|at| format!("[[number]]\nname = \"n{at}\"\npath = \"n{at}\"\n")).collect();
     check(
         &many,
         r#"fraud.toml:193:8: number "n60": more than 64 fields with the objects that hold them"#,
@@ -344,18 +293,9 @@ fn paths_and_names_do_not_collide() {
 #[test]
 fn the_version_comes_first() {
     check_whole("", "s:1:1: `version` is missing");
-    check_whole(
-        "verson = 1",
-        "s:1:1: `version` is missing; \"verson\" is no key here",
-    );
-    check_whole(
-        "version = 2",
-        "s:1:1: `version` is not 1, the only one that this compiler reads",
-    );
-    check_whole(
-        "version = 1",
-        "s:1:1: there is no [[entity]]; the first one is the partition key",
-    );
+    check_whole("verson = 1", "s:1:1: `version` is missing; \"verson\" is no key here");
+    check_whole("version = 2", "s:1:1: `version` is not 1, the only one that this compiler reads");
+    check_whole("version = 1", "s:1:1: there is no [[entity]]; the first one is the partition key");
     check_whole(
         "version = 1\nentity = 3",
         "s:2:10: `entity` is 3, but it takes tables, each under [[entity]]",

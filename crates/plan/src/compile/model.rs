@@ -1,0 +1,90 @@
+//! The directory `model/` to a plan.
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::document::Document;
+use super::{lower, spec};
+use crate::{Decision, Plan, Program};
+
+/// A plan, and how it came about.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The plan's bytes, for [`Plan::read`].
+    pub plan: Vec<u8>,
+    /// What whoever builds it should know, a line each.
+    pub warnings: Vec<String>,
+    /// What the plan depends on: a change to any of these asks for another one.
+    pub inputs: Vec<PathBuf>,
+}
+
+/// The plan of `fraud.toml`, `fraud.onnx` and, if it is there, `decision.toml` in `dir`.
+pub fn model(dir: &Path) -> Result<Compiled> {
+    let paths = ["fraud.toml", "fraud.onnx", "decision.toml"].map(|name| dir.join(name));
+    let [spec, onnx, decision] = &paths;
+    let program = read_spec(spec)?;
+    let bytes = std::fs::read(onnx).with_context(|| {
+        format!("cannot read the model {}; `model/train/train.py` writes one", onnx.display())
+    })?;
+    let forest = lower(&bytes, &onnx.display().to_string())?;
+    let (asked, given) = (forest.features as usize, program.features.len());
+    ensure!(
+        asked == given,
+        "{} takes {asked} inputs, but {} makes {given} features; they must be the same ones, in the \
+         same order",
+        onnx.display(),
+        spec.display(),
+    );
+    let mut warnings = Vec::new();
+    let decision = if decision.exists() {
+        read_decision(decision)?
+    } else {
+        let decided = Decision::default();
+        warnings.push(format!(
+            "there is no {}: the threshold is {}, and calibrated by nothing; `fraud tune` writes one",
+            decision.display(),
+            decided.threshold,
+        ));
+        decided
+    };
+    let plan = Plan { id: 0, program, decision, forest: Some(forest.as_forest()) };
+    // A file that is not there yet would count as changed each time: its directory stands for it.
+    let inputs = paths.iter().map(|path| if path.exists() { path } else { dir });
+    Ok(Compiled { plan: plan.write(), warnings, inputs: inputs.map(PathBuf::from).collect() })
+}
+
+/// The plan of a spec alone: it computes features, and has no engine.
+pub fn features_only(spec: &Path) -> Result<Vec<u8>> {
+    let plan =
+        Plan { id: 0, program: read_spec(spec)?, decision: Decision::default(), forest: None };
+    Ok(plan.write())
+}
+
+fn read_spec(path: &Path) -> Result<Program> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "cannot read the feature spec {file}; the model's README describes how to write one"
+        )
+    })?;
+    spec::parse(&text, &file)
+}
+
+fn read_decision(path: &Path) -> Result<Decision> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
+    let document = Document::parse(&text, &file)?;
+    let root = document.root();
+    let threshold =
+        root.number("threshold", "a number from 0 to 1", |x| (0.0..=1.0).contains(&x))?;
+    let threshold = root.need("threshold", threshold)?;
+    // How the threshold was found, for people.
+    root.text("basis")?;
+    root.table("expected")?;
+    root.finish("a decision")?;
+    Ok(Decision { threshold, ..Decision::default() })
+}

@@ -1,0 +1,88 @@
+use std::path::{Path, PathBuf};
+
+use super::{features_only, model};
+use crate::{Plan, PlanBytes};
+
+const SPEC: &str = r#"version = 1
+[[entity]]
+name = "customer"
+path = "customer_id"
+"#;
+
+/// A directory with a spec of this many features, the LightGBM fixture and a decision.
+fn directory(name: &str, features: usize, decision: Option<&str>) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("fraud-plan-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let feature = |at| format!("[[feature]]\nname = \"f{at}\"\nkind = \"time\"\npart = \"hour\"\n");
+    let spec: String = (0..features).map(feature).collect();
+    std::fs::write(dir.join("fraud.toml"), format!("{SPEC}{spec}")).unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/lightgbm.onnx");
+    std::fs::copy(fixture, dir.join("fraud.onnx")).unwrap();
+    if let Some(decision) = decision {
+        std::fs::write(dir.join("decision.toml"), decision).unwrap();
+    }
+    dir
+}
+
+fn with_plan<T>(bytes: &[u8], read: impl FnOnce(Plan<'_>) -> T) -> T {
+    let mut room = PlanBytes([0_u8; 1 << 14]);
+    room.0[..bytes.len()].copy_from_slice(bytes);
+    read(Plan::read(&room.0[..bytes.len()]).unwrap())
+}
+
+fn check_error(dir: &Path, error: &str) {
+    let refused = format!("{:#}", model(dir).unwrap_err());
+    assert_eq!(refused.replace(&format!("{}/", dir.display()), ""), error);
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn three_files_make_a_plan() {
+    let decision = "threshold = 0.62\nbasis = \"f1\"\n[expected]\nprecision = 0.8\n";
+    let dir = directory("whole", 4, Some(decision));
+    let compiled = model(&dir).unwrap();
+    assert_eq!(compiled.warnings, [""; 0]);
+    assert_eq!(compiled.inputs.len(), 3);
+    with_plan(&compiled.plan, |plan| {
+        assert_eq!((plan.decision.threshold, plan.program.features.len()), (0.62, 4));
+        assert_eq!(plan.forest.unwrap().trees.len(), 6);
+    });
+    let bytes = features_only(&dir.join("fraud.toml")).unwrap();
+    with_plan(&bytes, |plan| assert_eq!(plan.forest, None));
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn a_decision_may_be_missing() {
+    let dir = directory("undecided", 4, None);
+    let compiled = model(&dir).unwrap();
+    assert_eq!(compiled.warnings.len(), 1);
+    assert_eq!(compiled.inputs[2], dir);
+    with_plan(&compiled.plan, |plan| assert_eq!(plan.decision.threshold, 0.5));
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn errors_name_the_file() {
+    check_error(
+        &directory("mismatch", 3, None),
+        "fraud.onnx takes 4 inputs, but fraud.toml makes 3 features; they must be the same ones, \
+         in the same order",
+    );
+    check_error(
+        &directory("threshold", 4, Some("threshold = 1.5")),
+        "decision.toml:1:13: `threshold` is 1.5, but it takes a number from 0 to 1",
+    );
+    check_error(
+        &directory("key", 4, Some("threshold = 0.5\ntreshold = 0.6")),
+        "decision.toml:2:1: a decision has no key \"treshold\" (did you mean \"threshold\"?); its \
+         keys: threshold, basis, expected",
+    );
+    let dir = directory("no-model", 4, None);
+    std::fs::remove_file(dir.join("fraud.onnx")).unwrap();
+    check_error(
+        &dir,
+        "cannot read the model fraud.onnx; `model/train/train.py` writes one: No such file or \
+         directory (os error 2)",
+    );
+}
