@@ -337,3 +337,176 @@ fn encode(point: u32) -> ([u8; 4], usize) {
         _ => ([(point >> 18) as u8 | 0xf0, low(12), low(6), low(0)], 4),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde::de::IgnoredAny;
+
+    /// Takes every member and notes what it sees.
+    #[derive(Default)]
+    struct Notes {
+        members: Vec<(Option<u8>, String)>,
+        values: Vec<(u8, Token)>,
+    }
+
+    impl Visitor for Notes {
+        fn member(&mut self, parent: Option<u8>, name: &[u8], _: bool) -> Member {
+            self.members.push((parent, String::from_utf8(unescape(name).collect()).expect("text")));
+            Member::Take(self.members.len() as u8 - 1)
+        }
+
+        fn value(&mut self, member: u8, token: Token) {
+            self.values.push((member, token));
+        }
+    }
+
+    struct Blind;
+
+    impl Visitor for Blind {
+        fn member(&mut self, _: Option<u8>, _: &[u8], _: bool) -> Member {
+            Member::Skip
+        }
+
+        fn value(&mut self, _: u8, _: Token) {
+            unreachable!("no member is taken");
+        }
+    }
+
+    fn check(text: &str, expect: Result<Root, Fault>) {
+        assert_eq!(scan(text.as_bytes(), &mut Blind), expect, "{text}");
+    }
+
+    #[test]
+    fn roots() {
+        check("{}", Ok((Token::Object, 1)));
+        check(" {\"a\":[1,{}]} \n", Ok((Token::Object, 12)));
+        check("[]", Ok((Token::Array, 1)));
+        check("null", Ok((Token::Null, 3)));
+        check("true", Ok((Token::Bool, 3)));
+        check("-0.5e+1", Ok((Token::Number { from: 0, to: 7, integer: false }, 6)));
+        check("\"\\\"\"", Ok((Token::Text { from: 1, to: 3, escaped: true }, 3)));
+        for text in [
+            "",
+            " ",
+            "{",
+            "{}}",
+            "{} {}",
+            "{,}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{'a':1}",
+            "[1,]",
+            "[1 2]",
+            "[}",
+            "{]",
+            "nul",
+            "nulll",
+            "tru",
+            "NaN",
+            "Infinity",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "+1",
+            "0x1",
+            "\"",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12g4\"",
+            "\"\n\"",
+            "\"\u{1}\"",
+            "{\"a\":1}x",
+            "// {}",
+            "\u{feff}{}",
+        ] {
+            check(text, Err(Fault::Grammar));
+        }
+        assert_eq!(scan(b"{\"a\":\"\xff\"}", &mut Blind), Err(Fault::Utf8));
+    }
+
+    #[test]
+    fn depth() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        check(&nested(MAX_DEPTH), Ok((Token::Array, 2 * MAX_DEPTH - 1)));
+        check(&nested(MAX_DEPTH + 1), Err(Fault::TooDeep));
+        check(&"[".repeat(1 << 20), Err(Fault::TooDeep));
+        check(&"{\"a\":".repeat(1 << 20), Err(Fault::TooDeep));
+    }
+
+    #[test]
+    fn members() {
+        let mut notes = Notes::default();
+        let text = r#"{"a":1,"b":{"\u0063":[{"d":2}],"e":{}},"f":"x"}"#;
+        scan(text.as_bytes(), &mut notes).expect("JSON");
+        let names: Vec<_> = notes.members.iter().map(|(p, n)| (*p, n.as_str())).collect();
+        assert_eq!(names, [(None, "a"), (None, "b"), (Some(1), "c"), (Some(1), "e"), (None, "f")]);
+        let numbers: Vec<_> = notes.values.iter().map(|(member, _)| *member).collect();
+        assert_eq!(numbers, [0, 1, 2, 3, 4]);
+        assert_eq!(notes.values[2].1, Token::Array);
+    }
+
+    #[test]
+    fn unescaping() {
+        for (escaped, plain) in [
+            (r"a\n\t\b\f\r\/\\\u0022", "a\n\t\u{8}\u{c}\r/\\\""),
+            (r"\u00e9\u20ac\uD83D\uDE00é", "é€😀é"),
+        ] {
+            assert!(unescape(escaped.as_bytes()).eq(plain.bytes()), "{escaped}");
+        }
+        // Halves of pairs, alone.
+        assert!(unescape(br"\ud83d\u0041").eq([0xed, 0xa0, 0xbd, b'A']));
+        assert!(unescape(br"\ude00").eq([0xed, 0xb8, 0x80]));
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<f64>().prop_map(Into::into),
+            ".{0,6}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(6, 40, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Into::into),
+                prop::collection::hash_map("[a-c\"\\\\é]{0,2}", inner, 0..5)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// What serde_json takes and refuses, so does the scanner: for JSON with bytes changed,
+        /// taken out and put in.
+        #[test]
+        fn agrees_with_serde_json(
+            value in json(),
+            edits in prop::collection::vec((any::<prop::sample::Index>(), 0..3, any::<u8>()), 0..4),
+        ) {
+            let mut text = serde_json::to_vec(&value).expect("a value can be written");
+            for (at, edit, byte) in edits {
+                let at = at.index(text.len() + 1);
+                let syntax = b"{}[]\",:\\u0e-. \ntfn";
+                let byte = if byte & 1 == 0 { syntax[usize::from(byte / 2) % syntax.len()] } else { byte };
+                match edit {
+                    0 => text.insert(at, byte),
+                    1 if at < text.len() => text[at] = byte,
+                    _ if at < text.len() => { text.remove(at); }
+                    _ => {}
+                }
+            }
+            let valid = std::str::from_utf8(&text).is_ok()
+                && serde_json::from_slice::<IgnoredAny>(&text).is_ok();
+            prop_assert_eq!(scan(&text, &mut Blind).is_ok(), valid);
+        }
+    }
+}

@@ -54,7 +54,7 @@ impl Verdict {
             Warmth::Warm => "warm",
         };
         output.clear();
-        output.reserve(record.len() + 160 + plan.program.verdict.len());
+        output.reserve_exact(record.len() + 160 + plan.program.verdict.len());
         output.extend_from_slice(&record[..end]);
         write!(
             output,

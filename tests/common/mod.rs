@@ -1,0 +1,127 @@
+//! The compiled module on the embedded host, and the same detector natively.
+#![allow(dead_code)] // every test file uses its part of this
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fraud_detector::{Detector, Outcome, Settings};
+use fraud_plan::{Plan, PlanBytes, compile};
+use transform_host::{BatchBuilder, Deployment, Engine, Limits, Output, Vm};
+
+/// The broker's timestamp of records in tests: 2018-04-02T00:00:00Z.
+pub const NOW: i64 = 1_522_627_200_000;
+
+pub const GOOD: &str = r#"{"transaction_id":"7","timestamp":"2018-04-01T00:00:31Z","customer_id":"596","terminal_id":"3156","amount":57.16}"#;
+
+/// What the broker's topic has of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    pub topic: String,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+pub type Header<'a> = (&'a [u8], Option<&'a [u8]>);
+
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The module as `rpk transform build` leaves it.
+pub fn module_bytes() -> Vec<u8> {
+    let path = root().join("fraud-detector.wasm");
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run ./scripts/build first", path.display()))
+}
+
+pub fn deployment() -> Deployment {
+    Deployment {
+        name: "fraud-detector".into(),
+        input_topic: "transactions".into(),
+        output_topics: ["fraud", "valid", "unscorable"].map(String::from).into(),
+        ..Deployment::default()
+    }
+}
+
+/// One instance of the module on stock limits.
+pub struct Broker {
+    pub vm: Vm,
+    topics: Vec<String>,
+    output: Output,
+    offset: i64,
+}
+
+impl Broker {
+    pub fn start() -> Self {
+        Self::with(deployment(), Limits::stock()).expect("the module starts")
+    }
+
+    /// With the log of a start that failed.
+    pub fn with(deployment: Deployment, limits: Limits) -> Result<Self, String> {
+        let engine = Engine::new(&limits);
+        let module = engine.compile(&module_bytes()).expect("the module compiles");
+        let mut vm = Vm::new(&module, &deployment);
+        if vm.start().is_err() {
+            return Err(vm.take_logs().into_iter().map(|line| line.message).collect());
+        }
+        Ok(Self { vm, topics: deployment.output_topics, output: Output::default(), offset: 0 })
+    }
+
+    /// Sends one record, which must not trap and must leave exactly once.
+    pub fn send(
+        &mut self,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[Header],
+    ) -> Written {
+        let mut batch = BatchBuilder::new(self.offset);
+        self.offset += 1;
+        batch.push(timestamp, key, value, headers);
+        let fed = self.vm.process(&Arc::new(batch.build()), &mut self.output);
+        fed.unwrap_or_else(|fault| panic!("{fault} on {:?}", value.map(String::from_utf8_lossy)));
+        assert_eq!(self.output.len(), 1, "every record leaves exactly once");
+        let written = self.output.iter().next().expect("there is one");
+        let payload = written.payload;
+        Written {
+            topic: self.topics[written.topic].clone(),
+            key: payload.key().map(<[u8]>::to_vec),
+            value: payload.value().map(<[u8]>::to_vec),
+            headers: payload
+                .headers()
+                .map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec)))
+                .collect(),
+        }
+    }
+}
+
+/// The plan that the module carries, compiled again.
+pub fn plan_bytes() -> PlanBytes<Vec<u8>> {
+    PlanBytes(compile::model(&root().join("model")).expect("the model compiles").plan)
+}
+
+/// The model directory's detector, natively, with history for `entities` or so.
+pub fn native(plan: &PlanBytes<Vec<u8>>, history_bytes: usize) -> Detector<'_> {
+    let plan = Plan::read(&plan.0).expect("a compiled plan is right");
+    Detector::new(plan, &Settings::default(), history_bytes)
+}
+
+/// What the shell makes of the detector's outcome, without key and headers of the record.
+pub fn topic_and_value(outcome: Outcome, input: Option<&[u8]>) -> (String, Option<Vec<u8>>) {
+    match outcome {
+        Outcome::Scored { verdict, value } => {
+            let topic = if verdict.fraud { "fraud" } else { "valid" };
+            (topic.into(), Some(value.to_vec()))
+        }
+        Outcome::Unscorable(_) => ("unscorable".into(), input.map(<[u8]>::to_vec)),
+    }
+}
+
+/// The record with the verdict taken out again, and the verdict's text.
+pub fn unsplice(value: &[u8]) -> (Vec<u8>, String) {
+    let text = std::str::from_utf8(value).expect("a scored record is UTF-8");
+    let at = text.rfind(r#","fraud":{"decision":"#).expect("the verdict is there");
+    let end = at + text[at..].find('}').expect("the verdict ends") + 1;
+    ([&text[..at], &text[end..]].concat().into_bytes(), text[at + 9..end].to_owned())
+}

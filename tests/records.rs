@@ -1,0 +1,319 @@
+//! Every kind of record goes into the compiled module, one at a time, and comes out exactly once:
+//! scored with nothing but the verdict added, or unchanged with the documented reason.
+
+mod common;
+
+use common::{Broker, GOOD, NOW, native, plan_bytes, topic_and_value, unsplice};
+
+/// Sends a value; `expect` is "scored" or the reason that it is not.
+fn check(broker: &mut Broker, timestamp: i64, value: Option<&[u8]>, expect: &str) {
+    let name = value.map(|value| String::from_utf8_lossy(&value[..value.len().min(200)]));
+    let headers = [(&b"trace"[..], Some(&b"abc"[..])), (b"", None)];
+    let written = broker.send(timestamp, Some(b"a key"), value, &headers);
+    assert_eq!(written.key.as_deref(), Some(&b"a key"[..]), "{name:?}");
+    let mut kept = headers.map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec))).to_vec();
+    if expect == "scored" {
+        assert!(["fraud", "valid"].contains(&written.topic.as_str()), "{name:?}: {written:?}");
+        let (record, verdict) = unsplice(&written.value.expect("a scored record has a value"));
+        assert_eq!(Some(&record[..]), value, "{name:?}");
+        let verdict: serde_json::Value = serde_json::from_str(&verdict).expect("a JSON verdict");
+        assert_eq!(verdict["decision"], written.topic, "{name:?}");
+        let above = verdict["score"].as_f64() >= verdict["threshold"].as_f64();
+        assert_eq!(above, written.topic == "fraud", "{name:?}");
+    } else {
+        kept.push((b"fraud-error".to_vec(), Some(expect.into())));
+        assert_eq!(written.topic, "unscorable", "{name:?}");
+        assert_eq!(written.value.as_deref(), value, "{name:?}");
+    }
+    assert_eq!(written.headers, kept, "{name:?}");
+    let logs = broker.vm.take_logs();
+    assert!(logs.len() <= 1, "nothing is logged but the start, least of all a record: {logs:?}");
+}
+
+/// A good record with one text in it replaced.
+fn with(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    GOOD.replacen(from, to, 1)
+}
+
+#[test]
+fn odd_records() {
+    let mut broker = Broker::start();
+    let mut texts = |expect: &str, texts: &[String]| {
+        for text in texts {
+            check(&mut broker, NOW, Some(text.as_bytes()), expect);
+        }
+    };
+    let id = r#""customer_id":"596""#;
+    let id_as = |to: &str| with(id, &format!(r#""customer_id":{to}"#));
+    let amount_as = |to: &str| with("57.16", to);
+    let time_as = |to: &str| with(r#""2018-04-01T00:00:31Z""#, to);
+    let extra = |member: &str| with("}", &format!(",{member}}}"));
+    let nested =
+        |depth: usize| extra(&format!(r#""x":{}{}"#, "[".repeat(depth - 1), "]".repeat(depth - 1)));
+    texts(
+        "scored",
+        &[
+            GOOD.into(),
+            format!(" \t\r\n{GOOD} \n"),
+            GOOD.replace(":", " : ").replace(" : 00 : ", ":00:").replace(",", " ,\n"),
+            id_as("596"),
+            id_as("-0"),
+            id_as("123456789012345678901234567890"),
+            id_as(r#""""#),
+            id_as(r#""\u0035\u0039\u0036""#),
+            id_as(r#""\ud800""#),
+            id_as(&format!("{:?}", "i".repeat(5000))),
+            with(r#""customer_id""#, r#""c\u0075stomer_id""#),
+            with(r#""amount""#, r#""\u0061mount""#),
+            amount_as("0"),
+            amount_as("-0.0"),
+            amount_as("-12"),
+            amount_as("1E2"),
+            amount_as("1e9"),
+            amount_as("1e-400"),
+            amount_as("0.000000000000000000000000000000000000000000000000000000000000000000001"),
+            amount_as("3.4028234e38"),
+            amount_as("57.1600000000000000000000000000000000000000000000000000000001"),
+            time_as("null"),
+            time_as("1522540831000"),
+            time_as(r#""2018-04-01 00:00:31.123+02:00""#),
+            time_as(r#""2018-04-01T00:00:31\u005a""#),
+            time_as(r#""2000-01-01T00:00:00Z""#),
+            time_as(r#""2018-04-03T00:00:00Z""#),
+            with(r#""timestamp":"2018-04-01T00:00:31Z","#, ""),
+            extra(r#""amount ":1"#),
+            extra(r#""x":1e999"#),
+            extra(r#""x":1,"x":2"#),
+            extra(r#""x":{"amount":"no","fraud":1}"#),
+            extra(r#""x":"\ud800 alone""#),
+            extra(r#""fraud_":1"#),
+            extra(r#""":{"":[]}"#),
+            extra(&format!(r#""x":{:?}"#, "long ".repeat(10_000))),
+            extra(r#""é":"💳""#),
+            nested(64),
+        ],
+    );
+    texts("too_deep", &[nested(65), "[".repeat(60_000), r#"{"a":"#.repeat(10_000)]);
+    texts(
+        "invalid_json",
+        &[
+            "".into(),
+            " ".into(),
+            "{".into(),
+            "nul".into(),
+            "NaN".into(),
+            "'text'".into(),
+            "not json".into(),
+            "{}{}".into(),
+            format!("{GOOD}{GOOD}"),
+            format!("{GOOD},"),
+            format!("\u{feff}{GOOD}"),
+            GOOD.replace('"', "'"),
+            with(",", ",,"),
+            with("}", ",}"),
+            with(":", ""),
+            amount_as("NaN"),
+            amount_as("Infinity"),
+            amount_as("057"),
+            amount_as("57."),
+            amount_as(".5"),
+            amount_as("+5"),
+            amount_as("1e"),
+            amount_as("0x10"),
+            extra(r#""x":"\x""#),
+            extra(r#""x":"\u12""#),
+            extra("\"x\":\"\t\""),
+            extra("\"x\":\"\0\""),
+            extra(r#"x:1"#),
+        ],
+    );
+    texts(
+        "not_an_object",
+        &[
+            r#"["1",5]"#.into(),
+            format!("[{GOOD}]"),
+            "null".into(),
+            "true".into(),
+            "5".into(),
+            r#""text""#.into(),
+        ],
+    );
+    texts(
+        "duplicate_field",
+        &[
+            extra(r#""amount":57.16"#),
+            extra(r#""amount":null"#),
+            extra(r#""\u0061mount":1"#),
+            extra(r#""customer_id":596"#),
+            extra(r#""timestamp":0"#),
+        ],
+    );
+    texts(
+        "verdict_present",
+        &[extra(r#""fraud":{}"#), extra(r#""fraud":null"#), extra(r#""fr\u0061ud":1"#)],
+    );
+    texts(
+        "missing_field",
+        &[
+            "{}".into(),
+            with(id, r#""customer":"596""#),
+            with(r#""amount""#, r#""Amount""#),
+            with(r#""amount""#, r#""amount\u0000""#),
+            amount_as("null"),
+            id_as("null"),
+            r#"{"x":{"customer_id":1,"amount":2}}"#.into(),
+        ],
+    );
+    texts(
+        "wrong_type",
+        &[
+            amount_as(r#""57.16""#),
+            amount_as("true"),
+            amount_as("[57.16]"),
+            amount_as("{}"),
+            id_as("5.0"),
+            id_as("5e0"),
+            id_as("true"),
+            id_as("[]"),
+            id_as("{}"),
+            time_as("1.5e12"),
+            time_as("true"),
+            time_as("[]"),
+        ],
+    );
+    texts("not_finite", &[amount_as("1e400"), amount_as("-1e400"), amount_as("3.5e38")]);
+    texts(
+        "bad_time",
+        &[
+            time_as(r#""1999-12-31T23:59:59.999Z""#),
+            time_as(r#""2018-04-03T00:00:00.001Z""#),
+            time_as(r#""2018-02-29T00:00:00Z""#),
+            time_as(r#""2018-04-01T00:00:31""#),
+            time_as(r#""yesterday""#),
+            time_as(r#""""#),
+            time_as(&format!("{:?}", "2018-04-01T00:00:31Z".repeat(100))),
+            time_as(&format!(r#""{}""#, r"\u0032".repeat(100))),
+            time_as("0"),
+            time_as("-1"),
+            time_as("9223372036854775807"),
+            time_as("99999999999999999999"),
+        ],
+    );
+    // Several things wrong: the first in the order of the documentation.
+    texts(
+        "duplicate_field",
+        &[format!(r#"{},"amount":1,"fraud":1}}"#, amount_as("\"x\"").trim_end_matches('}'))],
+    );
+    texts("missing_field", &[r#"{"customer_id":true,"timestamp":"x"}"#.into()]);
+}
+
+#[test]
+fn bytes_that_are_no_text() {
+    let mut broker = Broker::start();
+    check(&mut broker, NOW, None, "no_value");
+    check(&mut broker, NOW, Some(b"\0"), "schema_framed");
+    check(&mut broker, NOW, Some(b"\0\0\0\0\x01{}"), "schema_framed");
+    for byte in 1..=255_u8 {
+        let expect = match byte {
+            0x80.. => "invalid_utf8",
+            b'0'..=b'9' => "not_an_object",
+            _ => "invalid_json",
+        };
+        check(&mut broker, NOW, Some(&[byte]), expect);
+    }
+    let skipped = GOOD.replacen("3156", "31@6", 1);
+    let at = skipped.find('@').expect("put there");
+    let mut bytes = skipped.into_bytes();
+    for byte in [0x80, 0xff, 0xc0, 0xed] {
+        bytes[at] = byte;
+        check(&mut broker, NOW, Some(&bytes), "invalid_utf8");
+    }
+}
+
+#[test]
+fn truncated_at_every_byte() {
+    let mut broker = Broker::start();
+    for end in 0..GOOD.len() {
+        check(&mut broker, NOW, Some(&GOOD.as_bytes()[..end]), "invalid_json");
+    }
+}
+
+#[test]
+fn the_brokers_time() {
+    let mut broker = Broker::start();
+    let timeless = with(r#""timestamp":"2018-04-01T00:00:31Z","#, "");
+    for (timestamp, record, expect) in [
+        (NOW, &timeless, "scored"),
+        (-1, &timeless, "bad_time"),
+        (0, &timeless, "bad_time"),
+        (i64::MAX, &timeless, "bad_time"),
+        (i64::MIN, &timeless, "bad_time"),
+        // Without a time of the broker's there is nothing to compare with.
+        (-1, &GOOD.to_owned(), "scored"),
+        (0, &GOOD.to_owned(), "bad_time"),
+        (i64::MAX, &GOOD.to_owned(), "scored"),
+    ] {
+        check(&mut broker, timestamp, Some(record.as_bytes()), expect);
+    }
+}
+
+#[test]
+fn unscorable_records_touch_no_history() {
+    let (mut one, mut other) = (Broker::start(), Broker::start());
+    for _ in 0..3 {
+        other.send(NOW, None, Some(with("57.16", "1e99").as_bytes()), &[]);
+        other.send(NOW, None, Some(with("}", r#","fraud":1}"#).as_bytes()), &[]);
+        let records = [&mut one, &mut other].map(|b| b.send(NOW, None, Some(GOOD.as_bytes()), &[]));
+        assert_eq!(records[0], records[1]);
+    }
+}
+
+#[test]
+fn the_same_customer_whatever_the_id_is_written_like() {
+    let mut broker = Broker::start();
+    let ids = [r#""596""#, "596", r#""5\u00396""#, r#""\u0035\u0039\u0036""#, "596"];
+    for (seen, id) in ids.into_iter().enumerate() {
+        let record = with(r#""596""#, id);
+        let written = broker.send(NOW, None, Some(record.as_bytes()), &[]);
+        let (_, verdict) = unsplice(&written.value.expect("scored"));
+        assert!(verdict.contains(r#""history":"cold""#), "{seen} events before: {verdict}");
+    }
+    let written = broker.send(NOW, None, Some(GOOD.as_bytes()), &[]);
+    let (_, verdict) = unsplice(&written.value.expect("scored"));
+    assert!(verdict.contains(r#""history":"warm""#), "five events before: {verdict}");
+}
+
+/// 100,000 records of the simulator, every tenth with a byte changed: natively and in the module,
+/// the same bytes go to the same topic.
+#[test]
+fn native_and_wasm_give_the_same_bytes() {
+    let config = fraud_simulator::Config {
+        days: 30,
+        customers: 1_800,
+        terminals: 2_000,
+        ..fraud_simulator::Config::default()
+    };
+    let simulation = fraud_simulator::simulate(&config);
+    assert!(simulation.transactions.len() > 100_000);
+    let plan = plan_bytes();
+    let mut native = native(&plan, 1 << 20);
+    let mut broker = Broker::start();
+    let mut record = Vec::new();
+    for (at, transaction) in simulation.transactions.iter().take(100_000).enumerate() {
+        record.clear();
+        fraud_simulator::write_transaction(transaction, &mut record).expect("a vector takes all");
+        if at % 10 == 0 {
+            let position = at / 10 * 31 % record.len();
+            record[position] = record[position].wrapping_add((at / 10) as u8);
+        }
+        let timestamp = transaction.seconds * 1000;
+        let written = broker.send(timestamp, None, Some(&record), &[]);
+        let expect = topic_and_value(native.score(Some(&record), timestamp), Some(&record));
+        let text = |value: &Option<Vec<u8>>| {
+            value.as_deref().map(|value| String::from_utf8_lossy(value).into_owned())
+        };
+        let found = (written.topic, text(&written.value));
+        assert_eq!(found, (expect.0, text(&expect.1)), "record {at}");
+    }
+}

@@ -1,0 +1,98 @@
+//! What the transform says and does before its first record.
+
+mod common;
+
+use common::{Broker, deployment};
+use transform_host::Limits;
+
+/// The one log line of a start with these variables and output topics.
+fn refusal(variables: &[(&str, &str)], topics: &[&str]) -> String {
+    let mut deployment = deployment();
+    let owned = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
+    deployment.environment = variables.iter().map(owned).collect();
+    deployment.output_topics = topics.iter().map(|topic| topic.to_string()).collect();
+    let log = Broker::with(deployment, Limits::stock()).err().expect("refused");
+    assert_eq!(log.trim_end().lines().count(), 1, "one line: {log:?}");
+    log.trim_end().to_owned()
+}
+
+#[test]
+fn refusals() {
+    let three = ["fraud", "valid", "unscorable"];
+    for (variable, expect) in [
+        (
+            ("FRAUD_TRESHOLD", "0.5"),
+            "unknown variable FRAUD_TRESHOLD; known are FRAUD_THRESHOLD and FRAUD_MAX_RECORD",
+        ),
+        (
+            ("FRAUD_THRESHOLD", "50%"),
+            "FRAUD_THRESHOLD is \"50%\"; it must be a number from 0 to 1, for instance 0.5",
+        ),
+        (
+            ("FRAUD_THRESHOLD", "nan"),
+            "FRAUD_THRESHOLD is \"nan\"; it must be a number from 0 to 1, for instance 0.5",
+        ),
+        (
+            ("FRAUD_MAX_RECORD", "1GiB"),
+            "FRAUD_MAX_RECORD is \"1GiB\"; it must be a size from 1KiB to 32MiB, for instance 64KiB",
+        ),
+    ] {
+        assert_eq!(refusal(&[variable], &three), format!("fraud-detector cannot start: {expect}"));
+    }
+    for topics in [&["one"][..], &["a", "b", "c", "d"]] {
+        let expect = format!(
+            "fraud-detector cannot start: {} output topics; it takes two or three: fraud, valid \
+             and, if you want it, unscorable, in this order",
+            topics.len()
+        );
+        assert_eq!(refusal(&[], topics), expect);
+    }
+}
+
+#[test]
+fn other_variables_are_not_ours() {
+    let mut deployment = deployment();
+    deployment.environment = vec![("TEAM".into(), "risk".into())];
+    assert!(Broker::with(deployment, Limits::stock()).is_ok());
+}
+
+#[test]
+fn the_threshold_can_be_set() {
+    for (threshold, topic) in [("0", "fraud"), ("1", "valid")] {
+        let mut deployment = deployment();
+        deployment.environment = vec![("FRAUD_THRESHOLD".into(), threshold.into())];
+        let mut broker = Broker::with(deployment, Limits::stock()).expect("starts");
+        let written = broker.send(common::NOW, None, Some(common::GOOD.as_bytes()), &[]);
+        assert_eq!(written.topic, topic);
+        let value = String::from_utf8(written.value.expect("scored")).expect("text");
+        assert!(value.contains(&format!("\"threshold\":{threshold},")), "{value}");
+    }
+}
+
+#[test]
+fn two_topics_do() {
+    let mut deployment = deployment();
+    deployment.output_topics.truncate(2);
+    let mut broker = Broker::with(deployment, Limits::stock()).expect("starts");
+    let written = broker.send(common::NOW, None, None, &[]);
+    assert_eq!(written.topic, "fraud", "nothing suspicious slips into valid");
+    assert_eq!(written.headers, [(b"fraud-error".to_vec(), Some(b"no_value".to_vec()))]);
+}
+
+/// Whatever the broker gives, the module takes no more, and history grows with it.
+#[test]
+fn any_memory_limit() {
+    let mut last = 10_000;
+    for mebibytes in [2, 3, 8, 64] {
+        let limits = Limits { memory_bytes: mebibytes << 20, ..Limits::stock() };
+        let mut broker = Broker::with(deployment(), limits).expect("starts");
+        let peak = broker.vm.stats().peak_memory_bytes;
+        assert!(peak <= mebibytes << 20, "{peak} bytes at {mebibytes} MiB");
+        let log: String = broker.vm.take_logs().into_iter().map(|line| line.message).collect();
+        let (_, rest) = log.split_once("history of ").expect("the start's log line");
+        let (entities, _) = rest.split_once(' ').expect("the start's log line");
+        let entities: usize = entities.parse().expect("a number");
+        assert!(entities > last, "{entities} at {mebibytes} MiB");
+        last = entities;
+    }
+}
