@@ -12,7 +12,7 @@ use crate::abi::registry::SchemaRegistry;
 use crate::deploy::Deployment;
 use crate::fault::{Fault, HostError};
 use crate::host::{Host, Identity, Shared, lock};
-use crate::{Batch, Module, Output};
+use crate::{Batch, Module, Output, ballast};
 
 /// How serious a log line is: file descriptor 1 is information, 2 a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,7 @@ pub struct Vm {
     shared: Arc<Mutex<Shared>>,
     run: Option<Run>,
     started: bool,
+    stack_bytes: usize,
 }
 
 impl Vm {
@@ -86,7 +87,14 @@ impl Vm {
             shared: Arc::default(),
             run: None,
             started: false,
+            stack_bytes: module.limits.wasm_stack_bytes,
         }
+    }
+
+    /// From the next start on, leaves the module less call stack than its engine does. To the
+    /// nearest few bytes; the start then takes some fuel and time of its own.
+    pub fn set_stack_limit(&mut self, bytes: usize) {
+        self.stack_bytes = bytes.min(self.module.limits.wasm_stack_bytes);
     }
 
     /// Runs `_start` in a fresh memory until the module waits for its first batch.
@@ -106,7 +114,7 @@ impl Vm {
         }
         let host =
             Host::new(self.module.limits.clone(), self.identity.clone(), self.shared.clone());
-        self.run = Some(Box::pin(run(self.module.clone(), host)));
+        self.run = Some(Box::pin(run(self.module.clone(), host, self.stack_bytes)));
         let began = Instant::now();
         let result = self.poll();
         let mut shared = lock(&self.shared);
@@ -195,7 +203,7 @@ impl Vm {
         }
         match why.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => Fault::OutOfFuel { fuel: limits.fuel() },
-            Some(Trap::StackOverflow) => Fault::StackOverflow { bytes: limits.wasm_stack_bytes },
+            Some(Trap::StackOverflow) => Fault::StackOverflow { bytes: self.stack_bytes },
             Some(&kind) => Fault::Trap { kind },
             None => otherwise(format!("{why:#}")),
         }
@@ -203,8 +211,9 @@ impl Vm {
 }
 
 /// The whole life of a VM. It is dropped while the module waits, or it ends with a fault.
-async fn run(module: Module, host: Host) -> Result<(), Stage> {
+async fn run(module: Module, host: Host, stack_bytes: usize) -> Result<(), Stage> {
     let fuel = host.fuel;
+    let ballast = module.limits.wasm_stack_bytes - stack_bytes;
     let mut store = Store::new(module.instance.module().engine(), host);
     store.limiter(|host| &mut host.limiter);
     let result = async {
@@ -215,7 +224,11 @@ async fn run(module: Module, host: Host) -> Result<(), Stage> {
         let start =
             instance.get_typed_func::<(), ()>(&mut store, "_start").map_err(Stage::Instantiate)?;
         store.set_fuel(fuel).map_err(Stage::Run)?;
-        start.call_async(&mut store, ()).await.map_err(Stage::Run)
+        match ballast {
+            0 => start.call_async(&mut store, ()).await,
+            bytes => ballast::call(&mut store, *start.func(), bytes).await,
+        }
+        .map_err(Stage::Run)
     }
     .await;
     let left = store.get_fuel().unwrap_or(0);

@@ -1,8 +1,8 @@
 //! The functions that a module can import: the transform ABI, the schema registry, WASI.
 
 pub(crate) mod registry;
-mod transform;
-mod wasi;
+pub(crate) mod transform;
+pub(crate) mod wasi;
 
 use wasmtime::{Linker, Result};
 

@@ -1,6 +1,4 @@
 //! Small modules in WebAssembly text, and the way to run them.
-#![allow(dead_code, reason = "every test file uses its own part")]
-
 use std::sync::{Arc, OnceLock};
 
 use transform_host::{
@@ -117,4 +115,26 @@ pub fn process(vm: &mut Vm, values: &[&[u8]]) -> Result<Vec<Vec<u8>>, Fault> {
 /// What one record of `value` brings out of a transform with this body.
 pub fn run(record: &str, value: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
     process(&mut vm(&transform(record)), &[value])
+}
+
+/// The number that a transform with these items computes for its only record.
+pub fn answer(imports: &str, items: &str, expression: &str) -> i32 {
+    let record = format!(
+        "(i32.store (i32.const 200) {expression}) (drop (call $put (i32.const 200) (i32.const 4)))"
+    );
+    let values = process(&mut vm(&transform_with(imports, items, "", &record)), &[b"v"]);
+    let values = values.unwrap_or_else(|why| panic!("{why}: {expression}"));
+    let last = values.last().expect("an answer");
+    i32::from_le_bytes(last[..].try_into().expect("four bytes"))
+}
+
+/// The fault that this instruction ends in.
+pub fn fault(instructions: &str) -> Fault {
+    run(instructions, b"v").expect_err(instructions)
+}
+
+/// A data segment of the text format.
+pub fn data(at: u32, bytes: &[u8]) -> String {
+    let escaped: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    format!("(data (i32.const {at}) \"{escaped}\")")
 }

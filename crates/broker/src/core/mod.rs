@@ -1,0 +1,311 @@
+//! One core of a broker: a transform's VM, shared by the input partitions that the core leads,
+//! on a clock that only [`Core::advance`] moves.
+//!
+//! Reading, transforming, writing and committing overlap as they do on the broker; time passes
+//! in the waits that [`CoreOptions`] gives and in the broker's own (polls, commits, backoff).
+
+mod log;
+mod processor;
+mod transform;
+
+use crate::{Batch, Deployment, LoadError, LogLine, Module, Stats, Vm};
+
+pub use log::OutputBatch;
+pub use processor::State;
+
+use log::{Commits, InputLog};
+use processor::{Phase, Processor};
+use transform::{Surroundings, Transform};
+
+/// How the cluster around the core is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoreOptions {
+    /// Input partitions, all led by this core at first.
+    pub partitions: usize,
+    /// Partitions of every output topic.
+    pub output_partitions: usize,
+    /// `max.message.bytes` of the output topics.
+    pub max_message_bytes: usize,
+    /// How long one write takes; what is queued meanwhile becomes the next batch.
+    pub write_latency_ms: u64,
+    /// How long the module takes for one record, in microseconds.
+    pub record_micros: u64,
+    /// What the clock shows at first.
+    pub start_ms: i64,
+}
+
+impl Default for CoreOptions {
+    fn default() -> Self {
+        Self {
+            partitions: 1,
+            output_partitions: 1,
+            max_message_bytes: 1 << 20,
+            write_latency_ms: 0,
+            record_micros: 0,
+            start_ms: 1_700_000_000_000,
+        }
+    }
+}
+
+/// A line of `rpk transform list`, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionStatus {
+    /// Input partition.
+    pub partition: usize,
+    /// What the broker calls it.
+    pub state: State,
+    /// Records not committed yet, the maximum over the outputs, as last reported.
+    pub lag: i64,
+    /// Committed offset per output; what a restart would resume after.
+    pub committed: Vec<Option<i64>>,
+    /// The last error.
+    pub error: Option<String>,
+}
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub struct Core {
+    options: CoreOptions,
+    /// Microseconds since `start_ms`.
+    now: u64,
+    inputs: Vec<InputLog>,
+    /// By topic, then partition.
+    outputs: Vec<Vec<Vec<OutputBatch>>>,
+    commits: Commits,
+    transform: Option<Transform>,
+    logs: Vec<LogLine>,
+}
+
+impl Core {
+    /// A core without a transform.
+    pub fn new(options: CoreOptions) -> Self {
+        Self {
+            now: 0,
+            inputs: (0..options.partitions).map(|_| InputLog::default()).collect(),
+            outputs: Vec::new(),
+            commits: Commits::default(),
+            transform: None,
+            logs: Vec::new(),
+            options,
+        }
+    }
+
+    /// Deploys a transform, or a new version of the one that is here: offsets stay, the VM and
+    /// its memory go. `module` is what [`crate::Engine::compile`] returned; one that does not
+    /// load is `unknown` (the broker tries again every 30 seconds).
+    pub fn deploy(&mut self, module: Result<Module, LoadError>, deployment: &Deployment) {
+        self.stop_all();
+        self.outputs.resize_with(deployment.output_topics.len(), || {
+            vec![Vec::new(); self.options.output_partitions.max(1)]
+        });
+        self.transform = Some(Transform::new(module, deployment, self.now_ms()));
+        self.start_all();
+    }
+
+    /// Removes the transform and what it has committed; what it has written stays.
+    pub fn delete(&mut self) {
+        self.stop_all();
+        self.commits = Commits::default();
+        self.transform = None;
+    }
+
+    /// `rpk transform pause`: the VM stops with its processors.
+    pub fn pause(&mut self) {
+        self.stop_all();
+        if let Some(transform) = &mut self.transform {
+            transform.paused = true;
+        }
+    }
+
+    /// `rpk transform resume`.
+    pub fn resume(&mut self) {
+        if let Some(transform) = &mut self.transform {
+            transform.paused = false;
+        }
+        self.start_all();
+    }
+
+    /// The partition gets another leader. The VM stays while another partition uses it.
+    pub fn leave(&mut self, partition: usize) {
+        let (transform, mut around) = self.split();
+        let Some(transform) = transform else { return };
+        if let Some(index) = transform.processors.iter().position(|p| p.partition == partition) {
+            transform.stop(index, &mut around);
+        }
+    }
+
+    /// The partition comes (back) to this core.
+    pub fn join(&mut self, partition: usize) {
+        let now = self.now;
+        let Some(transform) = &mut self.transform else { return };
+        let here = transform.processors.iter().any(|p| p.partition == partition);
+        if partition < self.inputs.len() && !here && !transform.paused && transform.module.is_ok() {
+            let outputs = transform.deployment.output_topics.len();
+            transform.processors.push(Processor::new(partition, outputs, now));
+            self.settle();
+        }
+    }
+
+    /// The broker dies and comes back: writes under way and commits of the last interval are
+    /// lost, and so is the VM.
+    pub fn crash(&mut self) {
+        self.commits.crash();
+        if let Some(transform) = &mut self.transform {
+            transform.crash();
+        }
+        self.start_all();
+    }
+
+    /// Appends a batch to an input partition and returns its offset.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn produce(&mut self, partition: usize, batch: Batch) -> i64 {
+        self.inputs[partition].append(batch)
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, ms: u64) {
+        let until = self.now + ms * 1000;
+        self.settle();
+        while let Some(at) = self.next_event().filter(|&at| at <= until) {
+            self.now = self.now.max(at);
+            self.settle();
+        }
+        self.now = until;
+    }
+
+    /// Lets time pass until every record is transformed, written and committed, at most
+    /// `max_ms`. Whether it came to that.
+    pub fn run_until_idle(&mut self, max_ms: u64) -> bool {
+        let until = self.now + max_ms * 1000;
+        self.settle();
+        while !self.is_idle() {
+            match self.next_event() {
+                Some(at) if at <= until => self.now = self.now.max(at),
+                _ => return false,
+            }
+            self.settle();
+        }
+        true
+    }
+
+    fn is_idle(&self) -> bool {
+        let Some(transform) = &self.transform else { return true };
+        let done = |processor: &Processor| match &processor.phase {
+            Phase::Running { next_offset, pending, busy, .. } => {
+                pending.is_empty()
+                    && busy.is_none()
+                    && *next_offset > self.inputs[processor.partition].latest()
+                    && processor.sinks.iter().all(|s| s.queue.is_empty() && s.writing.is_none())
+            }
+            _ => false,
+        };
+        self.commits.flush_at.is_none() && transform.processors.iter().all(done)
+    }
+
+    /// The clock, in milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.options.start_ms + (self.now / 1000) as i64
+    }
+
+    /// The batches of an output topic, by partition.
+    pub fn output(&self, topic: usize) -> &[Vec<OutputBatch>] {
+        self.outputs.get(topic).map_or(&[], |partitions| partitions)
+    }
+
+    /// The values in an output topic, partition after partition; null reads as empty.
+    pub fn values(&self, topic: usize) -> Vec<Vec<u8>> {
+        let batches = self.output(topic).iter().flatten();
+        batches
+            .flat_map(|batch| batch.records.iter().map(|r| r.value().unwrap_or_default().to_vec()))
+            .collect()
+    }
+
+    /// State, lag and commits of every input partition.
+    pub fn status(&self) -> Vec<PartitionStatus> {
+        let Some(transform) = &self.transform else { return Vec::new() };
+        let absent = if transform.paused { State::Inactive } else { State::Unknown };
+        let line = |partition| {
+            let processor = transform.processors.iter().find(|p| p.partition == partition);
+            let outputs = 0..transform.deployment.output_topics.len();
+            let load_error = || transform.module.as_ref().err().map(LoadError::to_string);
+            PartitionStatus {
+                partition,
+                state: processor.map_or(absent, |p| p.state),
+                lag: processor.map_or(0, Processor::lag),
+                committed: outputs.map(|output| self.commits.kept((partition, output))).collect(),
+                error: processor.map_or_else(load_error, |p| p.error.clone()),
+            }
+        };
+        (0..self.inputs.len()).map(line).collect()
+    }
+
+    /// Everything the transform has logged so far, over all its VMs.
+    pub fn logs(&self) -> &[LogLine] {
+        &self.logs
+    }
+
+    /// What the present VM has used.
+    pub fn stats(&self) -> Stats {
+        let vm = self.transform.as_ref().and_then(|transform| transform.vm.as_ref());
+        vm.map(Vm::stats).unwrap_or_default()
+    }
+
+    fn start_all(&mut self) {
+        for partition in 0..self.inputs.len() {
+            self.join(partition);
+        }
+    }
+
+    fn stop_all(&mut self) {
+        for partition in 0..self.inputs.len() {
+            self.leave(partition);
+        }
+    }
+
+    fn next_event(&self) -> Option<u64> {
+        let transform = self.transform.as_ref()?;
+        let blocked = transform.is_blocked();
+        let due = |processor: &Processor| match &processor.phase {
+            // Waiting for the VM, or for room in the write buffer.
+            Phase::Running { pending, busy: None, .. } if !pending.is_empty() => {
+                let vm = (!blocked).then_some(transform.vm_free_at);
+                vm.into_iter().chain(processor.writes_due()).min()
+            }
+            _ => Some(processor.due()),
+        };
+        transform.processors.iter().filter_map(due).chain(self.commits.flush_at).min()
+    }
+
+    /// The transform and everything around it.
+    fn split(&mut self) -> (Option<&mut Transform>, Surroundings<'_>) {
+        let around = Surroundings {
+            now: self.now,
+            now_ms: self.options.start_ms + (self.now / 1000) as i64,
+            options: &self.options,
+            inputs: &self.inputs,
+            outputs: &mut self.outputs,
+            commits: &mut self.commits,
+        };
+        (self.transform.as_mut(), around)
+    }
+
+    /// Does everything that is due now.
+    fn settle(&mut self) {
+        if self.commits.flush_at.is_some_and(|at| at <= self.now) {
+            self.commits.flush();
+        }
+        let (transform, mut around) = self.split();
+        let Some(transform) = transform else { return };
+        loop {
+            // Every processor has its turn, so that none starves the others of the VM.
+            let turns = (0..transform.processors.len()).map(|i| transform.step(i, &mut around));
+            if turns.filter(|&did| did).count() == 0 {
+                break;
+            }
+        }
+        let logs = transform.vm.as_mut().map(Vm::take_logs);
+        self.logs.extend(logs.into_iter().flatten());
+    }
+}

@@ -1,0 +1,12 @@
+//! The host against what a broker is known to do, mostly with small modules made for one question.
+//!
+//! `support` has the helpers; every other file is one subject.
+
+mod abi;
+mod core;
+mod deploy;
+mod facts;
+mod registry;
+mod support;
+mod vm;
+mod wasi;
