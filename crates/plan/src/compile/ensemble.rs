@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::onnx;
-use super::tree::{Mode, Node};
+use super::tree::{Branch, Mode, Node};
 use crate::forest::Link;
 
 /// What a tree operator computes: `link(base + Σ leaves)`.
@@ -17,8 +17,8 @@ pub(super) struct Trees {
     pub roots: Vec<usize>,
     pub base: f32,
     pub link: Link,
-    /// The operator has two outputs, of which the second is `[p of class 0, p of class 1]`.
-    pub is_classifier: bool,
+    /// What is computed stands second in a pair, with the other class's score.
+    pub is_pair: bool,
 }
 
 type Result<T> = std::result::Result<T, String>;
@@ -78,7 +78,7 @@ fn classifier(node: &onnx::Node, features: usize) -> Result<Trees> {
     if is_both && !weights.both_everywhere() {
         return Err("some of its leaves have a weight for one class only".into());
     }
-    Ok(Trees { base: base as f32, link, is_classifier: true, ..trees })
+    Ok(Trees { base: base as f32, link, is_pair: true, ..trees })
 }
 
 fn regressor(node: &onnx::Node, features: usize) -> Result<Trees> {
@@ -163,14 +163,14 @@ fn ensemble(node: &onnx::Node, features: usize) -> Result<Trees> {
             6 => return Err(format!("node {at} is a BRANCH_MEMBER")),
             other => return Err(format!("node {at} has mode {other}")),
         };
-        all.push(Node::Branch {
+        all.push(Node::Branch(Branch {
             feature: feature(ids[at], features)?,
             mode,
             value: splits[at],
             yes: child(yes, at, &mut nodes)?,
             no: child(no, at, &mut nodes)?,
             missing: mode == Mode::Neq || missing.get(at) == Some(&1),
-        });
+        }));
     }
     all.extend(nodes);
     let roots: Option<Vec<usize>> = (roots.iter())
@@ -250,21 +250,21 @@ fn branches(node: &onnx::Node, weights: &Weights, share: f64, features: usize) -
                 ids[at]
             ))
         };
-        nodes.push(Node::Branch {
+        nodes.push(Node::Branch(Branch {
             feature: feature(feature_ids[at], features)?,
             mode,
             value: values[at],
             yes: child(yes[at])?,
             no: child(no[at])?,
             missing: mode == Mode::Neq || missing.get(at) == Some(&1),
-        });
+        }));
     }
     if weighted != weights.0.len() {
         return Err("it has weights for nodes that are no leaves".into());
     }
     let mut is_child = vec![false; count];
     for node in &nodes {
-        if let Node::Branch { yes, no, .. } = *node {
+        if let Node::Branch(Branch { yes, no, .. }) = *node {
             (is_child[yes], is_child[no]) = (true, true);
         }
     }
@@ -288,7 +288,7 @@ fn trees(nodes: Vec<Node>, roots: Vec<usize>) -> Result<Trees> {
         if std::mem::replace(&mut is_reached[at], true) {
             return Err(format!("its nodes are no trees: two ways lead to number {at}"));
         }
-        if let Node::Branch { value, yes, no, .. } = nodes[at] {
+        if let Node::Branch(Branch { value, yes, no, .. }) = nodes[at] {
             if value.is_nan() {
                 return Err(format!("node number {at} compares with NaN"));
             }
@@ -298,7 +298,7 @@ fn trees(nodes: Vec<Node>, roots: Vec<usize>) -> Result<Trees> {
     if let Some(at) = is_reached.iter().position(|is_reached| !is_reached) {
         return Err(format!("its nodes are no trees: no way leads to number {at}"));
     }
-    Ok(Trees { nodes, roots, base: 0.0, link: Link::Identity, is_classifier: false })
+    Ok(Trees { nodes, roots, base: 0.0, link: Link::Identity, is_pair: false })
 }
 
 fn feature(id: i64, features: usize) -> Result<u16> {

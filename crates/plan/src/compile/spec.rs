@@ -1,7 +1,7 @@
 //! `fraud.toml` to a [`Program`]. The format is described in the model's own README.
 //!
-//! Every kind of feature is read by a function of its own in [`feature`], which asks its section
-//! for the keys it knows; keys that nobody asked for are refused.
+//! Every kind of feature is read by a function of its own (`spec/feature.rs`), which asks its
+//! section for the keys it knows; keys that nobody asked for are refused.
 
 mod feature;
 #[cfg(test)]
@@ -62,13 +62,11 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
     if program.features.is_empty() {
         return Err(root.fault("there is no [[feature]]"));
     }
-    if (program.fields.iter()).any(|field| field.parent.is_none() && field.name == program.verdict)
-    {
-        let rule = format!(
-            "`verdict` is \"{}\", but the record has a field of this name; the verdict needs one of its own",
-            program.verdict
-        );
-        return Err(root.error(verdict.map_or(0, |verdict| verdict.at), rule));
+    let is_verdict = |field: &Field| field.parent.is_none() && field.name == program.verdict;
+    if program.fields.iter().any(is_verdict) {
+        let rule = "but the record has a field of this name; the verdict needs one of its own";
+        let message = format!("`verdict` is \"{}\", {rule}", program.verdict);
+        return Err(root.error(verdict.map_or(0, |verdict| verdict.at), message));
     }
     root.finish("a spec")?;
     Ok(program)

@@ -4,6 +4,8 @@
 //! child`, with the neighbouring f32 where the original is strict, so that no input whatsoever
 //! takes another way. A missing value becomes ∓∞, and takes the way of a very small or large one.
 
+use std::collections::HashMap;
+
 use crate::forest::MAX_TREE_NODES;
 
 /// A comparison of an input with a node's value.
@@ -17,20 +19,25 @@ pub(super) enum Mode {
     Neq,
 }
 
-/// A node of a tree; children are indices.
+/// A node of a tree.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Node {
     Leaf(f64),
-    Branch {
-        feature: u16,
-        mode: Mode,
-        value: f64,
-        /// Where a true comparison leads.
-        yes: usize,
-        no: usize,
-        /// Where a missing value leads.
-        missing: bool,
-    },
+    Branch(Branch),
+}
+
+/// A comparison, and the indices of the nodes that it leads to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Branch {
+    pub feature: u16,
+    pub mode: Mode,
+    /// Not NaN.
+    pub value: f64,
+    /// Where a true comparison leads.
+    pub yes: usize,
+    pub no: usize,
+    /// Whether a missing value counts as a true comparison.
+    pub missing: bool,
 }
 
 /// A flattened tree, as in [`Forest`](crate::Forest).
@@ -40,84 +47,61 @@ pub(super) struct Flat {
     pub leaves: Vec<f32>,
 }
 
-/// Flattens the tree at `root`, whose values are not NaN, for inputs of so many features.
+/// Flattens the tree at `root` for inputs of so many features.
 pub(super) fn flatten(nodes: &[Node], root: usize, features: u32) -> Result<Flat, String> {
     let mut flat = Flat { depth: depth(nodes, root), nodes: Vec::new(), leaves: Vec::new() };
-    // What stands in each slot; children are added as their parent is reached. A slot of an
-    // equality's `no` child stands twice, and both share that child's children.
+    // What stands in each slot; children are added as their parent is reached. An equality's
+    // other way stands in two slots, which share their children.
     let mut slots = vec![Slot::Node(root)];
-    let mut children = std::collections::HashMap::new();
-    let mut at = 0;
-    while let Some(&slot) = slots.get(at) {
+    let mut children = HashMap::new();
+    while let Some(&slot) = slots.get(flat.nodes.len()) {
         if slots.len() > MAX_TREE_NODES {
             return Err(format!("a tree has more than {MAX_TREE_NODES} nodes"));
         }
-        let (node, value) = match split(nodes, slot) {
-            Step::Leaf(value) => ([f32::INFINITY.to_bits(), (at as u32) << 16], value),
-            Step::Split(split) => {
+        let (Slot::Node(at) | Slot::NotAbove(at)) = slot;
+        let (threshold, feature, child, value) = match nodes[at] {
+            Node::Leaf(value) => (f32::INFINITY, 0, flat.nodes.len(), value),
+            Node::Branch(branch) => {
+                let (threshold, missing_second, ways) = split(&branch, slot);
                 let child = *children.entry(slot).or_insert_with(|| {
-                    slots.extend([split.first, split.second]);
+                    slots.extend(ways);
                     slots.len() - 2
                 });
-                let half = if split.missing_second { features } else { 0 };
-                let rest = (u32::from(split.feature) + half) | (child as u32) << 16;
-                ([split.threshold.to_bits(), rest], 0.0)
+                let half = if missing_second { features } else { 0 };
+                (threshold, u32::from(branch.feature) + half, child, 0.0)
             }
         };
-        flat.nodes.push(node);
+        flat.nodes.push([threshold.to_bits(), feature | (child as u32) << 16]);
         flat.leaves.push(value as f32);
-        at += 1;
     }
     Ok(flat)
 }
 
-/// What stands in a slot of the flat tree: a node, or the second half of an equality.
+/// What stands in a slot of the flat tree.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Slot {
     Node(usize),
+    /// The second half of an equality: x is at most the value.
     NotAbove(usize),
 }
 
-enum Step {
-    Leaf(f64),
-    Split(Split),
-}
-
-/// `x > threshold` goes to the second.
-struct Split {
-    feature: u16,
-    threshold: f32,
-    missing_second: bool,
-    first: Slot,
-    second: Slot,
-}
-
-fn split(nodes: &[Node], slot: Slot) -> Step {
-    let (Slot::Node(at) | Slot::NotAbove(at)) = slot;
-    let (feature, mode, value, yes, no, missing) = match nodes[at] {
-        Node::Leaf(value) => return Step::Leaf(value),
-        Node::Branch { feature, mode, value, yes, no, missing } => {
-            (feature, mode, value, yes, no, missing)
-        }
-    };
-    let step = |threshold, missing_second, first, second| {
-        Step::Split(Split { feature, threshold, missing_second, first, second })
-    };
-    // A comparison with NaN is false, and only `Neq` is true then.
+/// The threshold above which x goes to the second way, whether a missing value does, and the ways.
+fn split(branch: &Branch, slot: Slot) -> (f32, bool, [Slot; 2]) {
+    let &Branch { mode, value, missing, .. } = branch;
+    let (yes, no) = (Slot::Node(branch.yes), Slot::Node(branch.no));
     let (equal, other) = if mode == Mode::Neq { (no, yes) } else { (yes, no) };
-    let missing_equal = missing == (mode != Mode::Neq);
-    let (yes, no) = (Slot::Node(yes), Slot::Node(no));
+    let missing_is_equal = missing == (mode == Mode::Eq);
     match (mode, slot) {
-        (Mode::Leq, _) => step(at_most(value), !missing, yes, no),
-        (Mode::Lt, _) => step(below(value), !missing, yes, no),
-        (Mode::Gt, _) => step(at_most(value), missing, no, yes),
-        (Mode::Gte, _) => step(below(value), missing, no, yes),
-        (Mode::Eq | Mode::Neq, Slot::Node(_)) => {
-            step(at_most(value), !missing_equal, Slot::NotAbove(at), Slot::Node(other))
+        (Mode::Leq, _) => (at_most(value), !missing, [yes, no]),
+        (Mode::Lt, _) => (below(value), !missing, [yes, no]),
+        (Mode::Gt, _) => (at_most(value), missing, [no, yes]),
+        (Mode::Gte, _) => (below(value), missing, [no, yes]),
+        (Mode::Eq | Mode::Neq, Slot::Node(at)) => {
+            (at_most(value), !missing_is_equal, [Slot::NotAbove(at), other])
         }
-        // Here x is at most the value: it is above the next lower number if it is equal.
+        // What is above the next lower number is equal.
         (Mode::Eq | Mode::Neq, Slot::NotAbove(_)) => {
-            step(below(value), missing_equal, Slot::Node(other), Slot::Node(equal))
+            (below(value), missing_is_equal, [other, equal])
         }
     }
 }
@@ -144,7 +128,7 @@ fn depth(nodes: &[Node], root: usize) -> u32 {
     while let Some((at, depth)) = level.pop() {
         match nodes[at] {
             Node::Leaf(_) => deepest = deepest.max(depth),
-            Node::Branch { mode, yes, no, .. } => {
+            Node::Branch(Branch { mode, yes, no, .. }) => {
                 let steps = if matches!(mode, Mode::Eq | Mode::Neq) { 2 } else { 1 };
                 level.extend([(yes, depth + steps), (no, depth + steps)]);
             }

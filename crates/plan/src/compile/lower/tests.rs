@@ -280,7 +280,10 @@ fn what_cannot_be_compiled_is_named() {
         model(vec![scaler, trees], "y"),
         "fraud.onnx: node \"the Scaler\" (Scaler) cannot be compiled …",
     );
-    check_refused(model(vec![], "y"), "fraud.onnx: the score \"y\" is no output of any node");
+    check_refused(
+        model(vec![], "y"),
+        "fraud.onnx: the score \"y\" is no output of any node before its use",
+    );
     let mut two = model(vec![stump()], "y");
     two.graph.as_mut().unwrap().outputs.push(value("z", None));
     check_refused(

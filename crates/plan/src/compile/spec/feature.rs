@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::MAX_EVENTS;
-use crate::compile::document::{At, Section};
+use crate::compile::document::Section;
 use crate::program::{Cell, Program, Source, Stat, TimeForm, TimePart, Value};
 
 /// Shortest and longest half-life, seconds: one second and ten years of 365 days.
@@ -59,9 +59,8 @@ fn time(section: Section) -> Result<Source> {
     let offset = match section.text("utc_offset")? {
         None => 0,
         Some(text) => minutes(text.value).ok_or_else(|| {
-            let text_rule = "it takes \"+HH:MM\" or \"-HH:MM\", at most 14 hours";
-            section
-                .error(text.at, format_args!("`utc_offset` is \"{}\", but {text_rule}", text.value))
+            let wanted = "it takes \"+HH:MM\" or \"-HH:MM\", at most 14 hours";
+            section.error(text.at, format_args!("`utc_offset` is \"{}\", but {wanted}", text.value))
         })?,
     };
     section.finish("this part of a time")?;
@@ -93,7 +92,7 @@ fn window(section: Section, scoped: &[bool], program: &mut Program) -> Result<So
                     transform sees; say so with `scope = \"instance\"` in its [[entity]]";
         return Err(section.error(name.at, format_args!("entity \"{}\" {rule}", name.value)));
     }
-    #[derive(Clone, Copy, PartialEq)]
+    #[derive(Clone, Copy)]
     enum Word {
         Count,
         Sum,
@@ -111,98 +110,68 @@ fn window(section: Section, scoped: &[bool], program: &mut Program) -> Result<So
         ("since_last", Word::SinceLast),
     ];
     let word = section.need("stat", section.choice("stat", &words)?)?;
-    let value = match word {
-        Word::Sum | Word::Mean | Word::Max => {
-            Some(value(&section, section.need("of", section.text("of")?)?, program)?)
-        }
-        Word::Count | Word::Events | Word::SinceLast => None,
-    };
-    let half_life = match word {
-        Word::Events | Word::SinceLast => None,
-        Word::Mean => half_life(&section)?,
-        Word::Count | Word::Sum | Word::Max => {
-            Some(section.need("half_life", half_life(&section)?)?)
-        }
-    };
+    let mut owner = "a window of this `stat`";
     let mut cells = Cells { section: &section, program, entity: at };
-    let stat = match (word, value, half_life) {
-        (Word::Count, _, Some(half_life)) => Stat::Count { cell: cells.count(None, half_life)? },
-        (Word::Sum, Some(value), Some(half_life)) => {
-            Stat::Sum { cell: cells.sum(value, half_life)? }
+    let (value, stat) = match word {
+        Word::Count => {
+            let half_life = cells.half_life()?;
+            (None, Stat::Count { cell: cells.keep(Cell::Count { value: None, half_life })? })
         }
-        (Word::Mean, Some(value), Some(half_life)) => Stat::Mean {
-            sum: cells.sum(value, half_life)?,
-            count: cells.count(Some(value), half_life)?,
-        },
-        (Word::Mean, Some(value), None) => {
+        Word::Sum => {
+            let (value, half_life) = (cells.value()?, cells.half_life()?);
+            (Some(value), Stat::Sum { cell: cells.keep(Cell::Sum { value, half_life })? })
+        }
+        Word::Mean if section.text("half_life")?.is_some() => {
+            owner = "a mean with a half-life";
+            let (value, half_life) = (cells.value()?, cells.half_life()?);
+            let sum = cells.keep(Cell::Sum { value, half_life })?;
+            let counted = Some(value).filter(|value| cells.may_be_missing(*value));
+            let count = cells.keep(Cell::Count { value: counted, half_life })?;
+            (Some(value), Stat::Mean { sum, count })
+        }
+        Word::Mean => {
+            owner = "a mean over all events";
+            let value = cells.value()?;
             let clip = section.number("clip", "a number above 1", |clip| clip > 1.0)?;
             let clip = clip.unwrap_or(f32::INFINITY);
-            Stat::RunningMean { cell: cells.cell(Cell::Mean { value, clip })? }
+            (Some(value), Stat::RunningMean { cell: cells.keep(Cell::Mean { value, clip })? })
         }
-        (Word::Max, Some(value), Some(half_life)) => {
-            let half_life = cells.half_life(half_life)?;
-            Stat::Max { cell: cells.cell(Cell::Max { value, half_life })? }
+        Word::Max => {
+            let (value, half_life) = (cells.value()?, cells.half_life()?);
+            (Some(value), Stat::Max { cell: cells.keep(Cell::Max { value, half_life })? })
         }
-        (Word::Events, ..) => {
-            Stat::Events { cap: section.whole("cap", 1..=MAX_EVENTS)?.unwrap_or(MAX_EVENTS) as u16 }
+        Word::Events => {
+            let cap = section.whole("cap", 1..=MAX_EVENTS)?.unwrap_or(MAX_EVENTS) as u16;
+            (None, Stat::Events { cap })
         }
-        (Word::SinceLast, ..) => Stat::SinceLast,
-        _ => unreachable!("the statistics that need `of` and `half_life` have them"),
+        Word::SinceLast => (None, Stat::SinceLast),
     };
     let entity = at as u8;
     let source = match value {
         Some(value) if section.flag("ratio")? => Source::Ratio { value, entity, stat },
         _ => Source::Window { entity, stat },
     };
-    section.finish(match (word, half_life) {
-        (Word::Mean, None) => "a mean over all events",
-        (Word::Mean, Some(_)) => "a mean with a half-life",
-        _ => "a window of this `stat`",
-    })?;
+    section.finish(owner)?;
     Ok(source)
 }
 
-/// A number of the record, or else a feature that stands earlier.
-fn value(section: &Section, of: At<&str>, program: &Program) -> Result<Value> {
-    let numbers = program.numbers.iter().map(|number| number.name.as_str());
-    let features = program.features.iter().map(|feature| feature.name.as_str());
-    let number = numbers.clone().position(|name| name == of.value);
-    let feature = features.clone().position(|name| name == of.value);
-    match (number, feature) {
-        (Some(number), _) => Ok(Value::Number(number as u8)),
-        (None, Some(feature)) => Ok(Value::Feature(feature as u16)),
-        (None, None) => Err(section.unknown("of", of, numbers.chain(features))),
-    }
+/// Seconds of a number with its unit, within the limits.
+fn seconds(text: &str) -> Option<f32> {
+    let (number, unit) = text.split_at_checked(text.len() - 1)?;
+    let unit = match unit {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3_600.0,
+        "d" => 86_400.0,
+        _ => return None,
+    };
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds = number.parse::<f64>().ok().filter(|_| is_plain)? * unit;
+    HALF_LIVES.contains(&seconds).then_some(seconds as f32)
 }
 
-/// The key `half_life` in seconds: a number with its unit.
-fn half_life(section: &Section) -> Result<Option<f32>> {
-    let Some(text) = section.text("half_life")? else {
-        return Ok(None);
-    };
-    let seconds = |text: &str| {
-        let (number, unit) = text.split_at_checked(text.len() - 1)?;
-        let unit = match unit {
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3_600.0,
-            "d" => 86_400.0,
-            _ => return None,
-        };
-        let plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        Some(number.parse::<f64>().ok().filter(|_| plain)? * unit)
-    };
-    match seconds(text.value).filter(|seconds| HALF_LIVES.contains(seconds)) {
-        Some(seconds) => Ok(Some(seconds as f32)),
-        None => {
-            let wanted = "it takes a number with its unit s, m, h or d, from \"1s\" to \"3650d\"";
-            let text_is = format!("`half_life` is \"{}\", but {wanted}", text.value);
-            Err(section.error(text.at, text_is))
-        }
-    }
-}
-
-/// An entity's cells and half-lives; each kept once however many features read it.
+/// What a window reads of its section, and what of that is remembered of the entity: each cell and
+/// half-life once, however many features share it.
 struct Cells<'s, 'd> {
     section: &'s Section<'d>,
     program: &'s mut Program,
@@ -210,40 +179,53 @@ struct Cells<'s, 'd> {
 }
 
 impl Cells<'_, '_> {
-    fn count(&mut self, value: Option<Value>, half_life: f32) -> Result<u8> {
-        // A number that cannot be missing is there in every event.
-        let value = value.filter(|value| match *value {
+    /// The key `of`: a number of the record, or else a feature that stands earlier.
+    fn value(&self) -> Result<Value> {
+        let of = self.section.need("of", self.section.text("of")?)?;
+        let numbers = self.program.numbers.iter().map(|number| number.name.as_str());
+        let features = self.program.features.iter().map(|feature| feature.name.as_str());
+        let number = numbers.clone().position(|name| name == of.value);
+        let feature = features.clone().position(|name| name == of.value);
+        match (number, feature) {
+            (Some(number), _) => Ok(Value::Number(number as u8)),
+            (None, Some(feature)) => Ok(Value::Feature(feature as u16)),
+            (None, None) => Err(self.section.unknown("of", of, numbers.chain(features))),
+        }
+    }
+
+    /// A number that is not optional is there in every event.
+    fn may_be_missing(&self, value: Value) -> bool {
+        match value {
             Value::Number(number) => self.program.numbers[usize::from(number)].optional,
             Value::Feature(_) => true,
-        });
-        let half_life = self.half_life(half_life)?;
-        self.cell(Cell::Count { value, half_life })
+        }
     }
 
-    fn sum(&mut self, value: Value, half_life: f32) -> Result<u8> {
-        let half_life = self.half_life(half_life)?;
-        self.cell(Cell::Sum { value, half_life })
-    }
-
-    fn half_life(&mut self, seconds: f32) -> Result<u8> {
+    /// The key `half_life`.
+    fn half_life(&mut self) -> Result<u8> {
+        let text = self.section.need("half_life", self.section.text("half_life")?)?;
+        let Some(seconds) = seconds(text.value) else {
+            let wanted = "it takes a number with its unit s, m, h or d, from \"1s\" to \"3650d\"";
+            let message = format!("`half_life` is \"{}\", but {wanted}", text.value);
+            return Err(self.section.error(text.at, message));
+        };
         let list = &mut self.program.entities[self.entity].half_lives;
-        keep(list, seconds).ok_or_else(|| self.too_many("half-lives"))
+        index_in(list, seconds).ok_or_else(|| self.too_many("half-lives"))
     }
 
-    fn cell(&mut self, cell: Cell) -> Result<u8> {
+    fn keep(&mut self, cell: Cell) -> Result<u8> {
         let list = &mut self.program.entities[self.entity].cells;
-        keep(list, cell).ok_or_else(|| self.too_many("remembered values"))
+        index_in(list, cell).ok_or_else(|| self.too_many("remembered values"))
     }
 
     fn too_many(&self, what: &str) -> anyhow::Error {
         let name = &self.program.entities[self.entity].name;
-        let message = format!("more than {MAX_CELLS} {what} of entity \"{name}\"");
-        self.section.fault(message)
+        self.section.fault(format_args!("more than {MAX_CELLS} {what} of entity \"{name}\""))
     }
 }
 
 /// The index of `item` in a list, to which it is added if it is not there; `None` if full.
-fn keep<T: PartialEq>(list: &mut Vec<T>, item: T) -> Option<u8> {
+fn index_in<T: PartialEq>(list: &mut Vec<T>, item: T) -> Option<u8> {
     let at = list.iter().position(|known| *known == item).unwrap_or_else(|| {
         list.push(item);
         list.len() - 1

@@ -239,7 +239,7 @@ fn keys_without_a_meaning_are_refused() {
     let window = |keys: &str| format!("kind = \"window\"\nentity = \"customer\"\n{keys}");
     check_feature(
         &window("stat = \"mean\"\nof = \"amount\"\nhalf_life = \"7d\"\nclip = 2"),
-        r#"fraud.toml:18:1: feature "x": a mean with a half-life has no key "clip"; its keys: name, kind, entity, stat, of, half_life, ratio"#,
+        r#"fraud.toml:18:1: feature "x": a mean with a half-life has no key "clip"; its keys: name, kind, entity, stat, half_life, of, ratio"#,
     );
     check_feature(
         &window("stat = \"count\"\nhalf_life = \"7d\"\nratio = true"),
