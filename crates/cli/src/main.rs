@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! - one file for each subcommand: [`simulate`], [`features`], [`run`]
+//! - one file for each subcommand: [`simulate`], [`features`], [`run`], [`inspect`]
 //! - [`input`]: the lines of a plain or compressed file; [`envelope`]: what is read of a line
 //!   before the detector or the module sees it; [`frauds`]: the list of known frauds
 //! - [`target`]: the module and the broker it is for; [`partition`]: where Kafka puts a key
@@ -15,6 +15,7 @@ mod envelope;
 mod features;
 mod frauds;
 mod input;
+mod inspect;
 mod partition;
 mod progress;
 mod report;
@@ -32,6 +33,7 @@ A first look, from nothing to verdicts:
   fraud simulate --days 30 --seed 1 --output day30.jsonl.zst --frauds day30.frauds.csv
   fraud features --input day30.jsonl.zst --frauds day30.frauds.csv --output day30.arrow
   fraud run      --input day30.jsonl.zst --output scored
+  fraud inspect  fraud-detector.wasm
 
 Every command takes --json for one machine-readable object on standard output.
 Exit status: 0 success, 1 the answer is no, 2 usage or bad input.";
@@ -52,6 +54,7 @@ enum Command {
     Simulate(simulate::Args),
     Features(features::Args),
     Run(run::Args),
+    Inspect(inspect::Args),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(args),
         Command::Features(args) => features::run(args),
         Command::Run(args) => run::run(args),
+        Command::Inspect(args) => inspect::run(args),
     };
     match answer {
         Ok(report) => {

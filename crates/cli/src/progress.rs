@@ -16,3 +16,10 @@ fn bar(what: &'static str, total: u64, template: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(template).expect("the templates above are valid");
     ProgressBar::new(total).with_style(style).with_prefix(what)
 }
+
+/// A spinner that says what is going on.
+pub fn stages() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(std::time::Duration::from_millis(100));
+    bar
+}

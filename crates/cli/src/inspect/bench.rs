@@ -1,0 +1,248 @@
+//! A warm instance, and what it costs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use transform_host::{BatchBuilder, Deployment, Engine, Fault, Level, Limits, Module, Output, Vm};
+
+use super::check::Check;
+use super::sample::{DEPTHS, Record, Sample};
+use crate::units;
+
+/// Records in a batch.
+const BATCH: u64 = 100;
+/// Records that count as filling history when the module does not say how much it holds.
+const UNKNOWN_CAPACITY: u64 = 50_000;
+const MOST_RECORDS: u64 = 4_000_000;
+/// Records that make a long history.
+const LONG: u64 = 50_000;
+
+/// A module under test.
+pub struct Bench<'m> {
+    module: &'m Module,
+    deployment: &'m Deployment,
+    sample: &'m Sample,
+    capacity: Option<u64>,
+    memory_at_start: u64,
+    start_fuel: u64,
+    logs_dropped: u64,
+    /// What the module wrote to its log at start.
+    pub logs: Vec<String>,
+}
+
+/// An instance with a history.
+pub struct Warm<'m> {
+    pub vm: Vm,
+    sample: &'m Sample,
+    records: u64,
+}
+
+impl Warm<'_> {
+    /// A record of a customer that it has not seen.
+    pub fn record(&self) -> Record {
+        self.sample.record(self.records + 1)
+    }
+}
+
+/// What filling history took.
+pub struct Run {
+    /// Records that were fed.
+    pub records: u64,
+    engine_time: Duration,
+    fuel: u64,
+    most_fuel: u64,
+    peak_memory: u64,
+    /// Bytes of an output record, on average, with what a batch adds to it.
+    pub bytes_out_per_record: u64,
+    refused: Option<String>,
+}
+
+/// What a batch adds to a record: lengths, and differences of offset and time.
+const FRAMING: u64 = 8;
+
+impl<'m> Bench<'m> {
+    /// Starts the module and fills its history.
+    pub fn new(
+        module: &'m Module,
+        deployment: &'m Deployment,
+        sample: &'m Sample,
+    ) -> (Self, Result<Run, Fault>) {
+        let mut vm = Vm::new(module, deployment);
+        let started = vm.start();
+        let logs = vm.take_logs();
+        let stats = vm.stats();
+        let capacity = logs.iter().filter(|line| line.level == Level::Info);
+        let bench = Self {
+            module,
+            deployment,
+            sample,
+            capacity: capacity.filter_map(|line| capacity_in(&line.message)).next(),
+            memory_at_start: stats.peak_memory_bytes,
+            start_fuel: stats.start_fuel,
+            logs_dropped: stats.logs_dropped,
+            logs: logs.into_iter().map(|line| line.message).collect(),
+        };
+        let run = started.and_then(|()| bench.feed(&mut vm, bench.records()));
+        (bench, run)
+    }
+
+    /// An instance with a full history.
+    pub fn warm(&self) -> Result<Warm<'m>, Fault> {
+        self.warmed_by(self.records())
+    }
+
+    /// An instance with a full history, or at least a long one.
+    pub fn warm_enough(&self) -> Result<Warm<'m>, Fault> {
+        self.warmed_by(self.records().min(LONG))
+    }
+
+    fn warmed_by(&self, records: u64) -> Result<Warm<'m>, Fault> {
+        let mut vm = Vm::new(self.module, self.deployment);
+        vm.start()?;
+        self.feed(&mut vm, records)?;
+        Ok(Warm { vm, sample: self.sample, records })
+    }
+
+    /// Twice as many as history holds, since a customer's place depends on the id.
+    fn records(&self) -> u64 {
+        (2 * self.capacity.unwrap_or(UNKNOWN_CAPACITY)).clamp(20_000, MOST_RECORDS)
+    }
+
+    fn feed(&self, vm: &mut Vm, records: u64) -> Result<Run, Fault> {
+        let mut batch = BatchBuilder::new(0);
+        let mut output = Output::default();
+        let (mut written, mut bytes, mut refused) = (0, 0, None);
+        for number in 0..records {
+            self.sample.record(number).push(0, &mut batch);
+            if batch.len() as u64 == BATCH {
+                vm.process(&Arc::new(batch.build()), &mut output)?;
+                written += output.len() as u64;
+                bytes += output.bytes() as u64;
+                let reason = || {
+                    output.iter().find_map(|record| {
+                        let (_, code) =
+                            record.headers().find(|(name, _)| *name == b"fraud-error")?;
+                        Some(String::from_utf8_lossy(code?).into_owned())
+                    })
+                };
+                refused = refused.or_else(reason);
+            }
+        }
+        let stats = vm.stats();
+        Ok(Run {
+            records: stats.records,
+            engine_time: stats.engine_time,
+            fuel: stats.record_fuel,
+            most_fuel: stats.record_fuel_max,
+            peak_memory: stats.peak_memory_bytes,
+            bytes_out_per_record: bytes.div_ceil(written.max(1)) + FRAMING,
+            refused,
+        })
+    }
+
+    /// What was measured, against the limits.
+    pub fn checks(&self, limits: &Limits, run: Result<&Run, &Fault>) -> Vec<Check> {
+        let fault = match run {
+            Ok(_) => None,
+            Err(fault) => Some(fault.to_string()),
+        };
+        let started = self.start_fuel > 0;
+        let mut checks = vec![match (&fault, started) {
+            (Some(fault), false) => Check::no("starts", fault),
+            _ => Check::text("starts", "yes", true),
+        }];
+        if !started {
+            return checks;
+        }
+        checks
+            .push(Check::count("log lines dropped", self.logs_dropped, 0).note(
+                if self.logs_dropped == 0 { "" } else { "not UTF-8, or control characters" },
+            ));
+        checks.push(Check::count("fuel to start", self.start_fuel, limits.fuel()));
+        checks.push(Check::bytes("memory at start", self.memory_at_start, limits.memory_bytes));
+        let run = match run {
+            Ok(run) => run,
+            Err(fault) => {
+                checks.push(Check::no("runs", fault));
+                return checks;
+            }
+        };
+        let capacity = match self.capacity {
+            Some(capacity) => format!("history of {} entities", units::count(capacity)),
+            None => "the module does not say how much its history holds".into(),
+        };
+        let fed = format!("after {} customers; {capacity}", units::count(run.records));
+        checks.push(
+            Check::bytes("memory, history full", run.peak_memory, limits.memory_bytes).note(fed),
+        );
+        checks.push(match &run.refused {
+            None => Check::text("sample records", "processed", true),
+            Some(code) => Check::text("sample records", code, false)
+                .note("the module cannot score them; is --spec the one it was built with?"),
+        });
+        checks.push(Check::count(
+            "fuel a record, mean",
+            run.fuel / run.records.max(1),
+            limits.fuel(),
+        ));
+        checks.push(Check::count("fuel a record, most", run.most_fuel, limits.fuel()));
+        checks.push(
+            Check::figure("records/s", run.rate() as u64)
+                .note("in the module, on one thread of this machine"),
+        );
+        checks
+    }
+}
+
+impl Run {
+    fn rate(&self) -> f64 {
+        self.records as f64 / self.engine_time.as_secs_f64().max(1e-9)
+    }
+
+    /// Records a second, to two digits, upwards.
+    pub fn rounded_rate(&self) -> u64 {
+        let rate = (self.rate() as u64).max(1);
+        let unit = 10_u64.pow(rate.ilog10().saturating_sub(1));
+        rate.div_ceil(unit) * unit
+    }
+}
+
+/// N of `history of N entities`.
+fn capacity_in(message: &str) -> Option<u64> {
+    let (_, rest) = message.split_once("history of ")?;
+    rest.split_once(" entities")?.0.parse().ok()
+}
+
+/// Step of the search, in bytes.
+const STEP: usize = 512;
+
+/// The smallest call stack on which the module starts and takes ordinary, deep and broken records.
+/// It must be half of the broker's, so that another compiler version or machine does not matter.
+pub fn stack(wasm: &[u8], deployment: &Deployment, limits: &Limits, sample: &Sample) -> Check {
+    let is_enough = |bytes: usize| {
+        let limits = Limits { wasm_stack_bytes: bytes, ..limits.clone() };
+        let module = Engine::new(&limits).compile(wasm).expect("compiled before");
+        let mut batch = BatchBuilder::new(0);
+        for number in 0..BATCH {
+            sample.record(number).push(0, &mut batch);
+        }
+        for depth in DEPTHS {
+            sample.record(BATCH).nested(depth).push(1, &mut batch);
+        }
+        sample.record(BATCH).broken().push(1, &mut batch);
+        let mut vm = Vm::new(&module, deployment);
+        let started = vm.start();
+        started.and_then(|()| vm.process(&Arc::new(batch.build()), &mut Output::default())).is_ok()
+    };
+    let (mut least, mut most) = (0, limits.wasm_stack_bytes / STEP);
+    while most - least > 1 {
+        let middle = (least + most) / 2;
+        if is_enough(middle * STEP) { most = middle } else { least = middle }
+    }
+    let half = limits.wasm_stack_bytes as u64 / 2;
+    Check::bytes("call stack", (most * STEP) as u64, half).note(format!(
+        "half of the broker's {}; with records nested {} deep",
+        units::size(limits.wasm_stack_bytes as u64),
+        DEPTHS[0],
+    ))
+}

@@ -1,0 +1,107 @@
+//! The largest record that a module survives.
+//!
+//! Every attempt is a new instance with a full history that sees records of growing sizes first,
+//! because a module's memory depends on what came before.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use transform_host::{BatchBuilder, Fault, Limits, Output};
+
+use super::bench::{Bench, Warm};
+use super::check::Check;
+
+/// Where a record's bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// In one long text of a transaction.
+    Value,
+    /// In empty headers, 2 bytes each, beside a transaction.
+    Headers,
+    /// In empty headers beside a value that cannot be scored.
+    BrokenHeaders,
+}
+
+/// How often a size must get through in a row.
+const REPEATS: usize = 5;
+
+/// Bytes of key, value and headers.
+pub struct Largest {
+    value: u64,
+    headers: u64,
+    /// Of any shape, whatever came before.
+    pub any: u64,
+}
+
+/// Finds them, in steps of 1 KiB at 2 MiB.
+pub fn search(bench: &Bench, limits: &Limits) -> Largest {
+    let step = (limits.memory_bytes / 2048).max(1 << 10);
+    let largest = |shapes: &[Shape]| {
+        // A record cannot be larger than memory.
+        let (mut least, mut most) = (0, limits.memory_bytes / step);
+        while most - least > 1 {
+            let middle = (least + most) / 2;
+            let survived = survives(bench.warm_enough(), shapes, middle * step).is_ok();
+            if survived { least = middle } else { most = middle }
+        }
+        while least > 0 && survives(bench.warm(), shapes, least * step).is_err() {
+            least -= 1;
+        }
+        least * step
+    };
+    let value = largest(&[Shape::Value]);
+    let headers = largest(&[Shape::Headers]).min(largest(&[Shape::BrokenHeaders]));
+    let any = largest(&[Shape::Value, Shape::BrokenHeaders, Shape::Headers]);
+    Largest { value, headers, any: any.min(value).min(headers) }
+}
+
+fn survives(vm: Result<Warm, Fault>, shapes: &[Shape], size: u64) -> Result<(), Fault> {
+    let mut vm = vm?;
+    let mut turn = shapes.iter().cycle();
+    let mut feed = |size| feed(&mut vm, *turn.next().expect("at least one shape"), size);
+    // Half as much again each time, so that no buffer happens to have the right size.
+    let mut growing = 512;
+    while growing < size {
+        feed(growing)?;
+        growing += growing / 2;
+    }
+    for _ in 0..REPEATS {
+        for eighths in [8, 1, 8, 3, 7, 2, 6, 5, 4] {
+            feed(size * eighths / 8)?;
+        }
+    }
+    Ok(())
+}
+
+fn feed(warm: &mut Warm, shape: Shape, size: u64) -> Result<(), Fault> {
+    let size = size as usize;
+    let record = match shape {
+        Shape::Value => warm.record().padded(size),
+        Shape::Headers => warm.record(),
+        Shape::BrokenHeaders => warm.record().broken(),
+    };
+    let headers = size.saturating_sub(record.key.len() + record.value.len()) / 2;
+    let mut batch = BatchBuilder::new(0);
+    record.push(headers, &mut batch);
+    warm.vm.process(&Arc::new(batch.build()), &mut Output::default())
+}
+
+impl Largest {
+    /// All of them, against what is wanted.
+    pub fn checks(&self, wanted: u64) -> [Check; 3] {
+        let check = |name, size| Check::bytes_at_least(name, size, wanted);
+        [
+            check("largest record, as one value", self.value),
+            check("largest record, as headers", self.headers)
+                .note("empty headers, 2 bytes each in the record and 16 or more in the SDK"),
+            check("largest record, of any shape", self.any).note(
+                "one after the other, with history full; a larger one may stall its partition",
+            ),
+        ]
+    }
+
+    /// For machines.
+    pub fn json(&self) -> Value {
+        json!({ "value_bytes": self.value, "headers_bytes": self.headers, "any_bytes": self.any })
+    }
+}

@@ -1,0 +1,165 @@
+//! Records to run a module on.
+
+use std::path::Path;
+
+use anyhow::Result;
+use fraud_detector::json::MAX_DEPTH;
+use fraud_plan::program::{Program, Role};
+use fraud_simulator::civil_from_days;
+use serde_json::{Map, Value};
+use transform_host::BatchBuilder;
+
+use crate::envelope::read_spec;
+
+const USUAL_SPEC: &str = "model/fraud.toml";
+
+/// The records of the shipped model.
+const SHIPPED: &str = r#"
+    version = 1
+    time = { path = "timestamp" }
+    entity = [
+        { name = "customer", path = "customer_id" },
+        { name = "terminal", path = "terminal_id" },
+    ]
+    number = [{ name = "amount", path = "amount" }]
+    feature = [{ name = "amount", kind = "number", of = "amount" }]
+"#;
+
+/// 2018-04-01, in seconds since 1970.
+const FIRST_SECOND: u64 = 1_522_540_800;
+
+/// Makes records by a feature spec.
+pub struct Sample {
+    program: Program,
+}
+
+/// A record without headers.
+pub struct Record {
+    pub millis: i64,
+    pub key: Vec<u8>,
+    pub value: Vec<u8>,
+}
+
+impl Sample {
+    /// By this spec, else by that of the current directory, else by the shipped one.
+    pub fn new(spec: Option<&Path>) -> Result<Self> {
+        let usual = Path::new(USUAL_SPEC);
+        let program = match spec {
+            Some(spec) => read_spec(spec)?,
+            None if usual.exists() => read_spec(usual)?,
+            None => fraud_plan::compile::spec::parse(SHIPPED, "the shipped spec")?,
+        };
+        Ok(Self { program })
+    }
+
+    /// Record number `number`, of a customer of its own.
+    pub fn record(&self, number: u64) -> Record {
+        let second = FIRST_SECOND + number;
+        let mut root = Value::Object(Map::new());
+        for (at, field) in self.program.fields.iter().enumerate() {
+            let value = match field.role {
+                Role::Object => continue,
+                Role::Time => time(second).into(),
+                Role::Entity(0) => number.to_string().into(),
+                Role::Entity(_) => (number % 10_000).to_string().into(),
+                Role::Number(_) => ((number * 7919 % 20_000) as f64 / 100.0).into(),
+            };
+            let mut path = vec![];
+            let mut above = Some(at);
+            while let Some(at) = above {
+                path.push(&self.program.fields[at].name);
+                above = self.program.fields[at].parent.map(usize::from);
+            }
+            let place = path.iter().rev().fold(&mut root, |place, &name| &mut place[name]);
+            *place = value;
+        }
+        Record {
+            millis: second as i64 * 1000,
+            key: number.to_string().into_bytes(),
+            value: root.to_string().into_bytes(),
+        }
+    }
+}
+
+fn time(second: u64) -> String {
+    let (year, month, day) = civil_from_days((second / 86_400) as i64);
+    let (hour, minute, second) = (second / 3600 % 24, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+impl Record {
+    /// With a member that nobody knows in front of the closing brace.
+    fn with(mut self, before: &str, filling: &str, count: usize, after: &str) -> Self {
+        self.value.pop();
+        self.value.extend_from_slice(br#","__inspect":"#);
+        self.value.extend_from_slice(before.as_bytes());
+        self.value.extend_from_slice(filling.repeat(count).as_bytes());
+        self.value.extend_from_slice(after.as_bytes());
+        self.value.push(b'}');
+        self
+    }
+
+    /// With one long text, so that key and value have `size` bytes, or as many as it takes.
+    pub fn padded(self, size: usize) -> Self {
+        let bare = self.key.len() + self.value.len() + br#","__inspect":"""#.len();
+        self.with("\"", "x", size.saturating_sub(bare), "\"")
+    }
+
+    /// With arrays in arrays, `depth` deep with the record itself.
+    pub fn nested(self, depth: usize) -> Self {
+        let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+        self.with(&open, "", 0, &close)
+    }
+
+    /// The same with a value that is no transaction.
+    pub fn broken(self) -> Self {
+        Self { value: b"{}".into(), ..self }
+    }
+
+    /// Into a batch, with so many empty headers.
+    pub fn push(&self, headers: usize, batch: &mut BatchBuilder) {
+        let empty: (&[u8], Option<&[u8]>) = (b"", Some(b""));
+        batch.push(self.millis, Some(&self.key), Some(&self.value), &vec![empty; headers]);
+    }
+}
+
+/// As deep as the detector reads, and one deeper.
+pub const DEPTHS: [usize; 2] = [MAX_DEPTH, MAX_DEPTH + 1];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fraud_detector::record::Reader;
+
+    fn sample(spec: &str) -> Sample {
+        Sample { program: fraud_plan::compile::spec::parse(spec, "spec").expect("a valid spec") }
+    }
+
+    #[test]
+    fn records_are_readable() {
+        let nested =
+            SHIPPED.replace("customer_id", "of.customer.id").replace("\"timestamp\"", "\"of.at\"");
+        for spec in [SHIPPED, &nested] {
+            let sample = sample(spec);
+            let mut reader = Reader::new(&sample.program);
+            for record in
+                [sample.record(0), sample.record(9).padded(5000), sample.record(8).nested(64)]
+            {
+                let text = String::from_utf8_lossy(&record.value).into_owned();
+                let read = reader.read(Some(&record.value), record.millis);
+                assert!(read.is_ok(), "{read:?} {text}");
+                assert_eq!(reader.partition_key(&record.value), Some(record.key), "{text}");
+            }
+            assert!(reader.read(Some(&sample.record(0).nested(65).value), 0).is_err());
+            assert!(reader.read(Some(&sample.record(0).broken().value), 0).is_err());
+        }
+    }
+
+    #[test]
+    fn padding_is_exact() {
+        for size in [200, 1000, 65_536] {
+            let record = sample(SHIPPED).record(77).padded(size);
+            assert_eq!(record.key.len() + record.value.len(), size);
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! The built `fraud` command as a user meets it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Int64Type, UInt8Type};
+use arrow_ipc::reader::FileReader;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spec.toml");
+const IDENTITY: &str = include_str!("modules/identity.wat");
+
+/// A directory that commands run in.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(TempDir::new().expect("a temporary directory"))
+    }
+
+    /// Runs `fraud` with the words of `command`.
+    fn fraud(&self, command: &str) -> Output {
+        let binary = env!("CARGO_BIN_EXE_fraud");
+        let output = Command::new(binary).args(command.split(' ')).current_dir(&self.0).output();
+        output.expect("the command was built")
+    }
+
+    /// The object that `fraud … --json` prints, and its exit status.
+    fn json(&self, command: &str) -> (Value, i32) {
+        let output = self.fraud(&format!("{command} --json"));
+        let status = output.status.code().expect("no signal");
+        let json = serde_json::from_slice(&output.stdout);
+        (json.unwrap_or_else(|_| panic!("{command}: {}", text(&output.stderr))), status)
+    }
+
+    /// A command that must say no, and what it says on standard error.
+    fn refused(&self, command: &str, expect: &str) {
+        let output = self.fraud(command);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command}: {said}");
+        assert!(said.contains(expect), "{command}: {said}");
+        assert!(output.stdout.is_empty(), "{command}");
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).expect("a writable directory");
+    }
+
+    fn write_module(&self, wat: &str) {
+        self.write("module.wasm", wat::parse_str(wat).expect("a valid module"));
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn lines(bytes: &[u8]) -> Vec<String> {
+    text(bytes).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn equal_seeds_give_equal_files() {
+    let place = Place::new();
+    let simulate = "simulate --days 2 --customers 300 --terminals 500 --frauds f.csv";
+    let (first, status) = place.json(&format!("{simulate} --seed 7 --output a.jsonl"));
+    assert_eq!(status, 0);
+    place.json(&format!("{simulate} --seed 7 --output b.jsonl"));
+    assert_eq!(place.read("a.jsonl"), place.read("b.jsonl"));
+    assert_eq!(first["transactions"], lines(&place.read("a.jsonl")).len());
+    assert_eq!(first["frauds"], lines(&place.read("f.csv")).len() - 1);
+
+    place.json(&format!("{simulate} --seed 7 --output c.jsonl.zst"));
+    let plain = zstd::decode_all(&place.read("c.jsonl.zst")[..]).expect("valid zstd");
+    assert_eq!(plain, place.read("a.jsonl"));
+
+    place.json(&format!("{simulate} --seed 8 --output d.jsonl --start 2021-12-31"));
+    let other = text(&place.read("d.jsonl"));
+    assert!(other.contains("2021-12-31T") && other.contains("2022-01-01T"));
+}
+
+#[test]
+fn features_of_simulated_transactions() {
+    let place = Place::new();
+    let (simulated, _) = place.json("simulate --days 3 --output t.jsonl.zst --frauds f.csv");
+    let features =
+        format!("features --spec {SPEC} --input t.jsonl.zst --frauds f.csv --output t.arrow");
+    let (report, status) = place.json(&features);
+    assert_eq!((status, &report["rows"]), (0, &simulated["transactions"]));
+    assert_eq!((&report["frauds"], &report["frauds_not_found"]), (&simulated["frauds"], &0.into()));
+
+    let file = fs::File::open(place.path("t.arrow")).expect("written");
+    let reader = FileReader::try_new(file, None).expect("an Arrow file");
+    let names: Vec<_> = reader.schema().fields().iter().map(|f| f.name().clone()).collect();
+    assert_eq!(names, ["transaction_id", "timestamp", "label", "scenario", "amount", "since_last"]);
+    let (mut rows, mut frauds, mut first) = (0, 0, 0);
+    for batch in reader {
+        let batch = batch.expect("a readable batch");
+        let ids = batch.column(0).as_string::<i32>();
+        let times = batch.column(1).as_primitive::<Int64Type>();
+        let labels = batch.column(2).as_primitive::<UInt8Type>();
+        let scenarios = batch.column(3).as_primitive::<UInt8Type>();
+        let since_last = batch.column(5).as_primitive::<Float32Type>();
+        for row in 0..batch.num_rows() {
+            assert_eq!(ids.value(row), rows.to_string());
+            assert!(times.value(row) >= 1_522_540_800_000);
+            assert_eq!(labels.value(row), u8::from(scenarios.value(row) > 0));
+            frauds += u64::from(labels.value(row));
+            first += u64::from(since_last.value(row).is_nan());
+            rows += 1;
+        }
+    }
+    assert_eq!((report["rows"].as_u64(), report["frauds"].as_u64()), (Some(rows), Some(frauds)));
+    // A customer's first transaction has none before it.
+    assert!((1..5000).contains(&first), "{first}");
+
+    let before = place.read("t.arrow");
+    place.json(&features);
+    assert_eq!(before, place.read("t.arrow"));
+}
+
+const MIXED: &str = r#"{"transaction_id":"a","timestamp":"2020-01-01T00:00:00Z","customer_id":1,"amount":2}
+not JSON
+{"transaction_id":7,"timestamp":"2020-01-01T00:00:01Z","customer_id":"1","amount":3}
+{"timestamp":"2020-01-01T00:00:03Z","customer_id":"1","amount":4}
+{"timestamp":"2020-01-01T00:00:04Z","customer_id":"1"}
+"#;
+
+#[test]
+fn features_of_mixed_lines() {
+    let place = Place::new();
+    place.write("t.jsonl", MIXED);
+    place.write("f.csv", "scenario,transaction_id\n3,7\n1,4\n2,nobody\n");
+    let features =
+        format!("features --spec {SPEC} --input t.jsonl --frauds f.csv --output t.arrow");
+    let (report, status) = place.json(&features);
+    assert_eq!(status, 0);
+    assert_eq!((&report["rows"], &report["frauds"]), (&3.into(), &2.into()), "{report}");
+    assert_eq!(report["frauds_not_found"], 1);
+    assert_eq!(report["unscorable"], serde_json::json!({ "invalid_json": 1, "missing_field": 1 }));
+
+    let file = fs::File::open(place.path("t.arrow")).expect("written");
+    let mut reader = FileReader::try_new(file, None).expect("an Arrow file");
+    let batch = reader.next().expect("one batch").expect("readable");
+    let ids: Vec<_> = batch.column(0).as_string::<i32>().iter().flatten().collect();
+    assert_eq!(ids, ["a", "7", "4"]);
+    assert_eq!(batch.column(3).as_primitive::<UInt8Type>().values()[..], [0, 3, 1]);
+    let since_last = batch.column(5).as_primitive::<Float32Type>();
+    assert!(since_last.value(0).is_nan());
+    assert_eq!(since_last.values()[1..], [1.0, 2.0]);
+}
+
+#[test]
+fn bad_input_is_named() {
+    let place = Place::new();
+    place.write("t.jsonl", MIXED);
+    place.write("ids.csv", "id\n1\n");
+    place.write("strangers.csv", "transaction_id\nx\n");
+    place.write("scenario.csv", "transaction_id,scenario\na,1\nb,0\n");
+    place.write("cut.zst", [0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0]);
+    place.write("no.wasm", "no");
+    let features = format!("features --spec {SPEC} --output t.arrow");
+    for (command, expect) in [
+        ("simulate --days 0 --output a --frauds b", "0 is not in 1..=3660"),
+        ("simulate --output a", "--frauds"),
+        ("simulate --start 2018-02-30 --output a --frauds b", "write it like 2018-04-01"),
+        ("simulate --days 1 --output none/a --frauds b", "cannot write none/a"),
+        ("features --input t.jsonl --frauds ids.csv --output x", "name another with --spec FILE"),
+        (&format!("{features} --input none --frauds strangers.csv"), "cannot read none"),
+        (&format!("{features} --input t.jsonl --frauds none.csv"), "frauds none.csv"),
+        (
+            &format!("{features} --input t.jsonl --frauds ids.csv"),
+            "ids.csv has no column transaction_id",
+        ),
+        (
+            &format!("{features} --input t.jsonl --frauds scenario.csv"),
+            "scenario.csv line 3: scenario \"0\"",
+        ),
+        (&format!("{features} --input t.jsonl --frauds strangers.csv"), "do they belong together?"),
+        (&format!("{features} --input cut.zst --frauds strangers.csv"), "cannot read cut.zst"),
+        (&format!("run --spec {SPEC} --input t.jsonl --output o"), "./scripts/build makes one"),
+        (
+            &format!("run --spec {SPEC} --input t.jsonl --output o --module no.wasm"),
+            "cannot load no.wasm",
+        ),
+        ("run --input t.jsonl --output o --var X", "KEY=VALUE"),
+        ("run --input t.jsonl --output o --memory-limit 2MB", "for instance 2MiB"),
+        ("run --input t.jsonl --output o --output-topic ../x", "a topic's name"),
+        ("run --input t.jsonl --output o --partitions 0", "0 is not in 1..=10000"),
+        ("inspect no.wasm", "no.wasm"),
+    ] {
+        place.refused(command, expect);
+    }
+}
+
+#[test]
+fn a_run_keeps_every_byte() {
+    let place = Place::new();
+    place.json("simulate --days 1 --customers 200 --output t.jsonl --frauds f.csv");
+    let mut input = place.read("t.jsonl");
+    input.extend_from_slice(b"not JSON \xff\n{ \"customer_id\" : 5 }");
+    place.write("t.jsonl", &input);
+    place.write_module(IDENTITY);
+    let run = format!("run --spec {SPEC} --input t.jsonl --module module.wasm --output-topic out");
+    let (summary, status) = place.json(&format!("{run} --output one --partitions 1 --batch 7"));
+    assert_eq!(status, 0, "{summary}");
+    assert_eq!(place.read("one/out.jsonl").trim_ascii_end(), input);
+
+    let (summary, _) = place.json(&format!("{run} --output five --partitions 5 --instances 2"));
+    let count = input.split(|&byte| byte == b'\n').count();
+    for (key, expect) in [("records", count), ("reports", 0), ("lost", 0), ("restarts", 0)] {
+        assert_eq!(summary[key], expect, "{key}");
+    }
+    assert_eq!(summary["by_topic"], serde_json::json!({ "out": count }));
+    for key in ["seconds", "engine_seconds", "records_per_second", "fuel_per_record"] {
+        assert!(summary[key].as_f64() > Some(0.0), "{key}: {}", summary[key]);
+    }
+    assert_eq!(summary["peak_memory_bytes"], 8 << 16);
+    let written = serde_json::from_slice::<Value>(&place.read("five/summary.json"));
+    assert_eq!(written.expect("JSON"), summary);
+
+    // Of one customer everything stays in order, and of all nothing is missing.
+    let output = place.read("five/out.jsonl");
+    let of = |bytes: &[u8]| -> Vec<Vec<u8>> {
+        let mut lines: Vec<_> = bytes.split(|&b| b == b'\n').map(<[u8]>::to_vec).collect();
+        lines.retain(|line| !line.is_empty());
+        lines.sort_by_key(|line| {
+            serde_json::from_slice::<Value>(line)
+                .map_or(String::new(), |v| v["customer_id"].to_string())
+        });
+        lines
+    };
+    assert_eq!(of(&output), of(&input));
+}
+
+#[test]
+fn a_record_that_always_traps_ends_the_run() {
+    let place = Place::new();
+    let secret = "secret".repeat(2000);
+    let mut input: Vec<String> = (0..30).map(|at| format!("{{\"customer_id\":{at}}}")).collect();
+    input[16] = format!("{{\"customer_id\":\"x\",\"note\":\"{secret}\"}}");
+    place.write("t.jsonl", input.join("\n"));
+    place.write_module(IDENTITY);
+    let run = format!(
+        "run --spec {SPEC} --input t.jsonl --module module.wasm --output-topic out --output o \
+         --partitions 1 --batch 10"
+    );
+    let (summary, status) = place.json(&run);
+    assert_eq!((status, &summary["restarts"]), (1, &2.into()));
+    let failure = &summary["failure"];
+    for (key, expect) in [("partition", 0), ("offset", 16), ("line", 17)] {
+        assert_eq!(failure[key], expect, "{key}");
+    }
+    assert!(failure["fault"].as_str().is_some_and(|fault| fault.contains("unreachable")));
+    assert_eq!(lines(&place.read("o/out.jsonl")), input[..10]);
+    let human = place.fraud(&run);
+    let said = text(&human.stdout) + &text(&human.stderr);
+    assert!(said.contains("offset 16 (line 17") && !said.contains("secret"), "{said}");
+}
+
+/// The check of this name.
+fn check<'v>(report: &'v Value, name: &str) -> &'v Value {
+    let checks = report["checks"].as_array().expect("a list");
+    let found = checks.iter().find(|check| check["name"] == name);
+    found.unwrap_or_else(|| panic!("no check {name} in {report:#}"))
+}
+
+#[test]
+fn inspection_of_any_module() {
+    let place = Place::new();
+    place.write_module(IDENTITY);
+    let inspect = "inspect module.wasm --output-topic out --min-record 9KiB";
+    let (report, status) = place.json(inspect);
+    assert_eq!((status, &report["ok"]), (0, &true.into()), "{report:#}");
+    // It takes 10,000 bytes, lengths included.
+    for shape in ["value_bytes", "headers_bytes", "any_bytes"] {
+        assert_eq!(report["largest_record"][shape], 9216, "{shape}");
+    }
+    assert_eq!(report["topics"][0]["max_message_bytes"], 9216);
+    assert_eq!(check(&report, "memory at start")["value"], 8 << 16);
+    let (report, status) = place.json("inspect module.wasm --memory-limit 256KiB");
+    assert_eq!((status, &check(&report, "starts")["ok"]), (1, &false.into()));
+
+    for (from, to, name, note) in [
+        ("check_abi_version_1", "check_abi_version_9", "transform ABI", ""),
+        (
+            "(export \"memory\") 8",
+            "(export \"memory\") 8 9",
+            "declared memory maximum",
+            "never starts",
+        ),
+        ("_start", "start", "exports", "_start"),
+        ("\"write_record\"", "\"write_recorb\"", "imports", "write_recorb is not provided"),
+        ("(param i32 i32) (result i32)", "(param i32 i32) (result i64)", "imports", "i64"),
+    ] {
+        assert!(IDENTITY.contains(from), "{from}");
+        place.write_module(&IDENTITY.replacen(from, to, 1));
+        let (report, status) = place.json(inspect);
+        let check = check(&report, name);
+        assert_eq!((status, &check["ok"]), (1, &false.into()), "{name}");
+        assert!(check["note"].as_str().is_some_and(|said| said.contains(note)), "{check}");
+    }
+    place.write_module(IDENTITY);
+    let (report, _) = place.json("inspect module.wasm --var REDPANDA_X=1");
+    assert_eq!(check(&report, "environment variables")["ok"], false);
+    assert_eq!(check(&report, "accepted at deployment")["ok"], false);
+}
+
+/// The project's own module.
+fn fraud_detector() -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fraud-detector.wasm");
+    let module = std::env::var_os("FRAUD_MODULE").map_or(built, PathBuf::from);
+    let module = module.canonicalize();
+    module.expect("the transform is not built: run ./scripts/build, or set FRAUD_MODULE")
+}
+
+#[test]
+fn the_fraud_detector_loses_nothing() {
+    let place = Place::new();
+    fs::copy(fraud_detector(), place.path("fraud-detector.wasm")).expect("a writable directory");
+    place.json("simulate --days 5 --customers 1000 --output t.jsonl --frauds f.csv");
+    let mut input = place.read("t.jsonl");
+    input.extend_from_slice(b"not JSON\n");
+    place.write("t.jsonl", &input);
+    let (summary, status) = place.json(&format!("run --spec {SPEC} --input t.jsonl --output o"));
+    assert_eq!((status, &summary["lost"]), (0, &0.into()), "{summary:#}");
+    assert_eq!(summary["unscorable"], serde_json::json!({ "invalid_json": 1 }));
+    assert_eq!(lines(&place.read("o/unscorable.jsonl")), ["not JSON"]);
+    let mut originals: Vec<String> = Vec::new();
+    for topic in ["fraud", "valid"] {
+        for line in lines(&place.read(&format!("o/{topic}.jsonl"))) {
+            let (original, verdict) = line.split_once(r#","fraud":{"#).expect("a verdict");
+            assert!(verdict.starts_with(&format!(r#""decision":"{topic}""#)), "{line}");
+            originals.push(format!("{original}}}"));
+        }
+    }
+    let mut expect = lines(&input);
+    expect.pop();
+    originals.sort();
+    expect.sort();
+    assert_eq!(originals, expect);
+}
