@@ -42,7 +42,7 @@ struct Record {
     attributes: u8,
 }
 
-/// A batch as the module sees it: decompressed, never empty of meaning, immutable once built.
+/// A batch as the module sees it: decompressed, and immutable once built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     header: BatchHeader,
@@ -82,7 +82,7 @@ impl Batch {
 
     /// Offset of the last record.
     pub fn last_offset(&self) -> i64 {
-        self.header.base_offset + i64::from(self.header.last_offset_delta)
+        self.header.base_offset.wrapping_add(i64::from(self.header.last_offset_delta))
     }
 
     /// Size of the largest payload, which is what `read_batch_header` returns.
@@ -96,7 +96,7 @@ impl Batch {
         let record = self.records.get(index)?;
         let start = index.checked_sub(1).map_or(0, |before| self.records[before].end);
         Some(InputRecord {
-            offset: self.header.base_offset + index as i64,
+            offset: self.header.base_offset.wrapping_add(index as i64),
             timestamp: if self.header.is_log_append_time() {
                 self.header.max_timestamp
             } else {
@@ -127,7 +127,7 @@ impl Batch {
             + HEADER_BYTES
     }
 
-    /// The same batch with its records from `offset` on, as the log places it.
+    /// The batch at the place that a log gives it.
     pub(crate) fn moved_to(mut self, offset: i64) -> Self {
         self.header.base_offset = offset;
         self
@@ -222,7 +222,7 @@ impl BatchBuilder {
 
     /// The batch; the builder starts over after its last offset.
     pub fn build(&mut self) -> Batch {
-        let next = Self::new(self.0.last_offset() + 1);
+        let next = Self::new(self.0.last_offset().wrapping_add(1));
         std::mem::replace(self, next).0
     }
 }

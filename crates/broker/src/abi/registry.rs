@@ -3,7 +3,7 @@
 use wasmtime::{Caller, Linker, Result};
 
 use crate::host::{Host, check, put, slice, split};
-use crate::payload::{Malformed, Reader, put_sized, put_varint, varint_len};
+use crate::payload::{Malformed, Reader, put_sized, put_varint};
 
 pub(crate) const MODULE: &str = "redpanda_schema_registry";
 
@@ -105,7 +105,7 @@ impl SchemaRegistry {
 }
 
 fn encode(schema: &Schema) -> Vec<u8> {
-    let mut out = Vec::with_capacity(schema.definition.len() + 2 + varint_len(1 << 20));
+    let mut out = Vec::new();
     put_varint(&mut out, schema.kind as i64);
     put_sized(&mut out, Some(&schema.definition));
     put_varint(&mut out, schema.references.len() as i64);

@@ -1,8 +1,4 @@
-//! One core of a broker: a transform's VM, shared by the input partitions that the core leads,
-//! on a clock that only [`Core::advance`] moves.
-//!
-//! Reading, transforming, writing and committing overlap as they do on the broker; time passes
-//! in the waits that [`CoreOptions`] gives and in the broker's own (polls, commits, backoff).
+//! One core of a broker: what surrounds a VM there, and the clock.
 
 mod log;
 mod processor;
@@ -62,7 +58,12 @@ pub struct PartitionStatus {
     pub error: Option<String>,
 }
 
-/// See the [module documentation](self).
+/// One core of a broker: a transform's VM, shared by the input partitions that the core leads,
+/// on a clock that only [`Core::advance`] and [`Core::run_until_idle`] move.
+///
+/// Reading, transforming, writing and committing overlap as they do on the broker; time passes
+/// in the waits that [`CoreOptions`] gives and in the broker's own: a second after a read that
+/// found nothing, a commit interval before every start and every commit, the backoff.
 #[derive(Debug)]
 pub struct Core {
     options: CoreOptions,
@@ -166,7 +167,7 @@ impl Core {
 
     /// Lets time pass.
     pub fn advance(&mut self, ms: u64) {
-        let until = self.now + ms * 1000;
+        let until = self.now.saturating_add(ms.saturating_mul(1000));
         self.settle();
         while let Some(at) = self.next_event().filter(|&at| at <= until) {
             self.now = self.now.max(at);
@@ -178,7 +179,7 @@ impl Core {
     /// Lets time pass until every record is transformed, written and committed, at most
     /// `max_ms`. Whether it came to that.
     pub fn run_until_idle(&mut self, max_ms: u64) -> bool {
-        let until = self.now + max_ms * 1000;
+        let until = self.now.saturating_add(max_ms.saturating_mul(1000));
         self.settle();
         while !self.is_idle() {
             match self.next_event() {

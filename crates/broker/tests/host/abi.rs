@@ -157,7 +157,7 @@ fn write_to(payload: &[u8], options: &[u8]) -> Result<(i32, Option<usize>), Faul
 #[test]
 fn write_record_with_options_routes_by_name() {
     let record = [1, 1, 0];
-    let cases: &[(&[u8], (i32, Option<usize>))] = &[
+    let cases: [(&[u8], _); 9] = [
         (b"", (3, Some(0))),
         (b"\x01\x06out", (3, Some(0))),
         (b"\x01\x08late", (3, Some(1))),
@@ -169,7 +169,7 @@ fn write_record_with_options_routes_by_name() {
         (b"\x01\x04out", (-2, None)),   // a shorter name and trailing
     ];
     for (options, expected) in cases {
-        assert_eq!(write_to(&record, options), Ok(*expected), "{options:?}");
+        assert_eq!(write_to(&record, options), Ok(expected), "{options:?}");
     }
     let small = Fault::Host("ffi::array buffer too small".into());
     for options in [&b"\x01\x0aout"[..], b"\x01\x01", b"\x01\x03out"] {
