@@ -39,7 +39,7 @@ use history::History;
 use record::Reader;
 pub use record::Reason;
 pub use settings::Settings;
-use verdict::Verdict;
+use verdict::{Judge, Verdict, Warmth};
 
 /// Scores transactions one after the other; see the crate's documentation.
 pub struct Detector<'p> {
@@ -47,7 +47,7 @@ pub struct Detector<'p> {
     reader: Reader,
     history: History,
     features: Features,
-    threshold: f32,
+    judge: Judge,
     output: Vec<u8>,
 }
 
@@ -72,7 +72,7 @@ impl<'p> Detector<'p> {
             reader: Reader::new(&plan.program),
             history: History::new(&plan.program, history_bytes),
             features: Features::new(&plan.program),
-            threshold: settings.threshold.unwrap_or(plan.decision.threshold),
+            judge: Judge::new(&plan, settings.threshold.unwrap_or(plan.decision.threshold)),
             output: Vec::new(),
             plan,
         }
@@ -82,13 +82,13 @@ impl<'p> Detector<'p> {
     /// none.
     pub fn score(&mut self, value: Option<&[u8]>, broker_timestamp: i64) -> Outcome<'_> {
         let history = match self.observe(value, broker_timestamp) {
-            Ok(warmth) => warmth,
+            Ok(history) => history,
             Err(reason) => return Outcome::Unscorable(reason),
         };
         let raw = engine::run(&self.plan, self.features.doubled());
-        let verdict = Verdict::new(&self.plan, raw, self.threshold, history);
+        let verdict = self.judge.judge(raw, history);
         let value = value.expect("a record without a value is unscorable");
-        verdict.splice(value, self.reader.end(), &self.plan, &mut self.output);
+        self.judge.splice(&verdict, value, self.reader.end(), &mut self.output);
         Outcome::Scored { verdict, value: &self.output }
     }
 
@@ -97,11 +97,11 @@ impl<'p> Detector<'p> {
         &mut self,
         value: Option<&[u8]>,
         broker_timestamp: i64,
-    ) -> Result<verdict::Warmth, Reason> {
+    ) -> Result<Warmth, Reason> {
         let transaction = self.reader.read(value, broker_timestamp)?;
         let program = &self.plan.program;
         let events = self.features.compute(program, transaction, &mut self.history);
-        Ok(verdict::Warmth::of(events, program.warm_after))
+        Ok(if events < program.warm_after { Warmth::Cold } else { Warmth::Warm })
     }
 
     /// The last observed record's features, in the order of the spec; NaN is missing.
@@ -111,7 +111,7 @@ impl<'p> Detector<'p> {
 
     /// The score from which on a transaction is fraud.
     pub fn threshold(&self) -> f32 {
-        self.threshold
+        self.judge.threshold()
     }
 
     /// The first entity's id as text: what a record is keyed by. `None` if the record has none.

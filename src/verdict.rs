@@ -1,6 +1,6 @@
 //! Score → decision, and the record with the verdict spliced in.
 
-use std::io::Write;
+use std::fmt::Write;
 
 use fraud_plan::{Calibration, Plan};
 
@@ -13,13 +13,6 @@ pub enum Warmth {
     Warm,
 }
 
-impl Warmth {
-    /// `events` seen before this one.
-    pub fn of(events: u32, warm_after: u32) -> Self {
-        if events < warm_after { Warmth::Cold } else { Warmth::Warm }
-    }
-}
-
 /// What the detector says of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verdict {
@@ -27,41 +20,81 @@ pub struct Verdict {
     pub fraud: bool,
     /// The calibrated output of the model, 0 to 1.
     pub score: f32,
-    /// The threshold in force.
-    pub threshold: f32,
     /// Whether history was warm.
     pub history: Warmth,
 }
 
-impl Verdict {
-    /// A verdict on the model's raw output.
-    pub fn new(plan: &Plan, raw: f32, threshold: f32, history: Warmth) -> Self {
-        let score = match plan.decision.calibration {
+/// Makes verdicts; keeps the text that is the same in all of them.
+pub struct Judge {
+    threshold: f32,
+    calibration: Calibration,
+    /// `,"fraud":{"decision":"`
+    open: String,
+    /// `,"threshold":0.5,"model":"0123abcd","history":"`
+    middle: String,
+    score: String,
+}
+
+impl Judge {
+    /// A judge with the plan's calibration and a threshold.
+    pub fn new(plan: &Plan, threshold: f32) -> Self {
+        let mut name = String::new();
+        for character in plan.program.verdict.chars() {
+            match character {
+                '"' | '\\' => name.extend(['\\', character]),
+                '\0'..' ' => name.push_str(&format!("\\u{:04x}", u32::from(character))),
+                other => name.push(other),
+            }
+        }
+        let id = plan.id;
+        Self {
+            threshold,
+            calibration: plan.decision.calibration,
+            open: format!(r#","{name}":{{"decision":""#),
+            middle: format!(r#","threshold":{threshold},"model":"{id:08x}","history":""#),
+            score: String::with_capacity(64),
+        }
+    }
+
+    /// The score from which on a transaction is fraud.
+    pub fn threshold(&self) -> f32 {
+        self.threshold
+    }
+
+    /// The verdict on the model's raw output.
+    pub fn judge(&self, raw: f32, history: Warmth) -> Verdict {
+        let score = match self.calibration {
             Calibration::Identity => raw,
         };
         // NaN, which no engine gives on finite leaves, would be printed; it counts as the worst.
         let score = if score.is_nan() || score > 1.0 { 1.0 } else { score };
         let score = if score < 0.0 { 0.0 } else { score };
-        Self { fraud: score >= threshold, score, threshold, history }
+        Verdict { fraud: score >= self.threshold, score, history }
     }
 
     /// Writes `record` to `output` with the verdict as the last member of the object that closes at
     /// `end`. The object has members: an empty one lacks the spec's fields.
-    pub fn splice(&self, record: &[u8], end: usize, plan: &Plan, output: &mut Vec<u8>) {
-        let decision = if self.fraud { "fraud" } else { "valid" };
-        let history = match self.history {
-            Warmth::Cold => "cold",
-            Warmth::Warm => "warm",
-        };
+    pub fn splice(&mut self, verdict: &Verdict, record: &[u8], end: usize, output: &mut Vec<u8>) {
+        self.score.clear();
+        write!(self.score, "{}", verdict.score).expect("writing to a string cannot fail");
+        let parts = [
+            &record[..end],
+            self.open.as_bytes(),
+            if verdict.fraud { b"fraud" } else { b"valid" },
+            br#"","score":"#,
+            self.score.as_bytes(),
+            self.middle.as_bytes(),
+            match verdict.history {
+                Warmth::Cold => b"cold",
+                Warmth::Warm => b"warm",
+            },
+            br#""}"#,
+            &record[end..],
+        ];
         output.clear();
-        output.reserve_exact(record.len() + 160 + plan.program.verdict.len());
-        output.extend_from_slice(&record[..end]);
-        write!(
-            output,
-            r#","{}":{{"decision":"{decision}","score":{},"threshold":{},"model":"{:08x}","history":"{history}"}}"#,
-            plan.program.verdict, self.score, self.threshold, plan.id,
-        )
-        .expect("writing to a vector cannot fail");
-        output.extend_from_slice(&record[end..]);
+        output.reserve_exact(parts.iter().map(|part| part.len()).sum());
+        for part in parts {
+            output.extend_from_slice(part);
+        }
     }
 }
