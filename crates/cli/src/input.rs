@@ -29,22 +29,19 @@ pub struct Lines {
 impl Lines {
     /// Opens a file; progress is shown as `what`.
     pub fn open(path: &Path, what: &'static str) -> Result<Self> {
-        let open = || -> io::Result<(Box<dyn BufRead>, u64, Rc<Cell<u64>>)> {
-            let file = File::open(path)?;
-            let total = file.metadata()?.len();
-            let consumed = Rc::default();
-            let counted = Counted { file, consumed: Rc::clone(&consumed) };
-            let mut plain = BufReader::with_capacity(BUFFER, counted);
-            let reader: Box<dyn BufRead> = if plain.fill_buf()?.starts_with(&ZSTD_MAGIC) {
-                let decoder = zstd::Decoder::with_buffer(plain)?;
-                Box::new(BufReader::with_capacity(BUFFER, decoder))
-            } else {
-                Box::new(plain)
-            };
-            Ok((reader, total, consumed))
+        let consumed = Rc::default();
+        let context = || format!("cannot read {}", path.display());
+        let file = File::open(path).with_context(context)?;
+        let total = file.metadata().with_context(context)?.len();
+        let counted = Counted { file, consumed: Rc::clone(&consumed) };
+        let mut plain = BufReader::with_capacity(BUFFER, counted);
+        let is_zstd = plain.fill_buf().with_context(context)?.starts_with(&ZSTD_MAGIC);
+        let reader: Box<dyn BufRead> = if is_zstd {
+            let decoder = zstd::Decoder::with_buffer(plain).with_context(context)?;
+            Box::new(BufReader::with_capacity(BUFFER, decoder))
+        } else {
+            Box::new(plain)
         };
-        let (reader, total, consumed) =
-            open().with_context(|| format!("cannot read {}", path.display()))?;
         let bar = progress::bytes(what, total);
         Ok(Self { path: path.into(), reader, line: Vec::new(), number: 0, consumed, bar })
     }
@@ -63,7 +60,7 @@ impl Lines {
         if self.line.last() == Some(&b'\n') {
             self.line.pop();
         }
-        if self.number % 4096 == 0 {
+        if self.number.is_multiple_of(4096) {
             self.bar.set_position(self.consumed.get());
         }
         self.number += 1;

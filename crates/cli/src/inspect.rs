@@ -78,21 +78,20 @@ pub fn run(args: &Args) -> Result<Report> {
         .with_context(|| format!("cannot inspect {}", args.module.display()))?;
 
     stage.set_message("compiling");
-    let mut aside = String::new();
+    let mut logs = Vec::new();
     let mut largest = None;
     let mut advice = Vec::new();
     match Engine::new(&limits).compile(&wasm) {
         Err(fault) => checks.push(Check::no("loads", fault)),
         Ok(module) => {
             stage.set_message("filling history");
-            let (bench, fuel) = Bench::new(&module, &deployment, &sample);
-            aside = bench.logs.iter().map(|line| format!("log: {}\n", line.trim_end())).collect();
-            checks.extend(bench.checks(&limits, fuel.as_ref()));
-            if let Ok(run) = &fuel {
+            let (bench, run) = Bench::new(&module, &deployment, &sample);
+            checks.extend(bench.checks(&limits, &run));
+            if let Ok(run) = run {
                 stage.set_message("narrowing the call stack");
                 checks.push(bench::stack(&wasm, &deployment, &limits, &sample));
                 stage.set_message("growing records");
-                let found = largest::search(&bench, &limits);
+                let found = largest::search(&bench, &limits, args.min_record);
                 checks.extend(found.checks(args.min_record));
                 let load = topics::Load {
                     records_per_second: args.catch_up_rate.unwrap_or(run.rounded_rate()),
@@ -102,6 +101,7 @@ pub fn run(args: &Args) -> Result<Report> {
                 advice = topics::advice(&deployment, &found, &load);
                 largest = Some(found);
             }
+            logs = bench.logs;
         }
     }
     stage.finish_and_clear();
@@ -121,10 +121,11 @@ pub fn run(args: &Args) -> Result<Report> {
             "memory_limit": limits.memory_bytes,
             "checks": checks.iter().map(Check::json).collect::<Vec<_>>(),
             "largest_record": largest.map(|found| found.json()),
+            "logs": logs,
             "topics": advice.iter().map(topics::Advice::json).collect::<Vec<_>>(),
         }),
         text,
-        aside,
+        aside: logs.iter().map(|line| format!("log: {}\n", line.trim_end())).collect(),
         ok,
     })
 }

@@ -351,3 +351,19 @@ fn the_fraud_detector_loses_nothing() {
     expect.sort();
     assert_eq!(originals, expect);
 }
+
+#[test]
+fn the_fraud_detector_is_deployable() {
+    let place = Place::new();
+    fs::copy(fraud_detector(), place.path("module.wasm")).expect("a writable directory");
+    let (report, _) = place.json(&format!("inspect module.wasm --spec {SPEC}"));
+    for check in report["checks"].as_array().expect("a list") {
+        let name = check["name"].as_str().expect("a text");
+        // How large a record may be is the subject of the module's own tests.
+        assert!(check["ok"] == true || name.starts_with("largest record"), "{check}");
+    }
+    // The history was really full: the module's log says what that takes.
+    let note = &check(&report, "memory, history full")["note"];
+    assert!(note.as_str().is_some_and(|note| note.contains("its log says it holds")), "{note}");
+    assert_eq!(report["topics"].as_array().map(Vec::len), Some(4));
+}

@@ -141,60 +141,46 @@ impl<'m> Bench<'m> {
     }
 
     /// What was measured, against the limits.
-    pub fn checks(&self, limits: &Limits, run: Result<&Run, &Fault>) -> Vec<Check> {
-        let fault = match run {
-            Ok(_) => None,
-            Err(fault) => Some(fault.to_string()),
-        };
-        let started = self.start_fuel > 0;
-        let mut checks = vec![match (&fault, started) {
-            (Some(fault), false) => Check::no("starts", fault),
-            _ => Check::text("starts", "yes", true),
-        }];
-        if !started {
-            return checks;
+    pub fn checks(&self, limits: &Limits, run: &Result<Run, Fault>) -> Vec<Check> {
+        if let (Err(fault), 0) = (run, self.start_fuel) {
+            return vec![Check::no("starts", fault)];
         }
-        checks
-            .push(Check::count("log lines dropped", self.logs_dropped, 0).note(
-                if self.logs_dropped == 0 { "" } else { "not UTF-8, or control characters" },
-            ));
-        checks.push(Check::count("fuel to start", self.start_fuel, limits.fuel()));
-        checks.push(Check::bytes("memory at start", self.memory_at_start, limits.memory_bytes));
-        let run = match run {
-            Ok(run) => run,
-            Err(fault) => {
-                checks.push(Check::no("runs", fault));
-                return checks;
-            }
-        };
-        let capacity = match self.capacity {
-            Some(capacity) => format!("history of {} entities", units::count(capacity)),
-            None => "the module does not say how much its history holds".into(),
-        };
-        let fed = format!("after {} customers; {capacity}", units::count(run.records));
-        checks.push(
-            Check::bytes("memory, history full", run.peak_memory, limits.memory_bytes).note(fed),
-        );
-        checks.push(match &run.refused {
-            None => Check::text("sample records", "processed", true),
-            Some(code) => Check::text("sample records", code, false)
-                .note("the module cannot score them; is --spec the one it was built with?"),
-        });
-        checks.push(Check::count(
-            "fuel a record, mean",
-            run.fuel / run.records.max(1),
-            limits.fuel(),
-        ));
-        checks.push(Check::count("fuel a record, most", run.most_fuel, limits.fuel()));
-        checks.push(
-            Check::figure("records/s", run.rate() as u64)
-                .note("in the module, on one thread of this machine"),
-        );
+        let mut checks = vec![
+            Check::text("starts", "yes", true),
+            Check::count("log lines dropped", self.logs_dropped, 0),
+            Check::count("fuel to start", self.start_fuel, limits.fuel()),
+            Check::bytes("memory at start", self.memory_at_start, limits.memory_bytes),
+        ];
+        match run {
+            Ok(run) => checks.extend(run.checks(limits, self.capacity)),
+            Err(fault) => checks.push(Check::no("runs", fault)),
+        }
         checks
     }
 }
 
 impl Run {
+    fn checks(&self, limits: &Limits, capacity: Option<u64>) -> [Check; 5] {
+        let held = match capacity {
+            Some(capacity) => format!("its log says it holds {}", units::count(capacity)),
+            None => "its log does not say how many it holds".into(),
+        };
+        let fed = format!("after {} customers; {held}", units::count(self.records));
+        let mean = self.fuel / self.records.max(1);
+        [
+            Check::bytes("memory, history full", self.peak_memory, limits.memory_bytes).note(fed),
+            match &self.refused {
+                None => Check::text("sample records", "processed", true),
+                Some(code) => Check::text("sample records", code, false)
+                    .note("it cannot score them; is --spec the one that it was built with?"),
+            },
+            Check::count("fuel a record, mean", mean, limits.fuel()),
+            Check::count("fuel a record, most", self.most_fuel, limits.fuel()),
+            Check::figure("records/s", self.rate() as u64)
+                .note("in the module, on one thread of this machine"),
+        ]
+    }
+
     fn rate(&self) -> f64 {
         self.records as f64 / self.engine_time.as_secs_f64().max(1e-9)
     }

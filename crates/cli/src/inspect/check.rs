@@ -43,12 +43,12 @@ impl Check {
 
     /// A number of bytes that must not be more than `limit`.
     pub fn bytes(name: &'static str, value: u64, limit: u64) -> Self {
-        Self::number(name, value, limit, value <= limit, |bytes| units::size(bytes))
+        Self::number(name, value, limit, value <= limit, units::size)
     }
 
     /// A number of bytes that must not be less than `limit`.
     pub fn bytes_at_least(name: &'static str, value: u64, limit: u64) -> Self {
-        let check = Self::number(name, value, limit, value >= limit, |bytes| units::size(bytes));
+        let check = Self::number(name, value, limit, value >= limit, units::size);
         Self { limit_shown: format!("at least {}", check.limit_shown), ..check }
     }
 

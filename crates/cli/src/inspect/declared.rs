@@ -21,6 +21,7 @@ pub fn checks(wasm: &[u8], deployment: &Deployment, limits: &Limits) -> Result<V
         abi(&facts),
         Check::bytes("module size", wasm.len() as u64, limits.binary_max_bytes - STORED_OVERHEAD),
         environment(wasm, deployment, limits),
+        Check::count("bytes of its name", deployment.name.len() as u64, 128),
         Check::count("output topics", deployment.output_topics.len() as u64, 8),
         Check::count("function types", facts.types as u64, MOST_DECLARATIONS),
         Check::count("functions", facts.functions as u64, MOST_DECLARATIONS),

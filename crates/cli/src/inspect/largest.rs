@@ -33,8 +33,8 @@ pub struct Largest {
     pub any: u64,
 }
 
-/// Finds them, in steps of 1 KiB at 2 MiB.
-pub fn search(bench: &Bench, limits: &Limits) -> Largest {
+/// Finds them, in steps of 1 KiB at 2 MiB; `wanted` is tried in any case.
+pub fn search(bench: &Bench, limits: &Limits, wanted: u64) -> Largest {
     let step = (limits.memory_bytes / 2048).max(1 << 10);
     let largest = |shapes: &[Shape]| {
         // A record cannot be larger than memory.
@@ -47,7 +47,11 @@ pub fn search(bench: &Bench, limits: &Limits) -> Largest {
         while least > 0 && survives(bench.warm(), shapes, least * step).is_err() {
             least -= 1;
         }
-        least * step
+        let found = least * step;
+        match survives(bench.warm(), shapes, wanted) {
+            Ok(()) => found.max(wanted),
+            Err(_) => found,
+        }
     };
     let value = largest(&[Shape::Value]);
     let headers = largest(&[Shape::Headers]).min(largest(&[Shape::BrokenHeaders]));
