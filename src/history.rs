@@ -1,4 +1,4 @@
-//! What is remembered per entity: one fixed, set-associative table for each, sized once.
+//! What is remembered per entity: fixed, set-associative tables, sized once.
 //!
 //! A slot is found by 48 bits of its id's hash; the set by other bits of it. An id never seen
 //! before matches one of its set's [`WAYS`] slots with probability at most 8 · 2⁻⁴⁴ = 2⁻⁴¹: the set
@@ -9,7 +9,7 @@
 //! Nothing is allocated after [`History::new`].
 
 use fraud_plan::Program;
-use fraud_plan::program::Cell;
+use fraud_plan::program::{self, Cell};
 
 /// Slots in a set.
 pub const WAYS: usize = 8;
@@ -20,7 +20,7 @@ const HEAD: usize = 3;
 const EVENTS: u32 = 0xffff;
 const HIGH_TAG: u32 = 0xffff;
 
-/// One table per entity of the program.
+/// The program's tables.
 pub struct History {
     tables: Vec<Table>,
 }
@@ -48,41 +48,36 @@ pub struct Place {
 }
 
 impl History {
-    /// Tables of at most `bytes` together, shared out in proportion to the entities' expected
-    /// numbers; each has at least one set, whatever `bytes` says. An entity without a feature needs
-    /// no table, except the first, whose number of events tells warm from cold.
+    /// Tables of at most `bytes` together, shared out in proportion to how many distinct entities
+    /// the program expects in each; each has at least one set, whatever `bytes` says.
     pub fn new(program: &Program, bytes: usize) -> Self {
-        let needed = |at: usize| at == 0 || !program.entities[at].cells.is_empty();
-        let width = |at: usize| HEAD + program.entities[at].cells.len();
-        let weight = |at: usize| match needed(at) {
-            true => u128::from(program.entities[at].expected.max(1)) * width(at) as u128,
-            false => 0,
+        let width = |table: &program::Table| HEAD + table.cells.len();
+        let weight =
+            |table: &program::Table| u128::from(table.expected.max(1)) * width(table) as u128;
+        let total: u128 = program.tables.iter().map(weight).sum();
+        let table = |table: &program::Table| {
+            let words = bytes as u128 / 4 * weight(table) / total;
+            let sets = (words as usize / (WAYS * width(table))).max(1);
+            Table::new(sets, table.cells.iter().map(blank).map(f32::to_bits).collect())
         };
-        let total: u128 = (0..program.entities.len()).map(weight).sum();
-        let table = |at: usize| {
-            let words = bytes as u128 / 4 * weight(at) / total;
-            let sets = (words as usize / (WAYS * width(at))).max(1);
-            let cells = program.entities[at].cells.iter();
-            Table::new(sets, cells.map(blank).map(f32::to_bits).collect())
-        };
-        Self { tables: (0..program.entities.len()).map(table).collect() }
+        Self { tables: program.tables.iter().map(table).collect() }
     }
 
-    /// The tables, in the order of the program's entities.
+    /// The tables, in the order of the program's.
     pub fn tables(&self) -> &[Table] {
         &self.tables
     }
 
-    /// The table of entity number `entity`.
-    pub fn table_mut(&mut self, entity: usize) -> &mut Table {
-        &mut self.tables[entity]
+    /// Table number `table`.
+    pub fn table_mut(&mut self, table: usize) -> &mut Table {
+        &mut self.tables[table]
     }
 }
 
 fn blank(cell: &Cell) -> f32 {
     match cell {
         Cell::Mean { .. } => f32::NAN,
-        Cell::Count { .. } | Cell::Sum { .. } | Cell::Max { .. } => 0.0,
+        Cell::Count { .. } | Cell::Sum { .. } | Cell::Max { .. } | Cell::Streak { .. } => 0.0,
     }
 }
 

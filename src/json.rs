@@ -32,7 +32,7 @@ pub enum Token {
     Null,
     /// `true` or `false`
     Bool,
-    /// An array; its values are not announced.
+    /// An array; if its member was taken, its values are announced next, as values of that member.
     Array,
     /// An object; its members follow only where [`Visitor::member`] opened it.
     Object,
@@ -53,7 +53,7 @@ pub trait Visitor {
     /// A member `name` (between its quotes, `escaped` if it holds a backslash) of the object
     /// `parent`: `None` is the record itself.
     fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member;
-    /// The value of a member that was taken.
+    /// The value of a member that was taken, or a value in its array.
     fn value(&mut self, member: u8, token: Token);
 }
 
@@ -155,7 +155,7 @@ impl Scanner<'_> {
                     }
                     self.at += 1;
                 }
-                member = SKIPPED;
+                member = numbers[depth];
                 if is_object {
                     self.skip_space();
                     member = self.name(numbers[depth], visitor)?;
@@ -446,10 +446,11 @@ mod tests {
         let text = r#"{"a":1,"b":{"\u0063":[{"d":2}],"e":{}},"f":"x"}"#;
         scan(text.as_bytes(), &mut notes).expect("JSON");
         let names: Vec<_> = notes.members.iter().map(|(p, n)| (*p, n.as_str())).collect();
-        assert_eq!(names, [(None, "a"), (None, "b"), (Some(1), "c"), (Some(1), "e"), (None, "f")]);
+        let expect =
+            [(None, "a"), (None, "b"), (Some(1), "c"), (Some(2), "d"), (Some(1), "e"), (None, "f")];
+        assert_eq!(names, expect);
         let numbers: Vec<_> = notes.values.iter().map(|(member, _)| *member).collect();
-        assert_eq!(numbers, [0, 1, 2, 3, 4]);
-        assert_eq!(notes.values[2].1, Token::Array);
+        assert_eq!(numbers, [0, 1, 2, 2, 3, 4, 5], "the array, then the object in it");
     }
 
     #[test]

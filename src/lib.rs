@@ -11,6 +11,7 @@
 //! - [`record`]: finding the spec's fields in a record's bytes, in one pass
 //!   ([`json`]: the scanner; [`timestamp`]: times in text)
 //! - [`history`]: what is remembered per entity, in a fixed table
+//!   ([`reported`]: which fraud reports have been counted)
 //! - [`features`]: record + history → feature vector, then the record into history
 //! - [`engine`]: feature vector → the model's raw output
 //! - [`verdict`]: score → decision, and the record with the verdict spliced in
@@ -28,16 +29,21 @@ pub mod features;
 pub mod history;
 pub mod json;
 pub mod record;
+pub mod reported;
 pub mod settings;
 pub mod timestamp;
 pub mod verdict;
 
+use std::ops::Range;
+
 use fraud_plan::Plan;
+use fraud_plan::program::Role;
 
 use features::Features;
 use history::History;
-use record::Reader;
 pub use record::Reason;
+use record::{Reader, Record};
+use reported::Reported;
 pub use settings::Settings;
 use verdict::{Judge, Verdict, Warmth};
 
@@ -46,8 +52,10 @@ pub struct Detector<'p> {
     plan: Plan<'p>,
     reader: Reader,
     history: History,
+    reported: Reported,
     features: Features,
     judge: Judge,
+    emits: Range<i64>,
     output: Vec<u8>,
 }
 
@@ -63,16 +71,36 @@ pub enum Outcome<'a> {
     },
     /// It cannot be scored, and nothing was remembered of it.
     Unscorable(Reason),
+    /// Nothing is to be written: fraud reports, or a record outside the time that this deployment
+    /// emits for. It has been remembered.
+    Silent,
 }
+
+/// What was observed in a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// A transaction, with cold or warm history; [`Detector::vector`] has its features.
+    Transaction(Warmth),
+    /// Fraud reports.
+    Reports,
+}
+
+/// Fraud reports whose ids are remembered, at least; more with more memory.
+const MIN_REPORTS: usize = 8192;
 
 impl<'p> Detector<'p> {
     /// A detector with an empty history of at most `history_bytes`.
     pub fn new(plan: Plan<'p>, settings: &Settings, history_bytes: usize) -> Self {
+        let takes_reports = plan.program.fields.iter().any(|field| field.role == Role::Reports);
+        let reports = if takes_reports { MIN_REPORTS.max(history_bytes / 1024) } else { 0 };
+        let ids = Reported::bytes(reports);
         Self {
             reader: Reader::new(&plan.program),
-            history: History::new(&plan.program, history_bytes),
+            history: History::new(&plan.program, history_bytes.saturating_sub(ids)),
+            reported: Reported::new(reports),
             features: Features::new(&plan.program),
             judge: Judge::new(&plan, settings.threshold.unwrap_or(plan.decision.threshold)),
+            emits: settings.emit_from.unwrap_or(i64::MIN)..settings.emit_until.unwrap_or(i64::MAX),
             output: Vec::new(),
             plan,
         }
@@ -81,8 +109,13 @@ impl<'p> Detector<'p> {
     /// Scores one record. `broker_timestamp` is in milliseconds since 1970, negative if there is
     /// none.
     pub fn score(&mut self, value: Option<&[u8]>, broker_timestamp: i64) -> Outcome<'_> {
-        let history = match self.observe(value, broker_timestamp) {
-            Ok(history) => history,
+        let observed = self.observe(value, broker_timestamp);
+        if !self.emits.contains(&broker_timestamp) {
+            return Outcome::Silent;
+        }
+        let history = match observed {
+            Ok(Observed::Transaction(history)) => history,
+            Ok(Observed::Reports) => return Outcome::Silent,
             Err(reason) => return Outcome::Unscorable(reason),
         };
         let raw = engine::run(&self.plan, self.features.doubled());
@@ -92,16 +125,26 @@ impl<'p> Detector<'p> {
         Outcome::Scored { verdict, value: &self.output }
     }
 
-    /// Reads one record, makes its feature vector and remembers it, but runs no model.
+    /// Reads one record and remembers it; makes a transaction's feature vector, but runs no model.
     pub fn observe(
         &mut self,
         value: Option<&[u8]>,
         broker_timestamp: i64,
-    ) -> Result<Warmth, Reason> {
-        let transaction = self.reader.read(value, broker_timestamp)?;
+    ) -> Result<Observed, Reason> {
         let program = &self.plan.program;
-        let events = self.features.compute(program, transaction, &mut self.history);
-        Ok(if events < program.warm_after { Warmth::Cold } else { Warmth::Warm })
+        let (features, history) = (&mut self.features, &mut self.history);
+        if let Record::Transaction(event) = self.reader.read(value, broker_timestamp)? {
+            let events = features.compute(program, event, history);
+            let warm = events >= program.warm_after;
+            return Ok(Observed::Transaction(if warm { Warmth::Warm } else { Warmth::Cold }));
+        }
+        let value = value.expect("a record without a value is unscorable");
+        self.reader.for_each_report(value, broker_timestamp, |report| {
+            if self.reported.insert(report.report) {
+                features.report(program, report, history);
+            }
+        });
+        Ok(Observed::Reports)
     }
 
     /// The last observed record's features, in the order of the spec; NaN is missing.

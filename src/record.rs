@@ -1,7 +1,7 @@
 //! Finding the spec's fields in a record's bytes, in one pass.
 
 use fraud_plan::Program;
-use fraud_plan::program::{Field, Number, Role, TimeUnit};
+use fraud_plan::program::{Field, Role, TimeUnit};
 
 use crate::json::{self, Fault, Member, Token, Visitor};
 use crate::timestamp;
@@ -34,11 +34,14 @@ pub enum Reason {
     /// The time is no time, before 2000, or more than a day after the broker's; or the record has
     /// none and neither has the broker.
     BadTime,
+    /// The record brings fraud reports, and one of them has not what the spec wants of it. None of
+    /// them counts.
+    BadReport,
 }
 
 impl Reason {
     /// All of them, in order.
-    pub const ALL: [Reason; 12] = [
+    pub const ALL: [Reason; 13] = [
         Reason::NoValue,
         Reason::SchemaFramed,
         Reason::InvalidUtf8,
@@ -51,6 +54,7 @@ impl Reason {
         Reason::WrongType,
         Reason::NotFinite,
         Reason::BadTime,
+        Reason::BadReport,
     ];
 
     /// The code in the header `fraud-error`.
@@ -68,19 +72,31 @@ impl Reason {
             Reason::WrongType => "wrong_type",
             Reason::NotFinite => "not_finite",
             Reason::BadTime => "bad_time",
+            Reason::BadReport => "bad_report",
         }
     }
 }
 
-/// What the spec wants of a record.
+/// A transaction, or a fraud report of one.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Transaction {
-    /// Event time, whole seconds since 2000-01-01T00:00:00Z.
+pub struct Event {
+    /// When it happened, or was reported: whole seconds since 2000-01-01T00:00:00Z.
     pub seconds: u32,
     /// The entities' ids as hashes: 64 well-mixed bits of the id's text.
     pub ids: Vec<u64>,
     /// The spec's numbers; NaN is missing.
     pub numbers: Vec<f32>,
+    /// The hash of the id by which a report is known.
+    pub report: u64,
+}
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Record<'r> {
+    /// A transaction.
+    Transaction(&'r Event),
+    /// Fraud reports, all of them good: [`Reader::for_each_report`] gives them.
+    Reports,
 }
 
 /// Milliseconds from 1970 to 2000.
@@ -91,25 +107,44 @@ const DAY: i64 = 86_400_000;
 pub struct Reader {
     verdict: String,
     fields: Vec<Field>,
-    numbers: Vec<Number>,
     time_unit: TimeUnit,
-    transaction: Transaction,
+    /// Sets of fields, a bit each: parts of reports, and what must not be absent.
+    in_report: u64,
+    required: u64,
+    transaction: Event,
+    report: Event,
     end: usize,
 }
 
 impl Reader {
     /// A reader of the program's fields.
     pub fn new(program: &Program) -> Self {
+        let set = |holds: &dyn Fn(&Field) -> bool| {
+            let fields = program.fields.iter().enumerate();
+            fields.fold(0, |set, (at, field)| set | u64::from(holds(field)) << at)
+        };
+        let in_report = set(&|field| program.in_report(field));
+        let required = set(&|field| match field.role {
+            Role::Entity(_) | Role::ReportId | Role::ReportTime => true,
+            Role::Number(number) => {
+                !program.in_report(field) && !program.numbers[usize::from(number)].optional
+            }
+            Role::Object | Role::Reports | Role::Time => false,
+        });
+        let event = Event {
+            seconds: 0,
+            ids: vec![0; program.entities.len()],
+            numbers: vec![f32::NAN; program.numbers.len()],
+            report: 0,
+        };
         Self {
             verdict: program.verdict.clone(),
             fields: program.fields.clone(),
-            numbers: program.numbers.clone(),
             time_unit: program.time_unit,
-            transaction: Transaction {
-                seconds: 0,
-                ids: vec![0; program.entities.len()],
-                numbers: vec![0.0; program.numbers.len()],
-            },
+            in_report,
+            required,
+            transaction: event.clone(),
+            report: event,
             end: 0,
         }
     }
@@ -119,14 +154,13 @@ impl Reader {
         &mut self,
         value: Option<&[u8]>,
         broker_timestamp: i64,
-    ) -> Result<&Transaction, Reason> {
+    ) -> Result<Record<'_>, Reason> {
         let value = value.ok_or(Reason::NoValue)?;
         if value.first() == Some(&0) {
             return Err(Reason::SchemaFramed);
         }
         self.transaction.numbers.fill(f32::NAN);
-        let mut pass =
-            Pass { text: value, reader: self, seen: 0, absent: u64::MAX, time: None, fault: None };
+        let mut pass = Pass::new(self, value, broker_timestamp, |_| ());
         let (root, end) = json::scan(value, &mut pass).map_err(|fault| match fault {
             Fault::Utf8 => Reason::InvalidUtf8,
             Fault::Grammar => Reason::InvalidJson,
@@ -135,24 +169,35 @@ impl Reader {
         if root != Token::Object {
             return Err(Reason::NotAnObject);
         }
-        let (absent, time, mut fault) = (pass.absent, pass.time, pass.fault);
-        if self.lacks_one(absent) {
+        pass.end_report();
+        let (reports, absent, time, mut fault) = (pass.reports, pass.absent, pass.time, pass.fault);
+        if let Some(good) = reports {
+            return if good { Ok(Record::Reports) } else { Err(Reason::BadReport) };
+        }
+        if absent & self.required & !self.in_report != 0 {
             fault = first(fault, Reason::MissingField);
         }
-        let millis = time.unwrap_or(broker_timestamp);
-        let latest = match broker_timestamp {
-            ..0 => i64::MAX,
-            known => known.saturating_add(DAY),
-        };
-        let seconds = u32::try_from(millis.saturating_sub(EPOCH_2000).div_euclid(1000));
-        match seconds {
-            Ok(seconds) if millis <= latest => self.transaction.seconds = seconds,
-            _ => fault = first(fault, Reason::BadTime),
+        match seconds(time.unwrap_or(broker_timestamp), broker_timestamp) {
+            Ok(seconds) => self.transaction.seconds = seconds,
+            Err(reason) => fault = first(fault, reason),
         }
         self.end = end;
         match fault {
             Some(reason) => Err(reason),
-            None => Ok(&self.transaction),
+            None => Ok(Record::Transaction(&self.transaction)),
+        }
+    }
+
+    /// The reports of a value that was read as [`Record::Reports`], in their order.
+    pub fn for_each_report(
+        &mut self,
+        value: &[u8],
+        broker_timestamp: i64,
+        report: impl FnMut(&Event),
+    ) {
+        let mut pass = Pass::new(self, value, broker_timestamp, report);
+        if json::scan(value, &mut pass).is_ok() {
+            pass.end_report();
         }
     }
 
@@ -178,18 +223,16 @@ impl Reader {
             field.parent == parent && is_name(field.name.as_bytes(), name, escaped)
         })
     }
+}
 
-    /// A required field is among the absent ones.
-    fn lacks_one(&self, absent: u64) -> bool {
-        self.fields.iter().enumerate().any(|(at, field)| {
-            let required = match field.role {
-                Role::Entity(_) => true,
-                Role::Number(number) => !self.numbers[usize::from(number)].optional,
-                Role::Object | Role::Time => false,
-            };
-            required && absent >> at & 1 == 1
-        })
-    }
+/// Seconds since 2000 of a time that is not before that nor more than a day after the broker's.
+fn seconds(millis: i64, broker_timestamp: i64) -> Result<u32, Reason> {
+    let latest = match broker_timestamp {
+        ..0 => i64::MAX,
+        known => known.saturating_add(DAY),
+    };
+    let seconds = u32::try_from(millis.saturating_sub(EPOCH_2000).div_euclid(1000));
+    seconds.ok().filter(|_| millis <= latest).ok_or(Reason::BadTime)
 }
 
 fn is_name(name: &[u8], found: &[u8], escaped: bool) -> bool {
@@ -201,8 +244,9 @@ fn first(fault: Option<Reason>, other: Reason) -> Option<Reason> {
 }
 
 /// One pass over one record.
-struct Pass<'r> {
+struct Pass<'r, F> {
     text: &'r [u8],
+    broker_timestamp: i64,
     reader: &'r mut Reader,
     /// Fields whose name has stood, a bit each.
     seen: u64,
@@ -210,52 +254,115 @@ struct Pass<'r> {
     absent: u64,
     time: Option<i64>,
     fault: Option<Reason>,
+    /// Once it is clear that the record brings reports: whether all so far are good.
+    reports: Option<bool>,
+    in_report: bool,
+    report: F,
 }
 
-impl Visitor for Pass<'_> {
+impl<F: FnMut(&Event)> Visitor for Pass<'_, F> {
     fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member {
         let Some(field) = self.reader.field(parent, name, escaped) else {
             if parent.is_none() && is_name(self.reader.verdict.as_bytes(), name, escaped) {
-                self.fail(Reason::VerdictPresent);
+                self.fault = first(self.fault, Reason::VerdictPresent);
             }
             return Member::Skip;
         };
         if self.seen >> field & 1 == 1 {
-            self.fail(Reason::DuplicateField);
+            self.fail(field, Reason::DuplicateField);
         }
         self.seen |= 1 << field;
         Member::Take(field as u8)
     }
 
     fn value(&mut self, field: u8, token: Token) {
+        let field = usize::from(field);
+        let role = self.reader.fields[field].role;
+        if role == Role::Reports {
+            return self.reports_value(token);
+        }
         if token == Token::Null {
             return;
         }
         self.absent &= !(1 << field);
-        let read = match self.reader.fields[usize::from(field)].role {
-            Role::Object => match token {
+        let (text, unit) = (self.text, self.reader.time_unit);
+        let in_report = self.reader.in_report >> field & 1 == 1;
+        let reader = &mut *self.reader;
+        let event = if in_report { &mut reader.report } else { &mut reader.transaction };
+        let read = match role {
+            Role::Object | Role::Reports => match token {
                 Token::Object => Ok(()),
                 _ => Err(Reason::WrongType),
             },
-            Role::Entity(entity) => id(self.text, token).map(|id| {
-                self.reader.transaction.ids[usize::from(entity)] = id;
-            }),
-            Role::Number(number) => self::number(self.text, token).map(|value| {
-                self.reader.transaction.numbers[usize::from(number)] = value;
-            }),
-            Role::Time => time(self.text, token, self.reader.time_unit).map(|millis| {
-                self.time = Some(millis);
-            }),
+            Role::Entity(entity) => id(text, token).map(|id| event.ids[usize::from(entity)] = id),
+            Role::Number(number) => {
+                self::number(text, token).map(|value| event.numbers[usize::from(number)] = value)
+            }
+            Role::Time => time(text, token, unit).map(|millis| self.time = Some(millis)),
+            Role::ReportId => id(text, token).map(|id| event.report = id),
+            Role::ReportTime => time(text, token, unit)
+                .and_then(|millis| seconds(millis, self.broker_timestamp))
+                .map(|seconds| event.seconds = seconds),
         };
         if let Err(reason) = read {
-            self.fail(reason);
+            self.fail(field, reason);
         }
     }
 }
 
-impl Pass<'_> {
-    fn fail(&mut self, reason: Reason) {
-        self.fault = first(self.fault, reason);
+impl<'r, F: FnMut(&Event)> Pass<'r, F> {
+    fn new(reader: &'r mut Reader, text: &'r [u8], broker_timestamp: i64, report: F) -> Self {
+        Self {
+            text,
+            broker_timestamp,
+            reader,
+            seen: 0,
+            absent: u64::MAX,
+            time: None,
+            fault: None,
+            reports: None,
+            in_report: false,
+            report,
+        }
+    }
+
+    fn fail(&mut self, field: usize, reason: Reason) {
+        if self.reader.in_report >> field & 1 == 1 {
+            self.reports = Some(false);
+        } else {
+            self.fault = first(self.fault, reason);
+        }
+    }
+
+    /// The array of reports first, then each of its values.
+    fn reports_value(&mut self, token: Token) {
+        self.end_report();
+        let first = self.reports.is_none();
+        let good = match token {
+            Token::Array => first,
+            Token::Object => !first,
+            _ => false,
+        };
+        self.reports = Some(self.reports.unwrap_or(true) && good);
+        if token == Token::Object {
+            self.in_report = true;
+            self.seen &= !self.reader.in_report;
+            self.absent |= self.reader.in_report;
+            self.reader.report.numbers.fill(f32::NAN);
+        }
+    }
+
+    /// Hands on the report that has been read, if there is one and it is whole.
+    fn end_report(&mut self) {
+        if !std::mem::take(&mut self.in_report) {
+            return;
+        }
+        if self.absent & self.reader.required & self.reader.in_report != 0 {
+            self.reports = Some(false);
+        }
+        if self.reports == Some(true) {
+            (self.report)(&self.reader.report);
+        }
     }
 }
 
@@ -272,7 +379,8 @@ impl Visitor for KeyPass<'_> {
     }
 
     fn value(&mut self, field: u8, token: Token) {
-        if self.reader.fields[usize::from(field)].role == Role::Entity(0) {
+        let is_transactions = self.reader.in_report >> field & 1 == 0;
+        if is_transactions && self.reader.fields[usize::from(field)].role == Role::Entity(0) {
             self.key.get_or_insert(token);
         }
     }

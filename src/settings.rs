@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::timestamp;
+
 /// What a deployment can set without a new module.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
@@ -10,11 +12,16 @@ pub struct Settings {
     /// `FRAUD_MAX_RECORD`: bytes of the largest record (key, value and headers) that memory is kept
     /// free for; history gets the rest.
     pub max_record: usize,
+    /// `FRAUD_EMIT_FROM`: records whose broker timestamp is before this (milliseconds since 1970)
+    /// are remembered, but not written.
+    pub emit_from: Option<i64>,
+    /// `FRAUD_EMIT_UNTIL`: the same for records at or after this.
+    pub emit_until: Option<i64>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { threshold: None, max_record: 64 << 10 }
+        Self { threshold: None, max_record: 64 << 10, emit_from: None, emit_until: None }
     }
 }
 
@@ -31,13 +38,21 @@ pub enum SettingsError {
     Threshold(String),
     /// `FRAUD_MAX_RECORD` is no number of bytes from 1 KiB to 32 MiB.
     MaxRecord(String),
+    /// `FRAUD_EMIT_FROM` or `FRAUD_EMIT_UNTIL` (the first) is no time.
+    Time(&'static str, String),
+    /// `FRAUD_EMIT_FROM` is not before `FRAUD_EMIT_UNTIL`: nothing would ever be written.
+    EmitsNothing,
 }
+
+/// The variables that there are.
+const KNOWN: [&str; 4] =
+    ["FRAUD_THRESHOLD", "FRAUD_MAX_RECORD", "FRAUD_EMIT_FROM", "FRAUD_EMIT_UNTIL"];
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SettingsError::Unknown(name) => {
-                write!(f, "unknown variable {name}; known are FRAUD_THRESHOLD and FRAUD_MAX_RECORD")
+                write!(f, "unknown variable {name}; known are {}", KNOWN.join(", "))
             }
             SettingsError::Threshold(value) => write!(
                 f,
@@ -47,6 +62,15 @@ impl fmt::Display for SettingsError {
                 f,
                 "FRAUD_MAX_RECORD is {value:?}; it must be a size from 1KiB to 32MiB, for \
                  instance 64KiB"
+            ),
+            SettingsError::Time(name, value) => write!(
+                f,
+                "{name} is {value:?}; it must be a time such as 2026-01-31T12:00:00Z, or \
+                 milliseconds since 1970"
+            ),
+            SettingsError::EmitsNothing => write!(
+                f,
+                "FRAUD_EMIT_FROM is not before FRAUD_EMIT_UNTIL: nothing would ever be written"
             ),
         }
     }
@@ -70,14 +94,24 @@ impl Settings {
                     let size = size(&value).filter(|size| (1 << 10..=MAX_RECORD).contains(size));
                     settings.max_record = size.ok_or(SettingsError::MaxRecord(value))?;
                 }
+                "FRAUD_EMIT_FROM" => settings.emit_from = Some(time("FRAUD_EMIT_FROM", value)?),
+                "FRAUD_EMIT_UNTIL" => settings.emit_until = Some(time("FRAUD_EMIT_UNTIL", value)?),
                 name if name.starts_with("FRAUD_") => {
                     return Err(SettingsError::Unknown(name.to_owned()));
                 }
                 _ => {}
             }
         }
-        Ok(settings)
+        match (settings.emit_from, settings.emit_until) {
+            (Some(from), Some(until)) if from >= until => Err(SettingsError::EmitsNothing),
+            _ => Ok(settings),
+        }
     }
+}
+
+fn time(name: &'static str, value: String) -> Result<i64, SettingsError> {
+    let time = value.parse().ok().or_else(|| timestamp::parse(value.as_bytes()));
+    time.ok_or(SettingsError::Time(name, value))
 }
 
 /// Bytes of `65536`, `64KiB` or `1MiB`.

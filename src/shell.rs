@@ -98,6 +98,7 @@ fn transform(
             let code = reason.code().as_bytes();
             (topic, value, Some(BorrowedHeader::new(b"fraud-error", Some(code))))
         }
+        Outcome::Silent => return Ok(()),
     };
     let headers = packed.unpack(error);
     let output = BorrowedRecord::new_with_headers(key, value, headers);

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use fraud_detector::{Detector, Settings};
+use fraud_detector::{Detector, Observed, Settings};
 use fraud_plan::{Decision, Plan, compile};
 use proptest::prelude::*;
 
@@ -85,6 +85,80 @@ fn check(stream: &[(u8, i64, f64)]) {
     }
 }
 
+/// A fraud report in a record of its own.
+fn report(id: i64, terminal: u8, time: i64, amount: f64) -> String {
+    format!(
+        r#"{{"fraud_reports":[{{"transaction_id":{id},"customer_id":1,"terminal_id":{terminal},"amount":{amount},"timestamp":{},"reported_at":{time}}}]}}"#,
+        time - 604_800
+    )
+}
+
+const REPORTS: &str = include_str!("specs/reports.toml");
+
+/// Reports and transactions at terminals; a report has an amount above 0.
+fn check_reports(stream: &[(u8, i64, f64)]) {
+    let program = compile::spec::parse(REPORTS, "reports.toml").expect("the spec is right");
+    let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
+    let mut detector = Detector::new(plan, &Settings::default(), 1 << 20);
+    let mut reports: HashMap<u8, Vec<(f64, f64)>> = HashMap::new();
+    for (at, &(terminal, time, amount)) in stream.iter().enumerate() {
+        let now = time as f64;
+        if amount > 0.0 {
+            // Twice: it counts once.
+            for _ in 0..2 {
+                let record = report(at as i64, terminal, time, amount);
+                let observed = detector.observe(Some(record.as_bytes()), -1);
+                assert_eq!(observed, Ok(Observed::Reports));
+            }
+            reports.entry(terminal).or_default().push((now, amount));
+            continue;
+        }
+        let record = format!(
+            r#"{{"customer_id":1,"terminal_id":{terminal},"timestamp":{time},"amount":5}}"#
+        );
+        detector.observe(Some(record.as_bytes()), -1).expect("a good record");
+        let known = reports.get(&terminal).map_or(&[][..], Vec::as_slice);
+        let last = known.iter().map(|report| report.0).fold(f64::NAN, f64::max);
+        let seen = if now < last { last } else { now };
+        let count = known.iter().map(|report| (-(seen - report.0) / (14.0 * DAY)).exp2()).sum();
+        // Going back from the last report, as long as no pause is longer than fourteen days.
+        let mut times: Vec<f64> = known.iter().map(|report| report.0).collect();
+        times.sort_by(|a, b| b.total_cmp(a));
+        let streak = times.windows(2).take_while(|pair| pair[0] - pair[1] <= 14.0 * DAY).count();
+        let first = times.get(streak).copied().unwrap_or(f64::NAN);
+        let over = seen - last > 14.0 * DAY;
+        let mean = known.iter().map(|report| report.1).sum::<f64>() / known.len() as f64;
+        let expect = [
+            count,
+            match now < first {
+                _ if over => f64::NAN,
+                true => 0.0,
+                false => (now - first) / DAY,
+            },
+            (seen - last) / DAY,
+            mean,
+        ];
+        for (&found, expect) in detector.vector().iter().zip(expect) {
+            let close = (f64::from(found) - expect).abs() <= 1e-6 + 2e-5 * expect.abs();
+            let same = close || found.is_nan() && expect.is_nan();
+            assert!(same, "{:?}, one should be {expect}, in {stream:?}", detector.vector());
+        }
+    }
+}
+
+#[test]
+fn reports_one_by_one() {
+    let day = 86_400;
+    check_reports(&[(1, START, 0.0)]);
+    check_reports(&[(1, START, 20.0), (1, START, 0.0), (2, START, 0.0), (1, START + day, 0.0)]);
+    // A pause of fourteen days, and one of a second more.
+    check_reports(&[(1, START, 20.0), (1, START + 14 * day, 40.0), (1, START + 15 * day, 0.0)]);
+    check_reports(&[(1, START, 20.0), (1, START + 14 * day + 1, 4.0), (1, START + 15 * day, 0.0)]);
+    check_reports(&[(1, START, 20.0), (1, START + 15 * day, 0.0)]);
+    // A transaction that is late.
+    check_reports(&[(1, START, 20.0), (1, START + 2 * day, 9.0), (1, START + day, 0.0)]);
+}
+
 const START: i64 = 1_600_000_000;
 
 #[test]
@@ -100,6 +174,19 @@ fn one_by_one() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn generated_reports(
+        steps in prop::collection::vec((0..3_u8, 0..700_000_i64, 0..3_u8), 1..80),
+    ) {
+        let mut time = START;
+        let mut stream = Vec::new();
+        for (terminal, step, amount) in steps {
+            time += step;
+            stream.push((terminal, time, f64::from(amount) * 10.5));
+        }
+        check_reports(&stream);
+    }
 
     #[test]
     fn generated_streams(

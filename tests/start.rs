@@ -22,7 +22,8 @@ fn refusals() {
     for (variable, expect) in [
         (
             ("FRAUD_TRESHOLD", "0.5"),
-            "unknown variable FRAUD_TRESHOLD; known are FRAUD_THRESHOLD and FRAUD_MAX_RECORD",
+            "unknown variable FRAUD_TRESHOLD; known are FRAUD_THRESHOLD, \
+             FRAUD_MAX_RECORD, FRAUD_EMIT_FROM, FRAUD_EMIT_UNTIL",
         ),
         (
             ("FRAUD_THRESHOLD", "50%"),

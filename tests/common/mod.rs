@@ -115,6 +115,7 @@ pub fn topic_and_value(outcome: Outcome, input: Option<&[u8]>) -> (String, Optio
             (topic.into(), Some(value.to_vec()))
         }
         Outcome::Unscorable(_) => ("unscorable".into(), input.map(<[u8]>::to_vec)),
+        Outcome::Silent => ("nowhere".into(), None),
     }
 }
 

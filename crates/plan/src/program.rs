@@ -19,8 +19,11 @@ pub struct Program {
     pub time_unit: TimeUnit,
     /// Numbers of the record, in the order that [`Value::Number`] counts them.
     pub numbers: Vec<Number>,
-    /// Entities; the first is the partition key.
-    pub entities: Vec<Entity>,
+    /// Names of the entities in the spec; the first is the partition key.
+    pub entities: Vec<String>,
+    /// What is remembered of them. The first table is of the first entity's transactions: how many
+    /// there were tells cold from warm.
+    pub tables: Vec<Table>,
     /// The model's inputs, in order.
     pub features: Vec<Feature>,
 }
@@ -44,6 +47,13 @@ pub struct Field {
 pub enum Role {
     /// An object that holds other fields.
     Object,
+    /// The array of fraud reports, which makes the record a report record. Fields in its objects
+    /// have it as an ancestor.
+    Reports,
+    /// In a report: the id that a report repeated is known by.
+    ReportId,
+    /// In a report: when it was made, as [`Role::Time`].
+    ReportTime,
     /// The transaction's time: RFC 3339 text, or an integer in [`Program::time_unit`].
     Time,
     /// The id of entity number `.0`: text or an integer.
@@ -71,42 +81,52 @@ pub struct Number {
     pub optional: bool,
 }
 
-/// Something with an id and a history: a customer, a terminal.
+/// What is remembered of one entity's events of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entity {
-    /// Its name in the spec.
-    pub name: String,
-    /// Roughly how many distinct ones there are: the table's memory is shared out in this
-    /// proportion.
+pub struct Table {
+    /// Index into [`Program::entities`].
+    pub entity: u8,
+    /// Which events are remembered.
+    pub events: Events,
+    /// Roughly how many distinct ids there are: memory is shared out in this proportion.
     pub expected: u32,
     /// The half-lives in use, seconds.
     pub half_lives: Vec<f32>,
-    /// What is remembered of each, one f32 a cell, beside its last time and number of events.
+    /// What is remembered of each id, one word a cell, beside its last time and number of events.
     pub cells: Vec<Cell>,
 }
 
-/// One remembered f32. `decay = 2^(-(now - last) / half_life)`.
+/// What updates a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Events {
+    /// Transactions, at their time.
+    Transactions,
+    /// Fraud reports, at the time they were made.
+    Reports,
+}
+
+/// One remembered word, an f32 unless it says otherwise. `decay = 2^(-(now - last) / half_life)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Cell {
     /// `c * decay + 1`
     Count {
         /// Only events with this value are counted; all without.
         value: Option<Value>,
-        /// Index into [`Entity::half_lives`].
+        /// Index into [`Table::half_lives`].
         half_life: u8,
     },
     /// `c * decay + v`
     Sum {
         /// What is summed.
         value: Value,
-        /// Index into [`Entity::half_lives`].
+        /// Index into [`Table::half_lives`].
         half_life: u8,
     },
     /// `max(c * decay, v)`; values below 0 count as 0.
     Max {
         /// What is compared.
         value: Value,
-        /// Index into [`Entity::half_lives`].
+        /// Index into [`Table::half_lives`].
         half_life: u8,
     },
     /// Mean over all events, each counted at most `clip` times a mean above 0 so far:
@@ -117,6 +137,12 @@ pub enum Cell {
         value: Value,
         /// Infinite without clipping.
         clip: f32,
+    },
+    /// Time of the first event of the current streak, a u32 of seconds since 2000: an event more
+    /// than `gap` seconds after the last begins a new one.
+    Streak {
+        /// Longest pause within a streak, seconds.
+        gap: u32,
     },
 }
 
@@ -162,9 +188,9 @@ pub enum Source {
         offset: i16,
     },
     /// What is remembered of an entity.
-    Window {
-        /// Index into [`Program::entities`].
-        entity: u8,
+    Remembered {
+        /// Index into [`Program::tables`].
+        table: u8,
         /// Which statistic.
         stat: Stat,
     },
@@ -172,14 +198,14 @@ pub enum Source {
     Ratio {
         /// The dividend.
         value: Value,
-        /// Index into [`Program::entities`].
-        entity: u8,
+        /// Index into [`Program::tables`].
+        table: u8,
         /// The divisor.
         stat: Stat,
     },
 }
 
-/// A statistic over an entity's events; cells index [`Entity::cells`]. Before the first event all
+/// A statistic over an entity's events; cells index [`Table::cells`]. Before the first event all
 /// but `Count`, `Sum` and `Events` are missing (NaN).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stat {
@@ -215,8 +241,18 @@ pub enum Stat {
         /// At most 65,535.
         cap: u16,
     },
-    /// Seconds since the last event, 0 for a late one.
-    SinceLast,
+    /// Time since the last event, 0 for a late one.
+    SinceLast {
+        /// Seconds in its unit.
+        unit: u32,
+    },
+    /// Time since the first event of the current streak; missing once the streak has ended.
+    SinceFirst {
+        /// A [`Cell::Streak`].
+        cell: u8,
+        /// Seconds in its unit.
+        unit: u32,
+    },
 }
 
 /// Part of a time.
@@ -247,59 +283,78 @@ pub enum TimeForm {
 }
 
 impl Cell {
-    /// Index into [`Entity::half_lives`] of a cell that decays.
+    /// Index into [`Table::half_lives`] of a cell that decays.
     pub fn half_life(&self) -> Option<u8> {
         match *self {
             Cell::Count { half_life, .. }
             | Cell::Sum { half_life, .. }
             | Cell::Max { half_life, .. } => Some(half_life),
-            Cell::Mean { .. } => None,
+            Cell::Mean { .. } | Cell::Streak { .. } => None,
         }
     }
 }
 
 impl Program {
-    /// Why evaluating this program could fail, if it could: an index beyond its list.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
-        let fields = self.fields.len();
-        let ok = |holds: bool, rule: &'static str| if holds { None } else { Some(rule) };
-        ok((1..=MAX_FIELDS).contains(&fields), "between 1 and 64 fields")
-            .or_else(|| ok(!self.entities.is_empty(), "at least one entity"))
-            .or_else(|| {
-                let holds = self.fields.iter().enumerate().all(|(at, field)| {
-                    let role = match field.role {
-                        Role::Object | Role::Time => true,
-                        Role::Entity(entity) => usize::from(entity) < self.entities.len(),
-                        Role::Number(number) => usize::from(number) < self.numbers.len(),
-                    };
-                    role && field.parent.is_none_or(|parent| usize::from(parent) < at)
-                });
-                ok(holds, "fields that refer to what there is")
-            })
-            .or_else(|| {
-                let holds = self
-                    .entities
-                    .iter()
-                    .all(|entity| entity.cells.iter().all(|cell| self.cell_holds(entity, cell)));
-                ok(holds, "cells that refer to what there is")
-            })
-            .or_else(|| {
-                let holds = (self.features.iter().enumerate())
-                    .all(|(at, feature)| self.source_holds(&feature.source, at));
-                ok(holds, "features that refer to what stands before them")
-            })
+    /// The field is part of a report, not of a transaction.
+    pub fn in_report(&self, field: &Field) -> bool {
+        let mut parent = field.parent;
+        while let Some(at) = parent {
+            let holder = &self.fields[usize::from(at)];
+            if holder.role == Role::Reports {
+                return true;
+            }
+            parent = holder.parent;
+        }
+        false
     }
 
-    fn cell_holds(&self, entity: &Entity, cell: &Cell) -> bool {
+    /// Why evaluating this program could fail, if it could: an index beyond its list.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let fields = (1..=MAX_FIELDS).contains(&self.fields.len());
+        let roles = self.fields.iter().enumerate().all(|(at, field)| {
+            field.parent.is_none_or(|parent| usize::from(parent) < at)
+                && match field.role {
+                    Role::Entity(entity) => usize::from(entity) < self.entities.len(),
+                    Role::Number(number) => usize::from(number) < self.numbers.len(),
+                    _ => true,
+                }
+        });
+        let first = self.tables.first();
+        let warmth = first.is_some_and(|t| t.entity == 0 && t.events == Events::Transactions);
+        let tables = self.tables.iter().all(|table| {
+            usize::from(table.entity) < self.entities.len()
+                && table.cells.iter().all(|cell| self.cell_holds(table, cell))
+        });
+        let sources = (self.features.iter().enumerate())
+            .all(|(at, feature)| self.source_holds(&feature.source, at));
+        [
+            (fields, "between 1 and 64 fields"),
+            (roles, "fields that refer to what there is"),
+            (warmth, "the partition key's transactions in the first table"),
+            (tables, "tables that refer to what there is"),
+            (sources, "features that refer to what stands before them"),
+        ]
+        .iter()
+        .find(|(holds, _)| !holds)
+        .map(|(_, rule)| *rule)
+    }
+
+    fn cell_holds(&self, table: &Table, cell: &Cell) -> bool {
         let value = match *cell {
             Cell::Count { value, .. } => value,
             Cell::Sum { value, .. } | Cell::Max { value, .. } | Cell::Mean { value, .. } => {
                 Some(value)
             }
+            Cell::Streak { .. } => None,
         };
-        let half_lives = entity.half_lives.len();
-        value.is_none_or(|value| self.value_holds(value, self.features.len()))
-            && (cell.half_life()).is_none_or(|at| usize::from(at) < half_lives)
+        // A report has no feature vector.
+        let features = match table.events {
+            Events::Transactions => self.features.len(),
+            Events::Reports => 0,
+        };
+        let half_lives = table.half_lives.len();
+        value.is_none_or(|value| self.value_holds(value, features))
+            && cell.half_life().is_none_or(|at| usize::from(at) < half_lives)
     }
 
     fn value_holds(&self, value: Value, features: usize) -> bool {
@@ -310,24 +365,25 @@ impl Program {
     }
 
     fn source_holds(&self, source: &Source, at: usize) -> bool {
-        let stat_holds = |entity: u8, stat: Stat| {
-            let cells = self.entities.get(usize::from(entity)).map(|entity| entity.cells.len());
+        let stat_holds = |table: u8, stat: Stat| {
+            let cells = self.tables.get(usize::from(table)).map(|table| table.cells.len());
             let cell = |cell: u8| cells.is_some_and(|cells| usize::from(cell) < cells);
             match stat {
                 Stat::Count { cell: c }
                 | Stat::Sum { cell: c }
                 | Stat::Max { cell: c }
-                | Stat::RunningMean { cell: c } => cell(c),
+                | Stat::RunningMean { cell: c }
+                | Stat::SinceFirst { cell: c, .. } => cell(c),
                 Stat::Mean { sum, count } => cell(sum) && cell(count),
-                Stat::Events { .. } | Stat::SinceLast => cells.is_some(),
+                Stat::Events { .. } | Stat::SinceLast { .. } => cells.is_some(),
             }
         };
         match *source {
             Source::Number { number, .. } => usize::from(number) < self.numbers.len(),
             Source::Time { .. } => true,
-            Source::Window { entity, stat } => stat_holds(entity, stat),
-            Source::Ratio { value, entity, stat } => {
-                self.value_holds(value, at) && stat_holds(entity, stat)
+            Source::Remembered { table, stat } => stat_holds(table, stat),
+            Source::Ratio { value, table, stat } => {
+                self.value_holds(value, at) && stat_holds(table, stat)
             }
         }
     }

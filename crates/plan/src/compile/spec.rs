@@ -13,10 +13,29 @@ use anyhow::Result;
 
 use super::document::{At, Document, Section};
 use crate::forest::MAX_FEATURES;
-use crate::program::{Entity, Feature, Field, MAX_FIELDS, Number, Program, Role, TimeUnit};
+use crate::program::{Events, Feature, Field, MAX_FIELDS, Number, Program, Role, Table, TimeUnit};
 
 /// Events counted for one entity, at most.
 const MAX_EVENTS: u32 = u16::MAX as u32;
+
+/// A program while it is being read, with what only its making needs.
+struct Spec<'d> {
+    program: Program,
+    entities: Vec<EntityKeys<'d>>,
+    /// Paths of the numbers.
+    numbers: Vec<At<Vec<&'d str>>>,
+    /// The field of the array of reports.
+    reports: Option<u8>,
+}
+
+/// What the spec says of an entity.
+struct EntityKeys<'d> {
+    path: At<Vec<&'d str>>,
+    expected: u32,
+    reported: u32,
+    /// Windows may read it.
+    in_windows: bool,
+}
 
 /// Reads a feature spec; `file` is what errors call it.
 pub fn parse(text: &str, file: &str) -> Result<Program> {
@@ -26,117 +45,173 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
         return Err(root.fault("`version` is not 1, the only one that this compiler reads"));
     }
     let verdict = root.text("verdict")?;
-    let mut program = Program {
+    let program = Program {
         verdict: verdict.map_or("fraud", |verdict| verdict.value).to_owned(),
         warm_after: root.whole("warm_after", 0..=MAX_EVENTS)?.unwrap_or(5),
         fields: Vec::new(),
         time_unit: TimeUnit::Milliseconds,
         numbers: Vec::new(),
         entities: Vec::new(),
+        tables: Vec::new(),
         features: Vec::new(),
     };
+    let mut spec = Spec { program, entities: Vec::new(), numbers: Vec::new(), reports: None };
     if let Some(section) = root.table("time")? {
-        time(section, &mut program)?;
+        time(section, &mut spec.program)?;
     }
     let mut seen = HashMap::new();
-    let mut scoped = Vec::new();
     for section in root.tables("entity")? {
-        scoped.push(entity(section, &mut seen, &mut program)?);
+        entity(section, &mut seen, &mut spec)?;
     }
-    if program.entities.is_empty() {
+    if spec.entities.is_empty() {
         return Err(root.fault("there is no [[entity]]; the first one is the partition key"));
     }
+    spec.table(0, Events::Transactions);
     seen.clear();
     for section in root.tables("number")? {
-        number(section, &mut seen, &mut program)?;
+        number(section, &mut seen, &mut spec)?;
+    }
+    if let Some(section) = root.table("reports")? {
+        reports(section, &mut spec)?;
     }
     seen.clear();
     for mut section in root.tables("feature")? {
         let name = section.name("feature", &mut seen)?;
-        if program.features.len() == MAX_FEATURES {
+        if spec.program.features.len() == MAX_FEATURES {
             return Err(section.fault(format_args!("more than {MAX_FEATURES} features")));
         }
-        let source = feature::source(section, &scoped, &mut program)?;
-        program.features.push(Feature { name, source });
+        let source = feature::source(section, &mut spec)?;
+        spec.program.features.push(Feature { name, source });
     }
+    let program = spec.program;
     if program.features.is_empty() {
         return Err(root.fault("there is no [[feature]]"));
     }
-    let is_verdict = |field: &Field| field.parent.is_none() && field.name == program.verdict;
-    if program.fields.iter().any(is_verdict) {
-        let rule = "but the record has a field of this name; the verdict needs one of its own";
-        let message = format!("`verdict` is \"{}\", {rule}", program.verdict);
-        return Err(root.error(verdict.map_or(0, |verdict| verdict.at), message));
+    if (program.fields.iter()).any(|field| field.parent.is_none() && field.name == program.verdict)
+    {
+        let rule = format!(
+            "`verdict` is \"{}\", but the record has a field of this name; the verdict needs one of its own",
+            program.verdict
+        );
+        return Err(root.error(verdict.map_or(0, |verdict| verdict.at), rule));
     }
     root.finish("a spec")?;
     Ok(program)
 }
 
+impl Spec<'_> {
+    /// The table of an entity's events, made if there is none yet.
+    fn table(&mut self, entity: usize, events: Events) -> usize {
+        let keys = &self.entities[entity];
+        let expected = match events {
+            Events::Transactions => keys.expected,
+            Events::Reports => keys.reported,
+        };
+        // No more than 64 fields, so at most 64 entities with two tables each.
+        let entity = entity as u8;
+        let tables = &mut self.program.tables;
+        let known =
+            tables.iter().position(|table| (table.entity, table.events) == (entity, events));
+        known.unwrap_or_else(|| {
+            let (half_lives, cells) = (Vec::new(), Vec::new());
+            tables.push(Table { entity, events, expected, half_lives, cells });
+            tables.len() - 1
+        })
+    }
+
+    /// Has reports read for an entity or a number, which stands in a report where it stands in a
+    /// transaction.
+    fn report_field(&mut self, section: &Section, role: Role) -> Result<()> {
+        let Some(reports) = self.reports else {
+            return Err(section.fault("there is no [reports] to say where reports are"));
+        };
+        let path = match role {
+            Role::Entity(entity) => &self.entities[usize::from(entity)].path,
+            Role::Number(number) => &self.numbers[usize::from(number)],
+            _ => unreachable!("only entities and numbers are in transactions and reports"),
+        };
+        let known = |field: &Field| field.role == role && self.program.in_report(field);
+        if self.program.fields.iter().any(known) {
+            return Ok(());
+        }
+        add_field(section, Some(reports), path.clone(), role, &mut self.program)?;
+        Ok(())
+    }
+}
+
 fn time(section: Section, program: &mut Program) -> Result<()> {
     let path = section.path("path")?;
-    add_field(&section, path, Role::Time, program)?;
+    add_field(&section, None, path, Role::Time, program)?;
     let units = [("milliseconds", TimeUnit::Milliseconds), ("seconds", TimeUnit::Seconds)];
     program.time_unit = section.choice("unit", &units)?.unwrap_or(program.time_unit);
     section.finish("[time]")
 }
 
-/// Adds an entity; true if windows may read it.
 fn entity<'d>(
     mut section: Section<'d>,
     seen: &mut HashMap<&'d str, usize>,
-    program: &mut Program,
-) -> Result<bool> {
+    spec: &mut Spec<'d>,
+) -> Result<()> {
     let name = section.name("entity", seen)?;
-    let index = program.entities.len();
+    let index = spec.entities.len();
     let path = section.path("path")?;
     // No more than 64 fields, so indices of entities and numbers fit.
-    add_field(&section, path, Role::Entity(index as u8), program)?;
-    program.entities.push(Entity {
-        name,
-        expected: section.whole("expected", 1..=u32::MAX)?.unwrap_or(1),
-        half_lives: Vec::new(),
-        cells: Vec::new(),
-    });
-    if index == 0 {
-        section.finish("the partition key")?;
-        return Ok(true);
+    add_field(&section, None, path.clone(), Role::Entity(index as u8), &mut spec.program)?;
+    spec.program.entities.push(name);
+    let expected = section.whole("expected", 1..=u32::MAX)?.unwrap_or(1);
+    let reported = section.whole("reported", 1..=u32::MAX)?.unwrap_or(expected);
+    let in_windows = index == 0 || section.choice("scope", &[("instance", ())])?.is_some();
+    spec.entities.push(EntityKeys { path, expected, reported, in_windows });
+    section.finish(if index == 0 { "the partition key" } else { "an entity" })
+}
+
+fn reports(section: Section, spec: &mut Spec) -> Result<()> {
+    let path = section.path("path")?;
+    let field = add_field(&section, None, path, Role::Reports, &mut spec.program)?;
+    spec.reports = Some(field);
+    for (key, role) in [("id", Role::ReportId), ("time", Role::ReportTime)] {
+        let path = section.path(key)?;
+        add_field(&section, Some(field), path, role, &mut spec.program)?;
     }
-    let scope = section.choice("scope", &[("instance", ())])?;
-    section.finish("an entity")?;
-    Ok(scope.is_some())
+    section.finish("[reports]")
 }
 
 fn number<'d>(
     mut section: Section<'d>,
     seen: &mut HashMap<&'d str, usize>,
-    program: &mut Program,
+    spec: &mut Spec<'d>,
 ) -> Result<()> {
     let name = section.name("number", seen)?;
     let path = section.path("path")?;
-    add_field(&section, path, Role::Number(program.numbers.len() as u8), program)?;
+    let role = Role::Number(spec.numbers.len() as u8);
+    add_field(&section, None, path.clone(), role, &mut spec.program)?;
+    spec.numbers.push(path);
     let optional = section.flag("optional")?;
-    program.numbers.push(Number { name, optional });
+    spec.program.numbers.push(Number { name, optional });
     section.finish("a number")
 }
 
-/// Adds the field at a path, with the objects that hold it.
+/// Adds the field at a path within `parent`, with the objects that hold it; returns its index.
 fn add_field(
     section: &Section,
+    mut parent: Option<u8>,
     path: At<Vec<&str>>,
     role: Role,
     program: &mut Program,
-) -> Result<()> {
+) -> Result<u8> {
     let taken = |depth: usize, program: &Program, by: Role| {
         let name = path.value[..=depth].join(".");
         let by = match by {
             Role::Object => "an object that holds other fields".into(),
             Role::Time => "the time".into(),
-            Role::Entity(at) => format!("entity \"{}\"", program.entities[usize::from(at)].name),
+            Role::Reports => "the array of reports".into(),
+            Role::ReportId => "the reports' id".into(),
+            Role::ReportTime => "the reports' time".into(),
+            Role::Entity(at) => format!("entity \"{}\"", program.entities[usize::from(at)]),
             Role::Number(at) => format!("number \"{}\"", program.numbers[usize::from(at)].name),
         };
         section.error(path.at, format_args!("`{name}` is already {by}"))
     };
-    let mut parent = None;
     for (depth, &name) in path.value.iter().enumerate() {
         let is_last = depth + 1 == path.value.len();
         let known =
@@ -158,5 +233,5 @@ fn add_field(
             }
         };
     }
-    Ok(())
+    Ok(parent.expect("a path has a name"))
 }

@@ -2,28 +2,38 @@
 
 use anyhow::Result;
 
-use super::MAX_EVENTS;
-use crate::compile::document::Section;
-use crate::program::{Cell, Program, Source, Stat, TimeForm, TimePart, Value};
+use super::{MAX_EVENTS, Spec};
+use crate::compile::document::{At, Section};
+use crate::program::{Cell, Events, Program, Role, Source, Stat, TimeForm, TimePart, Value};
 
 /// Shortest and longest half-life, seconds: one second and ten years of 365 days.
 const HALF_LIVES: std::ops::RangeInclusive<f64> = 1.0..=315_360_000.0;
+/// A streak of reports ends after two weeks without one.
+const DEFAULT_GAP: f32 = 14.0 * DAY as f32;
+const DAY: u32 = 86_400;
 /// Most cells, and half-lives, of an entity.
 const MAX_CELLS: usize = u8::MAX as usize;
 
-/// Reads one feature; `scoped` says of each entity whether windows may read it.
-pub(super) fn source(section: Section, scoped: &[bool], program: &mut Program) -> Result<Source> {
+/// Reads one feature.
+pub(super) fn source(section: Section, spec: &mut Spec) -> Result<Source> {
     #[derive(Clone, Copy)]
     enum Kind {
         Number,
         Time,
         Window,
+        Reports,
     }
-    let kinds = [("number", Kind::Number), ("time", Kind::Time), ("window", Kind::Window)];
+    let kinds = [
+        ("number", Kind::Number),
+        ("time", Kind::Time),
+        ("window", Kind::Window),
+        ("reports", Kind::Reports),
+    ];
     match section.need("kind", section.choice("kind", &kinds)?)? {
-        Kind::Number => number(section, program),
+        Kind::Number => number(section, &spec.program),
         Kind::Time => time(section),
-        Kind::Window => window(section, scoped, program),
+        Kind::Window => window(section, spec),
+        Kind::Reports => reports(section, spec),
     }
 }
 
@@ -81,16 +91,23 @@ fn minutes(offset: &str) -> Option<i16> {
     (minutes < 60 && total <= 14 * 60).then_some(if sign == b'-' { -total } else { total })
 }
 
-fn window(section: Section, scoped: &[bool], program: &mut Program) -> Result<Source> {
+/// The entity that a feature is about.
+fn entity(section: &Section, spec: &Spec) -> Result<At<usize>> {
     let name = section.need("entity", section.text("entity")?)?;
-    let names = program.entities.iter().map(|entity| entity.name.as_str());
-    let Some(at) = names.clone().position(|entity| entity == name.value) else {
-        return Err(section.unknown("entity", name, names));
-    };
-    if !scoped[at] {
+    let names = spec.program.entities.iter().map(String::as_str);
+    match names.clone().position(|entity| entity == name.value) {
+        Some(value) => Ok(At { value, at: name.at }),
+        None => Err(section.unknown("entity", name, names)),
+    }
+}
+
+fn window(section: Section, spec: &mut Spec) -> Result<Source> {
+    let entity = entity(&section, spec)?;
+    if !spec.entities[entity.value].in_windows {
+        let name = &spec.program.entities[entity.value];
         let rule = "is not the partition key, so a window sees only what its own instance of the \
                     transform sees; say so with `scope = \"instance\"` in its [[entity]]";
-        return Err(section.error(name.at, format_args!("entity \"{}\" {rule}", name.value)));
+        return Err(section.error(entity.at, format_args!("entity \"{name}\" {rule}")));
     }
     #[derive(Clone, Copy)]
     enum Word {
@@ -111,7 +128,8 @@ fn window(section: Section, scoped: &[bool], program: &mut Program) -> Result<So
     ];
     let word = section.need("stat", section.choice("stat", &words)?)?;
     let mut owner = "a window of this `stat`";
-    let mut cells = Cells { section: &section, program, entity: at };
+    let table = spec.table(entity.value, Events::Transactions);
+    let mut cells = Cells { section: &section, program: &mut spec.program, table };
     let (value, stat) = match word {
         Word::Count => {
             let half_life = cells.half_life()?;
@@ -144,15 +162,60 @@ fn window(section: Section, scoped: &[bool], program: &mut Program) -> Result<So
             let cap = section.whole("cap", 1..=MAX_EVENTS)?.unwrap_or(MAX_EVENTS) as u16;
             (None, Stat::Events { cap })
         }
-        Word::SinceLast => (None, Stat::SinceLast),
+        Word::SinceLast => (None, Stat::SinceLast { unit: 1 }),
     };
-    let entity = at as u8;
+    let table = table as u8;
     let source = match value {
-        Some(value) if section.flag("ratio")? => Source::Ratio { value, entity, stat },
-        _ => Source::Window { entity, stat },
+        Some(value) if section.flag("ratio")? => Source::Ratio { value, table, stat },
+        _ => Source::Remembered { table, stat },
     };
     section.finish(owner)?;
     Ok(source)
+}
+
+fn reports(section: Section, spec: &mut Spec) -> Result<Source> {
+    let entity = entity(&section, spec)?;
+    spec.report_field(&section, Role::Entity(entity.value as u8))?;
+    #[derive(Clone, Copy)]
+    enum Word {
+        Count,
+        Mean,
+        DaysSinceFirst,
+        DaysSinceLast,
+    }
+    let words = [
+        ("count", Word::Count),
+        ("mean", Word::Mean),
+        ("days_since_first", Word::DaysSinceFirst),
+        ("days_since_last", Word::DaysSinceLast),
+    ];
+    let word = section.need("stat", section.choice("stat", &words)?)?;
+    let table = spec.table(entity.value, Events::Reports);
+    let mut cells = Cells { section: &section, program: &mut spec.program, table };
+    let stat = match word {
+        Word::Count => {
+            let half_life = cells.half_life()?;
+            Stat::Count { cell: cells.keep(Cell::Count { value: None, half_life })? }
+        }
+        Word::Mean => {
+            let of = section.need("of", section.text("of")?)?;
+            let names = cells.program.numbers.iter().map(|number| number.name.as_str());
+            let Some(number) = names.clone().position(|name| name == of.value) else {
+                return Err(section.unknown("of", of, names));
+            };
+            let value = Value::Number(number as u8);
+            let cell = cells.keep(Cell::Mean { value, clip: f32::INFINITY })?;
+            spec.report_field(&section, Role::Number(number as u8))?;
+            Stat::RunningMean { cell }
+        }
+        Word::DaysSinceFirst => {
+            let gap = cells.duration("gap")?.unwrap_or(DEFAULT_GAP) as u32;
+            Stat::SinceFirst { cell: cells.keep(Cell::Streak { gap })?, unit: DAY }
+        }
+        Word::DaysSinceLast => Stat::SinceLast { unit: DAY },
+    };
+    section.finish("a feature of kind \"reports\" with this `stat`")?;
+    Ok(Source::Remembered { table: table as u8, stat })
 }
 
 /// Seconds of a number with its unit, within the limits.
@@ -175,7 +238,7 @@ fn seconds(text: &str) -> Option<f32> {
 struct Cells<'s, 'd> {
     section: &'s Section<'d>,
     program: &'s mut Program,
-    entity: usize,
+    table: usize,
 }
 
 impl Cells<'_, '_> {
@@ -203,23 +266,31 @@ impl Cells<'_, '_> {
 
     /// The key `half_life`.
     fn half_life(&mut self) -> Result<u8> {
-        let text = self.section.need("half_life", self.section.text("half_life")?)?;
-        let Some(seconds) = seconds(text.value) else {
-            let wanted = "it takes a number with its unit s, m, h or d, from \"1s\" to \"3650d\"";
-            let message = format!("`half_life` is \"{}\", but {wanted}", text.value);
-            return Err(self.section.error(text.at, message));
-        };
-        let list = &mut self.program.entities[self.entity].half_lives;
+        let seconds = self.section.need("half_life", self.duration("half_life")?)?;
+        let list = &mut self.program.tables[self.table].half_lives;
         index_in(list, seconds).ok_or_else(|| self.too_many("half-lives"))
     }
 
+    /// Seconds under a key.
+    fn duration(&self, key: &'static str) -> Result<Option<f32>> {
+        let Some(text) = self.section.text(key)? else {
+            return Ok(None);
+        };
+        seconds(text.value).map(Some).ok_or_else(|| {
+            let wanted = "it takes a number with its unit s, m, h or d, from \"1s\" to \"3650d\"";
+            let message = format!("`{key}` is \"{}\", but {wanted}", text.value);
+            self.section.error(text.at, message)
+        })
+    }
+
     fn keep(&mut self, cell: Cell) -> Result<u8> {
-        let list = &mut self.program.entities[self.entity].cells;
+        let list = &mut self.program.tables[self.table].cells;
         index_in(list, cell).ok_or_else(|| self.too_many("remembered values"))
     }
 
     fn too_many(&self, what: &str) -> anyhow::Error {
-        let name = &self.program.entities[self.entity].name;
+        let entity = self.program.tables[self.table].entity;
+        let name = &self.program.entities[usize::from(entity)];
         self.section.fault(format_args!("more than {MAX_CELLS} {what} of entity \"{name}\""))
     }
 }

@@ -1,5 +1,7 @@
 use super::parse;
-use crate::program::{Cell, Program, Role, Source, Stat, TimeForm, TimePart, TimeUnit, Value};
+use crate::program::{
+    Cell, Events, Program, Role, Source, Stat, TimeForm, TimePart, TimeUnit, Value,
+};
 
 const HEAD: &str = r#"version = 1
 [[entity]]
@@ -132,7 +134,7 @@ stat = "since_last"
     ];
     assert_eq!(fields, expected);
     let (amount, tip) = (Value::Number(0), Value::Number(1));
-    let customer = &program.entities[0];
+    let customer = &program.tables[0];
     assert_eq!(customer.half_lives, [604_800.0, 5_400.0]);
     let cells = [
         Cell::Count { value: None, half_life: 0 },
@@ -143,9 +145,9 @@ stat = "since_last"
     assert_eq!(customer.cells, cells, "amount is never missing: one count serves both");
     let cells =
         [Cell::Sum { value: tip, half_life: 0 }, Cell::Count { value: Some(tip), half_life: 0 }];
-    assert_eq!(program.entities[1].cells, cells);
+    assert_eq!(program.tables[1].cells, cells);
     let sources: Vec<_> = program.features.iter().map(|feature| feature.source).collect();
-    let window = |entity, stat| Source::Window { entity, stat };
+    let window = |table, stat| Source::Remembered { table, stat };
     let (part, form) = (TimePart::Hour, TimeForm::Sin);
     let ratio = Stat::RunningMean { cell: 2 };
     let expected = [
@@ -153,21 +155,80 @@ stat = "since_last"
         Source::Time { part, form, offset: -210 },
         window(0, Stat::Count { cell: 0 }),
         window(0, Stat::Mean { sum: 1, count: 0 }),
-        Source::Ratio { value: amount, entity: 0, stat: ratio },
+        Source::Ratio { value: amount, table: 0, stat: ratio },
         window(0, Stat::Max { cell: 3 }),
         window(1, Stat::Mean { sum: 0, count: 1 }),
         window(1, Stat::Events { cap: 20 }),
-        window(1, Stat::SinceLast),
+        window(1, Stat::SinceLast { unit: 1 }),
     ];
     assert_eq!(sources, expected);
     assert_eq!(program.fault(), None);
 }
 
 #[test]
+fn reports() {
+    let program = with_head(
+        r#"[reports]
+path = "fraud_reports"
+id = "transaction_id"
+time = "reported_at"
+[[feature]]
+name = "reports"
+kind = "reports"
+entity = "terminal"
+stat = "count"
+half_life = "14d"
+[[feature]]
+name = "streak"
+kind = "reports"
+entity = "terminal"
+stat = "days_since_first"
+[[feature]]
+name = "last"
+kind = "reports"
+entity = "terminal"
+stat = "days_since_last"
+[[feature]]
+name = "mean"
+kind = "reports"
+entity = "terminal"
+stat = "mean"
+of = "amount"
+"#,
+    )
+    .unwrap();
+    let fields: Vec<_> = (program.fields.iter().skip(4))
+        .map(|field| (field.name.as_str(), field.parent, field.role))
+        .collect();
+    let expected = [
+        ("fraud_reports", None, Role::Reports),
+        ("transaction_id", Some(4), Role::ReportId),
+        ("reported_at", Some(4), Role::ReportTime),
+        ("terminal", Some(4), Role::Object),
+        ("id", Some(7), Role::Entity(1)),
+        ("amount", Some(4), Role::Number(0)),
+    ];
+    assert_eq!(fields, expected);
+    assert_eq!((program.tables[1].entity, program.tables[1].events), (1, Events::Reports));
+    let cells = [
+        Cell::Count { value: None, half_life: 0 },
+        Cell::Streak { gap: 1_209_600 },
+        Cell::Mean { value: Value::Number(0), clip: f32::INFINITY },
+    ];
+    assert_eq!(program.tables[1].cells, cells);
+    assert_eq!(program.fault(), None);
+    let feature = "kind = \"reports\"\nentity = \"terminal\"\nstat = \"days_since_last\"";
+    check_feature(
+        feature,
+        "fraud.toml:11:1: feature \"x\": there is no [reports] to say where reports are",
+    );
+}
+
+#[test]
 fn errors_name_line_key_and_nearest_name() {
     check_feature(
         "kind = \"windw\"",
-        r#"fraud.toml:13:8: feature "x": unknown `kind` "windw" (did you mean "window"?); known here: number, time, window"#,
+        r#"fraud.toml:13:8: feature "x": unknown `kind` "windw" (did you mean "window"?); known here: number, time, window, reports"#,
     );
     check_feature(
         "kind = \"number\"\nof = \"amuont\"",
@@ -251,7 +312,7 @@ fn keys_without_a_meaning_are_refused() {
     );
     check_whole(
         "version = 1\n[[entity]]\nname = \"a\"\npath = \"a\"\nscope = \"instance\"",
-        r#"s:5:1: entity "a": the partition key has no key "scope"; its keys: name, path, expected"#,
+        r#"s:5:1: entity "a": the partition key has no key "scope"; its keys: name, path, expected, reported"#,
     );
 }
 
