@@ -9,7 +9,7 @@
 //! Nothing is allocated after [`History::new`].
 
 use fraud_plan::Program;
-use fraud_plan::program::{self, Cell};
+use fraud_plan::program::{self, Cell, Events};
 
 /// Slots in a set.
 pub const WAYS: usize = 8;
@@ -66,6 +66,16 @@ impl History {
     /// The tables, in the order of the program's.
     pub fn tables(&self) -> &[Table] {
         &self.tables
+    }
+
+    /// Empties the tables of one kind of event.
+    pub fn forget(&mut self, program: &Program, events: Events) {
+        for (table, remembered) in program.tables.iter().zip(&mut self.tables) {
+            if table.events == events {
+                remembered.words.fill(0);
+                remembered.len = 0;
+            }
+        }
     }
 
     /// Table number `table`.

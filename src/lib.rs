@@ -37,7 +37,7 @@ pub mod verdict;
 use std::ops::Range;
 
 use fraud_plan::Plan;
-use fraud_plan::program::Role;
+use fraud_plan::program::{Events, Role};
 
 use features::Features;
 use history::History;
@@ -160,6 +160,14 @@ impl<'p> Detector<'p> {
     /// The first entity's id as text: what a record is keyed by. `None` if the record has none.
     pub fn partition_key(&self, value: &[u8]) -> Option<Vec<u8>> {
         self.reader.partition_key(value)
+    }
+
+    /// Forgets everything that was remembered of one kind of event, as a restart forgets all.
+    pub fn forget(&mut self, events: Events) {
+        self.history.forget(&self.plan.program, events);
+        if events == Events::Reports {
+            self.reported.clear();
+        }
     }
 
     /// How full history is.

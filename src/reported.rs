@@ -53,6 +53,12 @@ impl Reported {
         true
     }
 
+    /// Forgets all ids.
+    pub fn clear(&mut self) {
+        self.heads.fill(NONE);
+        (self.oldest, self.len) = (0, 0);
+    }
+
     /// Takes a slot, the last of its chain, out of it.
     fn forget(&mut self, slot: usize) {
         let chain = self.chain(self.ring[slot]);
