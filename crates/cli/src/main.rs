@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //!
-//! - one file for each subcommand: [`simulate`], [`features`], [`run`], [`backtest`], [`inspect`]
+//! - one file for each subcommand: [`simulate`], [`features`], [`run`], [`backtest`], [`reports`],
+//!   [`inspect`]
 //! - [`replay`]: transactions and fraud reports through the module, as a broker would run them;
 //!   [`target`]: the module and the broker it is for
 //! - [`input`]: the lines of a plain or compressed file; [`frauds`]: the list of known frauds
@@ -21,6 +22,7 @@ mod inspect;
 mod progress;
 mod replay;
 mod report;
+mod reports;
 mod run;
 mod simulate;
 mod target;
@@ -60,6 +62,7 @@ enum Command {
     Features(features::Args),
     Run(run::Args),
     Backtest(backtest::Args),
+    Reports(reports::Args),
     Inspect(inspect::Args),
 }
 
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Features(args) => features::run(args),
         Command::Run(args) => run::run(args),
         Command::Backtest(args) => backtest::run(args),
+        Command::Reports(args) => reports::run(args),
         Command::Inspect(args) => inspect::run(args),
     };
     match answer {

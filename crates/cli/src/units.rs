@@ -34,6 +34,14 @@ pub fn parse_date(text: &str) -> Result<i64, String> {
         .ok_or_else(|| "not a date from 2000 on; write it like 2018-04-01".into())
 }
 
+/// Milliseconds since 1970 of `2018-04-01` or `2018-04-01T12:00:00Z`.
+pub fn parse_instant(text: &str) -> Result<i64, String> {
+    match fraud_detector::timestamp::parse(text.as_bytes()) {
+        Some(millis) => Ok(millis),
+        None => parse_date(text).map(|day| day * DAY),
+    }
+}
+
 /// The date of a day counted from 1970-01-01.
 pub fn date(day: i64) -> String {
     let (year, month, day) = civil_from_days(day);

@@ -1,4 +1,4 @@
-//! `fraud backtest`, and `fraud run` with a list of frauds, on small simulated files.
+//! `fraud backtest`, `fraud reports`, and `fraud run` with a list of frauds, on small simulated files.
 
 mod place;
 
@@ -117,4 +117,39 @@ fn a_run_says_what_it_caught() {
             assert_eq!(summary["scenarios"][scenario][key], part[key], "{scenario} {key}");
         }
     }
+}
+
+#[test]
+fn reports_to_be_published_again() {
+    let place = simulated();
+    let reports = format!(
+        "reports --spec {MODEL} --input t.jsonl.zst --frauds f.csv --report-delay 2d --output r.jsonl"
+    );
+    let (all, status) = place.json(&format!("{reports} --since 2018-04-01"));
+    let frauds = lines(&place.read("f.csv")).len() as u64 - 1;
+    let count = |report: &Value, key: &str| report[key].as_u64().expect("a count");
+    assert_eq!((status, count(&all, "reports") + count(&all, "later")), (0, frauds));
+    let mut times = Vec::new();
+    let records = lines(&place.read("r.jsonl"));
+    assert_eq!(records.len() as u64, count(&all, "records"));
+    for record in records {
+        let record: Value = serde_json::from_str(&record).expect("JSON");
+        for report in record["fraud_reports"].as_array().expect("a list") {
+            for key in ["transaction_id", "customer_id", "terminal_id", "timestamp"] {
+                assert!(report[key].is_string(), "{report}");
+            }
+            assert!(report["amount"].is_f64(), "{report}");
+            times.push(report["reported_at"].as_str().expect("text").to_owned());
+        }
+    }
+    assert_eq!(times.len() as u64, count(&all, "reports"));
+    assert!(times.is_sorted());
+
+    let (some, _) =
+        place.json(&format!("{reports} --since 2018-04-05 --until 2018-04-08T00:00:00Z"));
+    let expect = times.iter().filter(|time| ("2018-04-05".."2018-04-08").contains(&time.as_str()));
+    assert_eq!(count(&some, "reports"), expect.count() as u64);
+    let (with_later, _) = place.json(&format!("{reports} --since 2018-04-01 --until 2018-05-01"));
+    assert_eq!(count(&with_later, "reports"), frauds);
+    place.refused(&format!("{reports} --since 2018-04-08 --until 2018-04-08"), "not after --since");
 }

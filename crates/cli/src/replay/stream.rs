@@ -105,6 +105,29 @@ impl<'f> Stream<'f> {
         }))
     }
 
+    /// Instead of events, all reports that are due from `since` on and before `until`, by default up
+    /// to the last transaction: records and how many reports each holds. Gives the number of those
+    /// due later.
+    pub fn reports(
+        mut self,
+        since: i64,
+        until: Option<i64>,
+        out: &mut dyn FnMut(&[u8], u64) -> Result<()>,
+    ) -> Result<u64> {
+        let mut end = i64::MIN;
+        while let Some(next) = self.read()? {
+            end = end.max(next.millis.saturating_add(1));
+            if let Some(at) = next.report.filter(|&at| at >= since) {
+                self.pending.add(at, report(&self.line, at)?);
+            }
+        }
+        let last = until.unwrap_or(end).saturating_sub(1);
+        while let Some((_, count)) = self.pending.due(last, &mut self.record) {
+            out(&self.record, count)?;
+        }
+        Ok(self.pending.reports.len() as u64)
+    }
+
     /// Ends the display of progress.
     pub fn done(&self) {
         self.lines.done();
