@@ -1,5 +1,5 @@
-//! What is read of a record before the detector or the module sees it: the partition key, the event
-//! time and the transaction's id.
+//! What is read of a record beside the detector or the module: the partition key, the event time,
+//! the transaction's id and the amount.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -21,11 +21,13 @@ pub fn read_spec(path: &Path) -> Result<Program> {
 /// Reads envelopes of records by a spec.
 pub struct Envelopes {
     program: Program,
+    /// The number that is the amount: the one of this name, else the first.
+    amount: u8,
     last_time: i64,
 }
 
 /// The envelope of one record.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Envelope<'r> {
     /// The first entity's id as text.
     pub key: Option<Cow<'r, [u8]>>,
@@ -34,6 +36,8 @@ pub struct Envelope<'r> {
     pub millis: i64,
     /// The member `transaction_id`, if it is text or an integer.
     pub transaction_id: Option<Cow<'r, [u8]>>,
+    /// The amount, if it is a number.
+    pub amount: Option<f64>,
 }
 
 /// A member `transaction_id` that is no field of the spec.
@@ -42,30 +46,39 @@ const ID: u8 = 253;
 impl Envelopes {
     /// A reader for records that `program` describes.
     pub fn new(program: Program) -> Self {
-        Self { program, last_time: -1 }
+        let amount = program.numbers.iter().position(|number| number.name == "amount");
+        Self { program, amount: amount.unwrap_or(0) as u8, last_time: -1 }
     }
 
     /// Reads the next record. One that is no JSON has neither key nor id.
     pub fn read<'r>(&mut self, record: &'r [u8]) -> Envelope<'r> {
-        let mut pass = Pass { program: &self.program, key: None, time: None, id: None };
+        let mut pass = Pass { of: self, key: None, time: None, id: None, amount: None };
         if json::scan(record, &mut pass).is_err() {
-            return Envelope { key: None, millis: self.last_time, transaction_id: None };
+            let millis = self.last_time;
+            return Envelope { key: None, millis, transaction_id: None, amount: None };
         }
+        let amount = pass.amount.and_then(|token| match token {
+            Token::Number { from, to, .. } => {
+                std::str::from_utf8(&record[from..to]).ok()?.parse().ok()
+            }
+            _ => None,
+        });
         let (key, id) = (pass.key, pass.id);
         let time = pass.time.and_then(|token| time(record, token, self.program.time_unit));
         if let Some(time) = time {
             self.last_time = time;
         }
         let text = |token: Option<Token>| token.and_then(|token| text(record, token));
-        Envelope { key: text(key), millis: self.last_time, transaction_id: text(id) }
+        Envelope { key: text(key), millis: self.last_time, transaction_id: text(id), amount }
     }
 }
 
-struct Pass<'p> {
-    program: &'p Program,
+struct Pass<'e> {
+    of: &'e Envelopes,
     key: Option<Token>,
     time: Option<Token>,
     id: Option<Token>,
+    amount: Option<Token>,
 }
 
 impl Pass<'_> {
@@ -79,7 +92,7 @@ impl Pass<'_> {
 
 impl Visitor for Pass<'_> {
     fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member {
-        let mut fields = self.program.fields.iter();
+        let mut fields = self.of.program.fields.iter();
         let known =
             fields.position(|field| field.parent == parent && Self::is(&field.name, name, escaped));
         match known {
@@ -92,11 +105,12 @@ impl Visitor for Pass<'_> {
     }
 
     fn value(&mut self, member: u8, token: Token) {
-        let place = match self.program.fields.get(usize::from(member)) {
+        let place = match self.of.program.fields.get(usize::from(member)) {
             None => &mut self.id,
             Some(field) => match field.role {
                 Role::Entity(0) => &mut self.key,
                 Role::Time => &mut self.time,
+                Role::Number(number) if number == self.of.amount => &mut self.amount,
                 _ if field.parent.is_none() && field.name == "transaction_id" => &mut self.id,
                 _ => return,
             },
@@ -158,24 +172,38 @@ mod tests {
         let program = fraud_plan::compile::spec::parse(SPEC, "SPEC").expect("a valid spec");
         let mut envelopes = Envelopes::new(program);
         let text = |text: &'static str| Some(text.as_bytes().into());
-        for (record, key, millis, transaction_id) in [
-            ("no json", None, -1, None),
-            (r#"{"customer":{"id":596},"at":{"time":7}}"#, text("596"), 7000, None),
+        for (record, key, millis, transaction_id, amount) in [
+            ("no json", None, -1, None, None),
+            (
+                r#"{"customer":{"id":596},"at":{"time":7},"amount":5e-1}"#,
+                text("596"),
+                7000,
+                None,
+                Some(0.5),
+            ),
             (
                 r#"{"customer":{"i\u0064":"5\u00396"},"transaction_id":8}"#,
                 text("596"),
                 7000,
                 text("8"),
+                None,
             ),
             (
                 r#"{"at":{"time":"1970-01-01T00:00:09Z"},"transaction_id":"a"}"#,
                 None,
                 9000,
                 text("a"),
+                None,
             ),
-            (r#"{"id":1,"customer":{"x":{"id":2}},"transaction_id":1.5}"#, None, 9000, None),
+            (
+                r#"{"id":1,"customer":{"x":{"id":2}},"transaction_id":1.5,"amount":"1"}"#,
+                None,
+                9000,
+                None,
+                None,
+            ),
         ] {
-            let expect = Envelope { key, millis, transaction_id };
+            let expect = Envelope { key, millis, transaction_id, amount };
             assert_eq!(envelopes.read(record.as_bytes()), expect, "{record}");
         }
     }

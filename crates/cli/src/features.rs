@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use arrow_array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray, UInt8Array};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema};
@@ -16,9 +16,10 @@ use fraud_plan::{Decision, Plan};
 use serde_json::json;
 
 use crate::envelope::{Envelopes, read_spec};
+use crate::frauds::Frauds;
 use crate::input::Lines;
 use crate::report::Report;
-use crate::{frauds, units};
+use crate::units;
 
 const AFTER_HELP: &str = "\
 Example:
@@ -56,8 +57,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Report> {
     let began = Instant::now();
     let program = read_spec(&args.spec)?;
-    let mut labels = frauds::read(&args.frauds)?;
-    let listed = labels.len() as u64;
+    let listed = Frauds::read(&args.frauds)?;
     let mut lines = Lines::open(&args.input, "features")?;
     let names = program.features.iter().map(|feature| feature.name.clone());
     let mut table = Table::create(&args.output, names.collect())?;
@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> Result<Report> {
         usize::try_from(args.history).context("--history is more than can be addressed")?;
     let mut detector = Detector::new(plan, &Settings::default(), history);
 
-    let (mut rows, mut frauds, mut missing) = (0_u64, 0_u64, listed);
+    let (mut rows, mut frauds) = (0_u64, 0_u64);
     let mut unscorable = BTreeMap::<&str, u64>::new();
     while let Some((number, line)) = lines.next()? {
         let envelope = envelopes.read(line);
@@ -76,25 +76,19 @@ pub fn run(args: &Args) -> Result<Report> {
             continue;
         }
         let id = envelope.transaction_id.unwrap_or_else(|| number.to_string().into_bytes().into());
-        let scenario = match labels.get_mut(&*id) {
-            Some(fraud) => {
-                missing -= u64::from(!std::mem::replace(&mut fraud.found, true));
-                fraud.scenario
-            }
-            None => 0,
-        };
+        let scenario = listed.get(&id).map_or(0, |fraud| {
+            fraud.found.set(true);
+            fraud.scenario
+        });
         rows += 1;
         frauds += u64::from(scenario > 0);
         table.push(&id, envelope.millis, scenario, detector.vector())?;
     }
     table.finish()?;
-    ensure!(
-        listed == 0 || frauds > 0 || rows == 0,
-        "none of the {listed} ids in {} is a transaction_id in {}; do they belong together?",
-        args.frauds.display(),
-        args.input.display()
-    );
-
+    if rows > 0 {
+        listed.belong_to(&args.input)?;
+    }
+    let missing = listed.missing();
     let evictions: u64 = detector.history().tables().iter().map(|table| table.evictions()).sum();
     let elapsed = began.elapsed();
     let mut text = format!(

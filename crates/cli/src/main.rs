@@ -2,27 +2,32 @@
 //!
 //! # Layout
 //!
-//! - one file for each subcommand: [`simulate`], [`features`], [`run`], [`inspect`]
-//! - [`input`]: the lines of a plain or compressed file; [`envelope`]: what is read of a line
-//!   before the detector or the module sees it; [`frauds`]: the list of known frauds
-//! - [`target`]: the module and the broker it is for; [`partition`]: where Kafka puts a key
+//! - one file for each subcommand: [`simulate`], [`features`], [`run`], [`backtest`], [`reports`],
+//!   [`inspect`]
+//! - [`replay`]: transactions and fraud reports through the module, as a broker would run them;
+//!   [`target`]: the module and the broker it is for
+//! - [`input`]: the lines of a plain or compressed file; [`frauds`]: the list of known frauds
+//! - [`envelope`]: what is read of a record beside the module; [`verdict`]: what the module says
 //! - [`report`]: what a subcommand answers; [`progress`] and [`units`]: how it looks
 //!
 //! What it is *not*: it scores nothing itself. Vectors come from `fraud-detector`, verdicts from the
 //! compiled module on `transform-host`.
 
+mod backtest;
 mod envelope;
 mod features;
 mod frauds;
 mod input;
 mod inspect;
-mod partition;
 mod progress;
+mod replay;
 mod report;
+mod reports;
 mod run;
 mod simulate;
 mod target;
 mod units;
+mod verdict;
 
 use std::process::ExitCode;
 
@@ -33,12 +38,14 @@ A first look, from nothing to verdicts:
   fraud simulate --days 30 --seed 1 --output day30.jsonl.zst --frauds day30.frauds.csv
   fraud features --input day30.jsonl.zst --frauds day30.frauds.csv --output day30.arrow
   fraud run      --input day30.jsonl.zst --output scored
+  fraud backtest --input day30.jsonl.zst --frauds day30.frauds.csv --from 2018-04-15
   fraud inspect  fraud-detector.wasm
 
 Every command takes --json for one machine-readable object on standard output.
 Exit status: 0 success, 1 the answer is no, 2 usage or bad input.";
 
-/// Fraud scoring inside Redpanda: make data, run the transform, see whether it fits a broker.
+/// Fraud scoring inside Redpanda: make data, run the transform, see what it catches and whether it
+/// fits a broker.
 #[derive(Parser)]
 #[command(name = "fraud", version, after_help = AFTER_HELP)]
 struct Cli {
@@ -54,6 +61,8 @@ enum Command {
     Simulate(simulate::Args),
     Features(features::Args),
     Run(run::Args),
+    Backtest(backtest::Args),
+    Reports(reports::Args),
     Inspect(inspect::Args),
 }
 
@@ -63,6 +72,8 @@ fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(args),
         Command::Features(args) => features::run(args),
         Command::Run(args) => run::run(args),
+        Command::Backtest(args) => backtest::run(args),
+        Command::Reports(args) => reports::run(args),
         Command::Inspect(args) => inspect::run(args),
     };
     match answer {

@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
     days: u32,
     /// First day, YYYY-MM-DD
-    #[arg(long, default_value = "2018-04-01", value_parser = parse_date, value_name = "DATE")]
+    #[arg(long, default_value = "2018-04-01", value_parser = units::parse_date, value_name = "DATE")]
     start: i64,
     /// Number of customers
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..))]
@@ -46,15 +46,6 @@ pub struct Args {
     /// Where the list of frauds goes
     #[arg(long, value_name = "FILE.csv")]
     frauds: PathBuf,
-}
-
-fn parse_date(text: &str) -> Result<i64, String> {
-    let midnight = fraud_detector::timestamp::parse(format!("{text}T00:00:00Z").as_bytes());
-    // The detector knows no time before 2000.
-    midnight
-        .filter(|_| text >= "2000")
-        .map(|millis| millis.div_euclid(86_400_000))
-        .ok_or_else(|| "not a date from 2000 on; write it like 2018-04-01".into())
 }
 
 /// Runs the command.

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use fraud_simulator::civil_from_days;
+
+/// Milliseconds of a day.
+pub const DAY: i64 = 86_400_000;
+
 /// Bytes of `65536`, `64KiB`, `2MiB` or `1GiB`.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
@@ -17,6 +22,39 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     millis
         .map(Duration::from_millis)
         .ok_or_else(|| "not a time; write a number and ms, s, m, h or d, for instance 10ms".into())
+}
+
+/// The day of `2018-04-01`, counted from 1970-01-01.
+pub fn parse_date(text: &str) -> Result<i64, String> {
+    let midnight = fraud_detector::timestamp::parse(format!("{text}T00:00:00Z").as_bytes());
+    // The detector knows no time before 2000.
+    midnight
+        .filter(|_| text >= "2000")
+        .map(|millis| millis.div_euclid(DAY))
+        .ok_or_else(|| "not a date from 2000 on; write it like 2018-04-01".into())
+}
+
+/// Milliseconds since 1970 of `2018-04-01` or `2018-04-01T12:00:00Z`.
+pub fn parse_instant(text: &str) -> Result<i64, String> {
+    match fraud_detector::timestamp::parse(text.as_bytes()) {
+        Some(millis) => Ok(millis),
+        None => parse_date(text).map(|day| day * DAY),
+    }
+}
+
+/// The date of a day counted from 1970-01-01.
+pub fn date(day: i64) -> String {
+    let (year, month, day) = civil_from_days(day);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Milliseconds since 1970 as RFC 3339, in UTC: `2018-04-01T00:00:31Z`.
+pub fn rfc3339(millis: i64) -> String {
+    let (date, of_day) = (date(millis.div_euclid(DAY)), millis.rem_euclid(DAY));
+    let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    let (second, rest) = (of_day / 1000 % 60, of_day % 1000);
+    let fraction = if rest == 0 { String::new() } else { format!(".{rest:03}") };
+    format!("{date}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
 }
 
 fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -49,6 +87,14 @@ pub fn count(number: u64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// A count and what is counted: `1 partition`, `4 partitions`.
+pub fn plural(number: u32, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s", count(number.into())),
+    }
 }
 
 /// `part` of `whole` in per cent: `0.82%`; nothing of nothing is `0%`.
@@ -119,6 +165,21 @@ mod tests {
         ] {
             assert_eq!(parse_duration(text).ok(), expect.map(Duration::from_millis), "{text}");
         }
+    }
+
+    #[test]
+    fn times() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_522_540_831_000, "2018-04-01T00:00:31Z"),
+            (1_522_540_831_070, "2018-04-01T00:00:31.070Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(rfc3339(millis), text);
+            assert_eq!(fraud_detector::timestamp::parse(text.as_bytes()), Some(millis));
+        }
+        assert_eq!(parse_date("2018-04-01").map(date), Ok("2018-04-01".into()));
+        assert!(parse_date("1999-12-31").is_err() && parse_date("2018-4-1").is_err());
     }
 
     #[test]

@@ -1,74 +1,17 @@
 //! The built `fraud` command as a user meets it.
 
+mod place;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int64Type, UInt8Type};
 use arrow_ipc::reader::FileReader;
+use place::{Place, fraud_detector, lines, text};
 use serde_json::Value;
-use tempfile::TempDir;
 
 const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spec.toml");
 const IDENTITY: &str = include_str!("modules/identity.wat");
-
-/// A directory that commands run in.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(TempDir::new().expect("a temporary directory"))
-    }
-
-    /// Runs `fraud` with the words of `command`.
-    fn fraud(&self, command: &str) -> Output {
-        let binary = env!("CARGO_BIN_EXE_fraud");
-        let output = Command::new(binary).args(command.split(' ')).current_dir(&self.0).output();
-        output.expect("the command was built")
-    }
-
-    /// The object that `fraud … --json` prints, and its exit status.
-    fn json(&self, command: &str) -> (Value, i32) {
-        let output = self.fraud(&format!("{command} --json"));
-        let status = output.status.code().expect("no signal");
-        let json = serde_json::from_slice(&output.stdout);
-        (json.unwrap_or_else(|_| panic!("{command}: {}", text(&output.stderr))), status)
-    }
-
-    /// A command that must say no, and what it says on standard error.
-    fn refused(&self, command: &str, expect: &str) {
-        let output = self.fraud(command);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{command}: {said}");
-        assert!(said.contains(expect), "{command}: {said}");
-        assert!(output.stdout.is_empty(), "{command}");
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        fs::write(self.path(name), content).expect("a writable directory");
-    }
-
-    fn write_module(&self, wat: &str) {
-        self.write("module.wasm", wat::parse_str(wat).expect("a valid module"));
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn lines(bytes: &[u8]) -> Vec<String> {
-    text(bytes).lines().map(str::to_owned).collect()
-}
 
 #[test]
 fn equal_seeds_give_equal_files() {
@@ -315,14 +258,6 @@ fn inspection_of_any_module() {
     let (report, _) = place.json("inspect module.wasm --var REDPANDA_X=1");
     assert_eq!(check(&report, "environment variables")["ok"], false);
     assert_eq!(check(&report, "accepted at deployment")["ok"], false);
-}
-
-/// The project's own module.
-fn fraud_detector() -> PathBuf {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fraud-detector.wasm");
-    let module = std::env::var_os("FRAUD_MODULE").map_or(built, PathBuf::from);
-    let module = module.canonicalize();
-    module.expect("the transform is not built: run ./scripts/build, or set FRAUD_MODULE")
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The largest record that a module survives.
 //!
-//! Every attempt is a new instance with a full history that sees records of growing sizes first,
-//! because a module's memory depends on what came before.
+//! Every attempt is a new instance with a long history that sees records of growing sizes first,
+//! because a module's memory depends on what came before. The size for any shape is then confirmed
+//! with a full history.
 
 use std::sync::Arc;
 
@@ -33,30 +34,31 @@ pub struct Largest {
     pub any: u64,
 }
 
-/// Finds them, in steps of 1 KiB at 2 MiB; `wanted` is tried in any case.
+/// Step of the search, in bytes.
+const STEP: u64 = 1 << 10;
+
+/// Finds them; `wanted` is tried in any case.
 pub fn search(bench: &Bench, limits: &Limits, wanted: u64) -> Largest {
-    let step = (limits.memory_bytes / 2048).max(1 << 10);
     let largest = |shapes: &[Shape]| {
+        let is_survived = |size| survives(bench.warm_enough(), shapes, size).is_ok();
         // A record cannot be larger than memory.
-        let (mut least, mut most) = (0, limits.memory_bytes / step);
+        let (mut least, mut most) = (0, limits.memory_bytes / STEP);
         while most - least > 1 {
             let middle = (least + most) / 2;
-            let survived = survives(bench.warm_enough(), shapes, middle * step).is_ok();
-            if survived { least = middle } else { most = middle }
+            if is_survived(middle * STEP) { least = middle } else { most = middle }
         }
-        while least > 0 && survives(bench.warm(), shapes, least * step).is_err() {
-            least -= 1;
-        }
-        let found = least * step;
-        match survives(bench.warm(), shapes, wanted) {
-            Ok(()) => found.max(wanted),
-            Err(_) => found,
-        }
+        let found = least * STEP;
+        let is_between = found < wanted && wanted < found + STEP;
+        if is_between && is_survived(wanted) { wanted } else { found }
     };
     let value = largest(&[Shape::Value]);
     let headers = largest(&[Shape::Headers]).min(largest(&[Shape::BrokenHeaders]));
-    let any = largest(&[Shape::Value, Shape::BrokenHeaders, Shape::Headers]);
-    Largest { value, headers, any: any.min(value).min(headers) }
+    let all = [Shape::Value, Shape::BrokenHeaders, Shape::Headers];
+    let mut any = largest(&all).min(value).min(headers);
+    while any > 0 && survives(bench.warm(), &all, any).is_err() {
+        any = any.saturating_sub(STEP);
+    }
+    Largest { value, headers, any }
 }
 
 fn survives(vm: Result<Warm, Fault>, shapes: &[Shape], size: u64) -> Result<(), Fault> {

@@ -56,22 +56,22 @@ impl Sample {
     pub fn record(&self, number: u64) -> Record {
         let second = FIRST_SECOND + number;
         let mut root = Value::Object(Map::new());
-        for (at, field) in self.program.fields.iter().enumerate() {
+        let fields = &self.program.fields;
+        for (at, field) in fields.iter().enumerate() {
             let value = match field.role {
-                Role::Object => continue,
                 Role::Time => time(second).into(),
                 Role::Entity(0) => number.to_string().into(),
                 Role::Entity(_) => (number % 10_000).to_string().into(),
                 Role::Number(_) => ((number * 7919 % 20_000) as f64 / 100.0).into(),
+                _ => continue,
             };
-            let mut path = vec![];
-            let mut above = Some(at);
-            while let Some(at) = above {
-                path.push(&self.program.fields[at].name);
-                above = self.program.fields[at].parent.map(usize::from);
+            let above = |at: &usize| fields[*at].parent.map(usize::from);
+            let path: Vec<usize> = std::iter::successors(Some(at), above).collect();
+            // What does not stand in objects is no part of a transaction.
+            if path[1..].iter().all(|&at| fields[at].role == Role::Object) {
+                let names = path.iter().rev().map(|&at| &fields[at].name);
+                *names.fold(&mut root, |place, name| &mut place[name]) = value;
             }
-            let place = path.iter().rev().fold(&mut root, |place, &name| &mut place[name]);
-            *place = value;
         }
         Record {
             millis: second as i64 * 1000,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use transform_host::{Batch, BatchBuilder};
 
-use crate::partition;
+use super::partition;
 
 /// The input topic's partitions, each with the batch it is filling.
 pub struct Partitions {
@@ -47,24 +47,37 @@ impl Partitions {
             None => (line % u64::from(count)) as u32,
         };
         let partition = &mut self.partitions[at as usize];
-        partition.builder.push(millis, key, Some(value), &[]);
-        partition.lines.push(line);
-        (partition.lines.len() == self.batch).then(|| self.take(at))
+        partition.add(line, key, millis, value);
+        (partition.lines.len() == self.batch).then(|| partition.take(at))
     }
 
     /// The batches that are not full, in order of partition.
-    pub fn rest(mut self) -> impl Iterator<Item = Lot> {
-        (0..self.partitions.len() as u32)
-            .map(move |at| self.take(at))
-            .filter(|lot| !lot.lines.is_empty())
+    pub fn rest(&mut self) -> impl Iterator<Item = Lot> {
+        let filled = self.partitions.iter_mut().zip(0..);
+        filled.filter(|(partition, _)| !partition.lines.is_empty()).map(|(p, at)| p.take(at))
+    }
+
+    /// One record without a key, as a batch of its own, for every partition. Nothing may be waiting.
+    pub fn broadcast(&mut self, line: u64, millis: i64, value: &[u8]) -> impl Iterator<Item = Lot> {
+        self.partitions.iter_mut().zip(0..).map(move |(partition, at)| {
+            debug_assert!(partition.lines.is_empty());
+            partition.add(line, None, millis, value);
+            partition.take(at)
+        })
+    }
+}
+
+impl Partition {
+    fn add(&mut self, line: u64, key: Option<&[u8]>, millis: i64, value: &[u8]) {
+        self.builder.push(millis, key, Some(value), &[]);
+        self.lines.push(line);
     }
 
     fn take(&mut self, at: u32) -> Lot {
-        let partition = &mut self.partitions[at as usize];
         Lot {
             partition: at,
-            batch: Arc::new(partition.builder.build()),
-            lines: std::mem::take(&mut partition.lines),
+            batch: Arc::new(self.builder.build()),
+            lines: std::mem::take(&mut self.lines),
         }
     }
 }

@@ -1,0 +1,168 @@
+//! Transactions and fraud reports through the module, as a broker would run them.
+//!
+//! - [`stream`]: the lines of a file and the reports that fall due between them, in order
+//! - [`partitions`]: records into partitions ([`partition`]: where Kafka puts a key), partitions
+//!   into batches
+//! - [`broker`]: the instances of the module, and what they use
+
+pub mod broker;
+mod partition;
+mod partitions;
+pub mod stream;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use transform_host::Output;
+
+use crate::envelope::{Envelopes, read_spec};
+use crate::frauds::Frauds;
+use crate::input::Lines;
+use crate::target::Target;
+use broker::{Broker, Failure, Logs, Usage};
+use partitions::Partitions;
+use stream::{Event, Stream};
+
+/// What is replayed, and on what kind of broker.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Transactions, one JSON object a line, plain or zstd
+    #[arg(long, value_name = "FILE.jsonl[.zst]")]
+    pub input: PathBuf,
+    /// The compiled transform
+    #[arg(long, value_name = "FILE.wasm", default_value = "./fraud-detector.wasm")]
+    pub module: PathBuf,
+    /// The feature spec; it says where a record's key and time are
+    #[arg(long, value_name = "FILE.toml", default_value = "model/fraud.toml")]
+    pub spec: PathBuf,
+    /// Partitions of the input topic
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub partitions: u32,
+    /// Cores that run the transform; partition p is on instance p mod this
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub instances: u32,
+    /// Records in a batch
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub batch: u32,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// Known frauds, and how long after its transaction one is reported if the list does not say.
+#[derive(Clone, Copy)]
+pub struct Reporting<'f> {
+    pub frauds: &'f Frauds,
+    pub delay: Duration,
+}
+
+/// What came of a replay.
+pub struct Replayed {
+    /// Transactions.
+    pub records: u64,
+    /// Distinct reports.
+    pub reports: u64,
+    /// Records with reports, as delivered: once to each partition.
+    pub report_records: u64,
+    pub failure: Option<Failure>,
+    pub usage: Usage,
+    pub logs: Logs,
+}
+
+/// Opened files and a loaded module, ready to run.
+pub struct Replay<'f> {
+    stream: Stream<'f>,
+    partitions: Partitions,
+    broker: Broker,
+}
+
+impl<'f> Replay<'f> {
+    /// Opens everything; progress is shown as `what`.
+    pub fn open(
+        options: &Options,
+        what: &'static str,
+        reporting: Option<Reporting<'f>>,
+    ) -> Result<Self> {
+        let envelopes = Envelopes::new(read_spec(&options.spec)?);
+        let module = options.target.compile(&options.module)?;
+        let lines = Lines::open(&options.input, what)?;
+        Ok(Self {
+            stream: Stream::new(lines, envelopes, reporting),
+            partitions: Partitions::new(options.partitions, options.batch as usize),
+            broker: Broker::new(&module, &options.target.deployment(), options.instances),
+        })
+    }
+
+    /// Runs it to the end, or until a batch fails for good. `out` gets what each batch has written.
+    /// At the first transaction from `wipe` on (milliseconds since 1970), all instances start afresh.
+    pub fn run(
+        mut self,
+        wipe: Option<i64>,
+        out: &mut dyn FnMut(&Output) -> Result<()>,
+    ) -> Result<Replayed> {
+        let mut counts = Counts::default();
+        let failure = self.play(wipe, &mut counts, out)?;
+        self.stream.done();
+        let usage = self.broker.usage();
+        let Counts { records, reports, report_records } = counts;
+        Ok(Replayed { records, reports, report_records, failure, usage, logs: self.broker.logs })
+    }
+
+    fn play(
+        &mut self,
+        mut wipe: Option<i64>,
+        counts: &mut Counts,
+        out: &mut dyn FnMut(&Output) -> Result<()>,
+    ) -> Result<Option<Failure>> {
+        let Self { stream, partitions, broker } = self;
+        /// Ends the replay where something failed for good.
+        macro_rules! go {
+            ($step:expr) => {
+                if let Some(failure) = $step {
+                    return Ok(Some(failure));
+                }
+            };
+        }
+        go!(broker.start());
+        while let Some(event) = stream.next()? {
+            match event {
+                Event::Transaction { line, key, millis, value } => {
+                    if wipe.is_some_and(|wipe| millis >= wipe) {
+                        wipe = None;
+                        for lot in partitions.rest() {
+                            go!(broker.process(&lot, out)?);
+                        }
+                        go!(broker.wipe());
+                    }
+                    counts.records += 1;
+                    if let Some(lot) = partitions.push(line, key, millis, value) {
+                        go!(broker.process(&lot, out)?);
+                    }
+                }
+                Event::Reports { line, millis, value, count } => {
+                    // First what came before, on every partition: a report must not be known
+                    // earlier on one than on another.
+                    for lot in partitions.rest() {
+                        go!(broker.process(&lot, out)?);
+                    }
+                    for lot in partitions.broadcast(line, millis, value) {
+                        counts.report_records += 1;
+                        go!(broker.report(&lot, out)?);
+                    }
+                    counts.reports += count;
+                }
+            }
+        }
+        for lot in partitions.rest() {
+            go!(broker.process(&lot, out)?);
+        }
+        Ok(None)
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    records: u64,
+    reports: u64,
+    report_records: u64,
+}

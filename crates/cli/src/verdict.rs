@@ -1,0 +1,63 @@
+//! What the module's output says of a transaction.
+
+use serde::Deserialize;
+use transform_host::Written;
+
+/// The code in the header `fraud-error` of a record that could not be scored.
+pub fn error<'o>(written: &Written<'o>) -> Option<&'o [u8]> {
+    let error = written.headers().find(|(name, _)| name == b"fraud-error")?;
+    Some(error.1.unwrap_or_default())
+}
+
+/// A verdict as it stands in a scored record.
+#[derive(Debug, Deserialize, PartialEq)]
+pub struct Verdict<'r> {
+    /// `fraud` or `valid`.
+    pub decision: &'r str,
+    pub score: f32,
+    pub threshold: f32,
+    /// `warm` or `cold`.
+    pub history: &'r str,
+    /// Names of features, the most telling first.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+}
+
+/// Finds verdicts in records.
+pub struct Verdicts(Vec<u8>);
+
+impl Verdicts {
+    /// `name` is that of the member which a scored record gains.
+    pub fn new(name: &str) -> Self {
+        Self(format!(",{}:", serde_json::Value::from(name)).into_bytes())
+    }
+
+    /// The verdict in a record: its last member.
+    pub fn find<'r>(&self, record: &'r [u8]) -> Option<Verdict<'r>> {
+        let at = record.windows(self.0.len()).rposition(|window| window == self.0)?;
+        let rest = &record[at + self.0.len()..];
+        serde_json::Deserializer::from_slice(rest).into_iter().next()?.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_member() {
+        let verdicts = Verdicts::new("fraud");
+        let record = br#"{"a":{"b":1,"fraud":{}},"fraud":{"decision":"fraud","score":0.9,"threshold":0.5,"model":"00000000","history":"warm","reasons":["a \"b\""]}} "#;
+        let expect = Verdict {
+            decision: "fraud",
+            score: 0.9,
+            threshold: 0.5,
+            history: "warm",
+            reasons: vec!["a \"b\"".into()],
+        };
+        assert_eq!(verdicts.find(record), Some(expect));
+        for record in [r#"{"a":1}"#, "", r#"{"a":1,"fraud":{"score":1}}"#] {
+            assert_eq!(verdicts.find(record.as_bytes()), None, "{record}");
+        }
+    }
+}

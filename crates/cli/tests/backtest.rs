@@ -1,0 +1,155 @@
+//! `fraud backtest`, `fraud reports`, and `fraud run` with a list of frauds, on small simulated files.
+
+mod place;
+
+use place::{Place, fraud_detector, lines, text};
+use serde_json::Value;
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/fraud.toml");
+
+/// Ten days of transactions, where the project's module is.
+fn simulated() -> Place {
+    let place = Place::new();
+    std::fs::copy(fraud_detector(), place.path("fraud-detector.wasm")).expect("writable");
+    place.json("simulate --days 10 --customers 500 --output t.jsonl.zst --frauds f.csv");
+    place
+}
+
+fn backtest(place: &Place, options: &str) -> Value {
+    let command = format!(
+        "backtest --spec {MODEL} --input t.jsonl.zst --frauds f.csv --report-delay 3650d{options}"
+    );
+    let (report, status) = place.json(&command);
+    assert_eq!((status, &report["lost"]), (0, &0.into()), "{report:#}");
+    report
+}
+
+fn sum(days: &Value, key: &str) -> u64 {
+    let days = days.as_array().expect("a list");
+    days.iter().map(|day| day[key].as_u64().expect("a count")).sum()
+}
+
+#[test]
+fn a_backtest_counts_everything_once() {
+    let place = simulated();
+    let report = backtest(&place, "");
+    let frauds = lines(&place.read("f.csv")).len() as u64 - 1;
+    assert_eq!(report["frauds"], frauds);
+    assert_eq!(report["records"], report["transactions"]);
+    assert_eq!((&report["from"], &report["to"]), (&"2018-04-01".into(), &"2018-04-10".into()));
+    for key in ["transactions", "frauds", "alerts", "caught", "false_alarms"] {
+        assert_eq!(report[key], sum(&report["days"], key), "{key}");
+        let halves = ["cold", "warm"].map(|half| report[half][key].as_u64().expect("a count"));
+        assert_eq!(report[key], halves[0] + halves[1], "{key}");
+    }
+    for key in ["auc_roc", "average_precision", "card_precision_100", "precision", "recall"] {
+        assert!((0.0..=1.0).contains(&report[key].as_f64().expect("a share")), "{key}");
+    }
+    for a_day in [20, 50, 100] {
+        assert_eq!(report["at_alerts"][a_day.to_string()]["alerts"], a_day * 10);
+    }
+    assert_eq!(backtest(&place, "")["days"], report["days"]);
+
+    // Only what falls into the period is counted, but all of the file is scored.
+    let week = backtest(&place, " --from 2018-04-03 --to 2018-04-09 --alerts 5");
+    let caught = |report: &Value| -> Vec<u64> {
+        let days = report["days"].as_array().expect("a list");
+        days.iter().map(|day| day["caught"].as_u64().expect("a count")).collect()
+    };
+    assert_eq!(caught(&week), caught(&report)[2..9]);
+    assert_eq!(week["records"], report["records"]);
+    assert_eq!(week["at_alerts"].as_object().map(|at| at.len()), Some(1));
+    let weeks = backtest(&place, " --from 2018-04-04 --weeks 2");
+    assert_eq!(weeks["weeks"][0]["days"], weeks["days"]);
+    assert_eq!(weeks["weeks"][1]["from"], "2018-03-28");
+
+    let human = place.fraud(&format!("backtest --spec {MODEL} --input t.jsonl.zst --frauds f.csv"));
+    assert!(text(&human.stdout).contains("average precision"), "{}", text(&human.stdout));
+}
+
+#[test]
+fn a_wipe_makes_history_cold() {
+    let place = simulated();
+    let (warm, wiped) = (backtest(&place, ""), backtest(&place, " --wipe 2018-04-08"));
+    assert_eq!(wiped["restarts"], 0);
+    assert_eq!(wiped["wipe"], "2018-04-08");
+    let days = |report: &Value, range: std::ops::Range<usize>| {
+        report["days"].as_array().expect("a list")[range].to_vec()
+    };
+    assert_eq!(days(&warm, 0..7), days(&wiped, 0..7));
+    let cold = |report: &Value| report["cold"]["transactions"].as_u64();
+    assert!(cold(&wiped) > cold(&warm), "{:?} {:?}", cold(&wiped), cold(&warm));
+}
+
+#[test]
+fn a_backtest_refuses_what_cannot_be() {
+    let place = simulated();
+    place.write("strangers.csv", "transaction_id\nx\n");
+    place.write("when.csv", "transaction_id,reported_at\n1,yesterday\n");
+    let backtest = format!("backtest --spec {MODEL} --input t.jsonl.zst");
+    for (options, expect) in [
+        (" --frauds strangers.csv", "do they belong together?"),
+        (" --frauds when.csv", "line 2: reported_at \"yesterday\""),
+        (" --frauds f.csv --from 2019-01-01", "no transaction could be scored from 2019-01-01"),
+        (" --frauds f.csv --from 2018-04-09 --to 2018-04-08", "--to 2018-04-08 lies before"),
+        (" --frauds f.csv --weeks 2", "--from"),
+        (" --frauds f.csv --protocol nobody", "handbook"),
+        ("", "--frauds"),
+    ] {
+        place.refused(&format!("{backtest}{options}"), expect);
+    }
+    place.refused("run --input t.jsonl.zst --output o --report-delay 7d", "--frauds");
+}
+
+#[test]
+fn a_run_says_what_it_caught() {
+    let place = simulated();
+    // Never reported: only what comes out counts.
+    let options = "--input t.jsonl.zst --frauds f.csv --report-delay 3650d";
+    let (summary, status) = place.json(&format!("run --spec {MODEL} {options} --output o"));
+    assert_eq!((status, &summary["reports"]), (0, &0.into()), "{summary:#}");
+    let (report, _) = place.json(&format!("backtest --spec {MODEL} {options}"));
+    for key in ["frauds", "caught", "false_alarms", "precision", "recall"] {
+        assert_eq!(summary[key], report[key], "{key}");
+    }
+    for (scenario, part) in report["scenarios"].as_object().expect("by scenario") {
+        for key in ["frauds", "caught", "recall"] {
+            assert_eq!(summary["scenarios"][scenario][key], part[key], "{scenario} {key}");
+        }
+    }
+}
+
+#[test]
+fn reports_to_be_published_again() {
+    let place = simulated();
+    let reports = format!(
+        "reports --spec {MODEL} --input t.jsonl.zst --frauds f.csv --report-delay 2d --output r.jsonl"
+    );
+    let (all, status) = place.json(&format!("{reports} --since 2018-04-01"));
+    let frauds = lines(&place.read("f.csv")).len() as u64 - 1;
+    let count = |report: &Value, key: &str| report[key].as_u64().expect("a count");
+    assert_eq!((status, count(&all, "reports") + count(&all, "later")), (0, frauds));
+    let mut times = Vec::new();
+    let records = lines(&place.read("r.jsonl"));
+    assert_eq!(records.len() as u64, count(&all, "records"));
+    for record in records {
+        let record: Value = serde_json::from_str(&record).expect("JSON");
+        for report in record["fraud_reports"].as_array().expect("a list") {
+            for key in ["transaction_id", "customer_id", "terminal_id", "timestamp"] {
+                assert!(report[key].is_string(), "{report}");
+            }
+            assert!(report["amount"].is_f64(), "{report}");
+            times.push(report["reported_at"].as_str().expect("text").to_owned());
+        }
+    }
+    assert_eq!(times.len() as u64, count(&all, "reports"));
+    assert!(times.is_sorted());
+
+    let (some, _) =
+        place.json(&format!("{reports} --since 2018-04-05 --until 2018-04-08T00:00:00Z"));
+    let expect = times.iter().filter(|time| ("2018-04-05".."2018-04-08").contains(&time.as_str()));
+    assert_eq!(count(&some, "reports"), expect.count() as u64);
+    let (with_later, _) = place.json(&format!("{reports} --since 2018-04-01 --until 2018-05-01"));
+    assert_eq!(count(&with_later, "reports"), frauds);
+    place.refused(&format!("{reports} --since 2018-04-08 --until 2018-04-08"), "not after --since");
+}

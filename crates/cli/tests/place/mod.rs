@@ -1,0 +1,75 @@
+//! Where tests run the built `fraud` command.
+// Each test file uses its own part of it.
+#![allow(dead_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A directory that commands run in.
+pub struct Place(pub TempDir);
+
+impl Place {
+    pub fn new() -> Self {
+        Self(TempDir::new().expect("a temporary directory"))
+    }
+
+    /// Runs `fraud` with the words of `command`.
+    pub fn fraud(&self, command: &str) -> Output {
+        let binary = env!("CARGO_BIN_EXE_fraud");
+        let output = Command::new(binary).args(command.split(' ')).current_dir(&self.0).output();
+        output.expect("the command was built")
+    }
+
+    /// The object that `fraud … --json` prints, and its exit status.
+    pub fn json(&self, command: &str) -> (Value, i32) {
+        let output = self.fraud(&format!("{command} --json"));
+        let status = output.status.code().expect("no signal");
+        let json = serde_json::from_slice(&output.stdout);
+        (json.unwrap_or_else(|_| panic!("{command}: {}", text(&output.stderr))), status)
+    }
+
+    /// A command that must say no, and what it says on standard error.
+    pub fn refused(&self, command: &str, expect: &str) {
+        let output = self.fraud(command);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command}: {said}");
+        assert!(said.contains(expect), "{command}: {said}");
+        assert!(output.stdout.is_empty(), "{command}");
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).expect("a writable directory");
+    }
+
+    pub fn write_module(&self, wat: &str) {
+        self.write("module.wasm", wat::parse_str(wat).expect("a valid module"));
+    }
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+pub fn lines(bytes: &[u8]) -> Vec<String> {
+    text(bytes).lines().map(str::to_owned).collect()
+}
+
+/// The project's own module.
+pub fn fraud_detector() -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fraud-detector.wasm");
+    let module = std::env::var_os("FRAUD_MODULE").map_or(built, PathBuf::from);
+    let module = module.canonicalize();
+    module.expect("the transform is not built: run ./scripts/build, or set FRAUD_MODULE")
+}
