@@ -5,19 +5,22 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use arrow_array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray, UInt8Array};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema};
 use fraud_detector::{Detector, Settings};
+use fraud_plan::program::Events;
 use fraud_plan::{Decision, Plan};
 use serde_json::json;
 
 use crate::envelope::{Envelopes, read_spec};
 use crate::frauds::Frauds;
 use crate::input::Lines;
+use crate::replay::Reporting;
+use crate::replay::stream::{Event, Stream};
 use crate::report::Report;
 use crate::units;
 
@@ -45,6 +48,15 @@ pub struct Args {
     /// The list of frauds: a CSV with transaction_id and perhaps scenario
     #[arg(long, value_name = "FILE.csv")]
     frauds: PathBuf,
+    /// How long after its transaction a fraud is reported, where the list has no reported_at
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = units::parse_duration)]
+    report_delay: Duration,
+    /// Forget customers, reports or both, as a broker that restarts does, at random about this often
+    #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
+    wipe_every: Option<Duration>,
+    /// For the times of --wipe-every
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Where the vectors go
     #[arg(long, value_name = "FILE.arrow")]
     output: PathBuf,
@@ -58,32 +70,44 @@ pub fn run(args: &Args) -> Result<Report> {
     let began = Instant::now();
     let program = read_spec(&args.spec)?;
     let listed = Frauds::read(&args.frauds)?;
-    let mut lines = Lines::open(&args.input, "features")?;
     let names = program.features.iter().map(|feature| feature.name.clone());
     let mut table = Table::create(&args.output, names.collect())?;
+    let lines = Lines::open(&args.input, "features")?;
+    let reporting = Reporting { frauds: &listed, delay: args.report_delay };
+    let mut stream = Stream::new(lines, Envelopes::new(program.clone()), Some(reporting));
     let mut envelopes = Envelopes::new(program.clone());
     let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
     let history =
         usize::try_from(args.history).context("--history is more than can be addressed")?;
     let mut detector = Detector::new(plan, &Settings::default(), history);
+    let mut wipes = Wipes { random: Random::new(args.seed), every: args.wipe_every, next: None };
 
-    let (mut rows, mut frauds) = (0_u64, 0_u64);
+    let (mut rows, mut frauds, mut reports) = (0_u64, 0_u64, 0_u64);
     let mut unscorable = BTreeMap::<&str, u64>::new();
-    while let Some((number, line)) = lines.next()? {
+    while let Some(event) = stream.next()? {
+        let (number, line) = match event {
+            Event::Transaction { line, value, .. } => (line, value),
+            Event::Reports { millis, value, count, .. } => {
+                reports += count;
+                if let Err(reason) = detector.observe(Some(value), millis) {
+                    *unscorable.entry(reason.code()).or_default() += 1;
+                }
+                continue;
+            }
+        };
         let envelope = envelopes.read(line);
+        wipes.due(envelope.millis, &mut detector);
         if let Err(reason) = detector.observe(Some(line), envelope.millis) {
             *unscorable.entry(reason.code()).or_default() += 1;
             continue;
         }
         let id = envelope.transaction_id.unwrap_or_else(|| number.to_string().into_bytes().into());
-        let scenario = listed.get(&id).map_or(0, |fraud| {
-            fraud.found.set(true);
-            fraud.scenario
-        });
+        let scenario = listed.get(&id).map_or(0, |fraud| fraud.scenario);
         rows += 1;
         frauds += u64::from(scenario > 0);
         table.push(&id, envelope.millis, scenario, detector.vector())?;
     }
+    stream.done();
     table.finish()?;
     if rows > 0 {
         listed.belong_to(&args.input)?;
@@ -116,6 +140,7 @@ pub fn run(args: &Args) -> Result<Report> {
             "rows": rows,
             "features": detector.vector().len(),
             "frauds": frauds,
+            "reports": reports,
             "frauds_not_found": missing,
             "unscorable": unscorable,
             "evictions": evictions,
@@ -126,6 +151,52 @@ pub fn run(args: &Args) -> Result<Report> {
         aside: String::new(),
         ok: true,
     })
+}
+
+/// Restarts of the broker, as far as history sees them.
+struct Wipes {
+    random: Random,
+    every: Option<Duration>,
+    next: Option<i64>,
+}
+
+impl Wipes {
+    /// Has the detector forget if it is time to.
+    fn due(&mut self, now: i64, detector: &mut Detector) {
+        let Some(every) = self.every else { return };
+        if let Some(next) = self.next
+            && now < next
+        {
+            return;
+        }
+        // Not at the very first transaction: there is nothing to forget.
+        if self.next.is_some() {
+            let which = self.random.below(3);
+            for (events, spared) in [(Events::Transactions, 1), (Events::Reports, 2)] {
+                if which != spared {
+                    detector.forget(events);
+                }
+            }
+        }
+        let pause = every.as_millis() as i64;
+        self.next = Some(now + pause / 2 + self.random.below(pause.max(1) as u64) as i64);
+    }
+}
+
+/// SplitMix64: enough to scatter a few wipes.
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (bits ^ bits >> 31) % limit
+    }
 }
 
 /// Rows in a record batch.
