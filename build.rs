@@ -10,7 +10,7 @@ fn main() {
         return;
     }
     // A flag in .cargo/config.toml would not do: `rpk transform build` replaces those.
-    println!("cargo::rustc-link-arg-bins=-zstack-size=131072");
+    println!("cargo::rustc-link-arg-bins=-zstack-size=32768");
 
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let compiled = fraud_plan::compile::model(&Path::new(&root).join("model"));

@@ -1,7 +1,7 @@
 //! What is remembered per entity: fixed, set-associative tables, sized once.
 //!
 //! A slot is found by 48 bits of its id's hash; the set by other bits of it. An id never seen
-//! before matches one of its set's [`WAYS`] slots with probability at most 8 · 2⁻⁴⁴ = 2⁻⁴¹: the set
+//! before matches one of its set's [`WAYS`] slots with probability at most 32 · 2⁻⁴⁴ = 2⁻³⁹: the set
 //! number (up to 2²⁰ sets or so) settles about 20 of the hash's upper 32 bits, of which the upper
 //! 16 of the tag overlap with at most 4. When a set is full, the entity seen longest ago (in event
 //! time) gives way.
@@ -12,7 +12,7 @@ use fraud_plan::Program;
 use fraud_plan::program::{self, Cell, Events};
 
 /// Slots in a set.
-pub const WAYS: usize = 8;
+pub const WAYS: usize = 32;
 
 /// Words of a slot before its cells: 32 bits of the tag; 16 of the tag and the number of events;
 /// the last time.
@@ -105,23 +105,18 @@ impl Table {
         let set = &self.words[first..first + HEAD * WAYS];
         let (tags, rest) = set.split_at(WAYS);
         let (counts, times) = rest.split_at(WAYS);
-        let mut victim = 0;
-        let mut oldest = u64::MAX;
+        // Without an early end, so that it compares several tags at once.
+        let mut hit = WAYS;
         for way in 0..WAYS {
-            let events = counts[way] & EVENTS;
-            if tags[way] == low && counts[way] >> 16 == high && events > 0 {
-                return Place {
-                    at: first + way,
-                    tag: [low, high],
-                    seen: Some((times[way], events)),
-                };
-            }
-            // An empty slot is older than any.
-            let age = if events == 0 { 0 } else { u64::from(times[way]) + 1 };
-            if age < oldest {
-                (oldest, victim) = (age, way);
-            }
+            hit = if tags[way] == low && counts[way] >> 16 == high { way } else { hit };
         }
+        if hit < WAYS && counts[hit] & EVENTS > 0 {
+            let seen = Some((times[hit], counts[hit] & EVENTS));
+            return Place { at: first + hit, tag: [low, high], seen };
+        }
+        // An empty slot, else the one seen longest ago.
+        let age = |way: &usize| (counts[*way] & EVENTS > 0, times[*way]);
+        let victim = (0..WAYS).min_by_key(age).expect("a set has slots");
         Place { at: first + victim, tag: [low, high], seen: None }
     }
 

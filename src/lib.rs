@@ -19,7 +19,8 @@
 //! Beside it:
 //!
 //! - [`settings`]: `FRAUD_*` variables → [`Settings`], or a clear refusal at start
-//! - `main.rs`: the shell: SDK callback, environment, topics; no logic
+//! - `main.rs`, `shell.rs`: SDK callback, environment, topics; no logic
+//! - `memory.rs`: the module's allocator
 //!
 //! What this crate is *not*: it has no clock, no I/O, no SDK outside `main.rs`, and reads the model
 //! only from a plan (`fraud-plan`), never from an ONNX file.
@@ -33,8 +34,6 @@ pub mod reported;
 pub mod settings;
 pub mod timestamp;
 pub mod verdict;
-
-use std::ops::Range;
 
 use fraud_plan::Plan;
 use fraud_plan::program::{Events, Role};
@@ -55,20 +54,15 @@ pub struct Detector<'p> {
     reported: Reported,
     features: Features,
     judge: Judge,
-    emits: Range<i64>,
-    output: Vec<u8>,
+    /// Broker timestamps from which on and before which records are written.
+    emits: (Option<i64>, Option<i64>),
 }
 
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Outcome<'a> {
-    /// It was scored.
-    Scored {
-        /// The decision, score and what goes with them.
-        verdict: Verdict,
-        /// The record with the verdict spliced in.
-        value: &'a [u8],
-    },
+pub enum Outcome {
+    /// It was scored, and the record with the verdict written.
+    Scored(Verdict),
     /// It cannot be scored, and nothing was remembered of it.
     Unscorable(Reason),
     /// Nothing is to be written: fraud reports, or a record outside the time that this deployment
@@ -100,17 +94,24 @@ impl<'p> Detector<'p> {
             reported: Reported::new(reports),
             features: Features::new(&plan.program),
             judge: Judge::new(&plan, settings.threshold.unwrap_or(plan.decision.threshold)),
-            emits: settings.emit_from.unwrap_or(i64::MIN)..settings.emit_until.unwrap_or(i64::MAX),
-            output: Vec::new(),
+            emits: (settings.emit_from, settings.emit_until),
             plan,
         }
     }
 
-    /// Scores one record. `broker_timestamp` is in milliseconds since 1970, negative if there is
-    /// none.
-    pub fn score(&mut self, value: Option<&[u8]>, broker_timestamp: i64) -> Outcome<'_> {
+    /// Scores one record; appends a scored one with its verdict to `output`. `broker_timestamp` is in
+    /// milliseconds since 1970, negative if there is none.
+    pub fn score(
+        &mut self,
+        value: Option<&[u8]>,
+        broker_timestamp: i64,
+        output: &mut Vec<u8>,
+    ) -> Outcome {
         let observed = self.observe(value, broker_timestamp);
-        if !self.emits.contains(&broker_timestamp) {
+        let (from, until) = self.emits;
+        if from.is_some_and(|from| broker_timestamp < from)
+            || until.is_some_and(|until| broker_timestamp >= until)
+        {
             return Outcome::Silent;
         }
         let history = match observed {
@@ -121,8 +122,8 @@ impl<'p> Detector<'p> {
         let raw = engine::run(&self.plan, self.features.doubled());
         let verdict = self.judge.judge(raw, history);
         let value = value.expect("a record without a value is unscorable");
-        self.judge.splice(&verdict, value, self.reader.end(), &mut self.output);
-        Outcome::Scored { verdict, value: &self.output }
+        self.judge.splice(&verdict, value, self.reader.end(), output);
+        Outcome::Scored(verdict)
     }
 
     /// Reads one record and remembers it; makes a transaction's feature vector, but runs no model.

@@ -1,7 +1,9 @@
 use std::cell::RefCell;
+use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use fraud_detector::history::Table;
 use fraud_detector::{Detector, Outcome, Settings};
 use fraud_plan::{Plan, PlanBytes};
 use redpanda_transform_sdk::{
@@ -9,23 +11,35 @@ use redpanda_transform_sdk::{
 };
 use redpanda_transform_sdk_varint as varint;
 
+use crate::memory::Places;
+
 static PLAN: &PlanBytes<[u8]> =
     &PlanBytes(*include_bytes!(concat!(env!("OUT_DIR"), "/fraud.plan")));
 
+#[global_allocator]
+static PLACES: Places = Places::new();
+
 /// Runs for ever; ends only by refusing to start.
 pub fn run() {
-    match start() {
-        Ok((detector, topics)) => {
-            let detector = RefCell::new(detector);
-            on_record_written(|event, writer| {
-                transform(&mut detector.borrow_mut(), &topics, event, writer)
-            })
+    match Shell::start() {
+        Ok(shell) => {
+            let shell = RefCell::new(shell);
+            on_record_written(|event, writer| shell.borrow_mut().transform(event, writer))
         }
         Err(error) => {
-            eprintln!("fraud-detector cannot start: {error:#}");
+            // In one write: the broker makes a log line of each.
+            let line = format!("fraud-detector cannot start: {error:#}\n");
+            let _ = std::io::stderr().write_all(line.as_bytes());
             std::process::exit(1);
         }
     }
+}
+
+struct Shell {
+    detector: Detector<'static>,
+    topics: Topics,
+    /// A record's headers, packed, and behind them its value with the verdict.
+    scratch: Vec<u8>,
 }
 
 /// The output topics, by position.
@@ -35,28 +49,59 @@ struct Topics {
     unscorable: Option<String>,
 }
 
-fn start() -> Result<(Detector<'static>, Topics)> {
-    let variables = std::env::vars_os()
-        .map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
-    let settings = Settings::from_variables(variables)?;
-    let topics = Topics::from_environment()?;
-    let plan = Plan::read(&PLAN.0).context("the plan compiled into the module")?;
-    // Held while history takes the rest, free for records afterwards.
-    let reserved = claim(reserve(settings.max_record)).with_context(|| {
-        let limit = settings.max_record;
-        format!("FRAUD_MAX_RECORD is {limit}; the memory limit is too low for such records")
-    })?;
-    let detector = Detector::new(plan, &settings, available_memory());
-    drop(reserved);
-    let customers = &detector.history().tables()[0];
-    println!(
-        "fraud-detector started: model {:08x}, threshold {}, history of {} entities, records up to {} bytes",
-        detector.plan().id,
-        detector.threshold(),
-        customers.capacity(),
-        settings.max_record,
-    );
-    Ok((detector, topics))
+impl Shell {
+    fn start() -> Result<Self> {
+        let variables = std::env::vars_os()
+            .map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
+        let settings = Settings::from_variables(variables)?;
+        let topics = Topics::from_environment()?;
+        let plan = Plan::read(&PLAN.0).context("the plan compiled into the module")?;
+        let (places, spare, scratch) = claim_for_records(settings.max_record)?;
+        let detector = Detector::new(plan, &settings, available_memory());
+        PLACES.provide(places);
+        drop(spare);
+        let capacities = detector.history().tables().iter().map(Table::capacity);
+        let line = format!(
+            "fraud-detector started: model {:08x}, threshold {}, history of {} entities, records \
+             up to {} bytes\n",
+            detector.plan().id,
+            detector.threshold(),
+            capacities.map(|capacity| capacity.to_string()).collect::<Vec<_>>().join(" + "),
+            settings.max_record,
+        );
+        let _ = std::io::stdout().write_all(line.as_bytes());
+        Ok(Self { detector, topics, scratch })
+    }
+
+    /// Every record leaves exactly once. An `Err`, which stalls the partition, comes only from a
+    /// broker that refuses the write: passing over it would lose the record.
+    fn transform(&mut self, event: WriteEvent, writer: &mut RecordWriter) -> Result<()> {
+        let Self { detector, topics, scratch } = self;
+        let record = event.record;
+        let (key, value, timestamp) = (record.key(), record.value(), millis(record.timestamp()));
+        let count = record.headers().len();
+        scratch.clear();
+        pack(record.headers(), scratch);
+        // Gives the SDK's list back before there is another.
+        drop(record);
+        let packed = scratch.len();
+        let outcome = detector.score(value, timestamp, scratch);
+        let (packed, scored) = scratch.split_at(packed);
+        let (topic, value, error) = match outcome {
+            Outcome::Scored(verdict) if verdict.fraud => (&topics.fraud, Some(scored), None),
+            Outcome::Scored(_) => (&topics.valid, Some(scored), None),
+            Outcome::Unscorable(reason) => {
+                let topic = topics.unscorable.as_ref().unwrap_or(&topics.fraud);
+                let code = reason.code().as_bytes();
+                (topic, value, Some(BorrowedHeader::new(b"fraud-error", Some(code))))
+            }
+            Outcome::Silent => return Ok(()),
+        };
+        let headers = unpack(packed, count, error);
+        let output = BorrowedRecord::new_with_headers(key, value, headers);
+        writer.write_with_options(output, WriteOptions::to_topic(topic))?;
+        Ok(())
+    }
 }
 
 impl Topics {
@@ -76,36 +121,6 @@ impl Topics {
     }
 }
 
-/// Every record leaves exactly once. An `Err`, which stalls the partition, comes only from a
-/// broker that refuses the write: passing over it would lose the record.
-fn transform(
-    detector: &mut Detector,
-    topics: &Topics,
-    event: WriteEvent,
-    writer: &mut RecordWriter,
-) -> Result<()> {
-    let record = event.record;
-    let (key, value, timestamp) = (record.key(), record.value(), millis(record.timestamp()));
-    let packed = pack(record.headers());
-    drop(record);
-    let (topic, value, error) = match detector.score(value, timestamp) {
-        Outcome::Scored { verdict, value } => {
-            let topic = if verdict.fraud { &topics.fraud } else { &topics.valid };
-            (topic, Some(value), None)
-        }
-        Outcome::Unscorable(reason) => {
-            let topic = topics.unscorable.as_ref().unwrap_or(&topics.fraud);
-            let code = reason.code().as_bytes();
-            (topic, value, Some(BorrowedHeader::new(b"fraud-error", Some(code))))
-        }
-        Outcome::Silent => return Ok(()),
-    };
-    let headers = packed.unpack(error);
-    let output = BorrowedRecord::new_with_headers(key, value, headers);
-    writer.write_with_options(output, WriteOptions::to_topic(topic))?;
-    Ok(())
-}
-
 /// Milliseconds since 1970. The SDK makes a far future of the timestamp −1; the cast brings it back.
 fn millis(timestamp: SystemTime) -> i64 {
     timestamp.duration_since(UNIX_EPOCH).map_or(-1, |since| since.as_millis() as i64)
@@ -113,36 +128,48 @@ fn millis(timestamp: SystemTime) -> i64 {
 
 /// A record's headers as on the wire. The SDK's list takes 16 bytes for a header that has 2 there,
 /// and writing needs a list of its own: packed in between, the two need not be held at once.
-struct Packed {
-    count: usize,
-    bytes: Vec<u8>,
-}
-
-fn pack(headers: &[BorrowedHeader]) -> Packed {
-    let mut bytes = Vec::new();
+fn pack(headers: &[BorrowedHeader], packed: &mut Vec<u8>) {
     for header in headers {
-        varint::write_sized_buffer(&mut bytes, Some(header.key()));
-        varint::write_sized_buffer(&mut bytes, header.value());
+        varint::write_sized_buffer(packed, Some(header.key()));
+        varint::write_sized_buffer(packed, header.value());
     }
-    Packed { count: headers.len(), bytes }
 }
 
-impl Packed {
-    /// The list again, with one more at the end.
-    fn unpack<'a>(&'a self, last: Option<BorrowedHeader<'a>>) -> Vec<BorrowedHeader<'a>> {
-        let mut rest = &self.bytes[..];
-        let mut part = || {
-            let read = varint::read_sized_buffer(rest).expect("written by pack");
-            rest = &rest[read.read..];
-            read.value
-        };
-        let mut headers = Vec::with_capacity(self.count + usize::from(last.is_some()));
-        for _ in 0..self.count {
-            let key = part().expect("a header's key is never null");
-            headers.push(BorrowedHeader::new(key, part()));
+/// The list of `count` packed headers, with one more at the end.
+fn unpack<'p>(
+    packed: &'p [u8],
+    count: usize,
+    last: Option<BorrowedHeader<'p>>,
+) -> Vec<BorrowedHeader<'p>> {
+    let mut rest = packed;
+    let mut part = || {
+        let read = varint::read_sized_buffer(rest).expect("written by pack");
+        rest = &rest[read.read..];
+        read.value
+    };
+    let mut headers = Vec::with_capacity(count + usize::from(last.is_some()));
+    for _ in 0..count {
+        let key = part().expect("pack gives every header a key");
+        headers.push(BorrowedHeader::new(key, part()));
+    }
+    headers.extend(last);
+    headers
+}
+
+/// Memory for what a record grows with: places for the SDK's blocks, a little to spare for all that
+/// is small, and the shell's own buffer.
+fn claim_for_records(max_record: usize) -> Result<([Vec<u64>; 3], Vec<u64>, Vec<u8>)> {
+    let [input, output, list] = Places::sizes(max_record).map(claim);
+    let mut scratch = Vec::new();
+    let reserved = scratch.try_reserve_exact(max_record + 1024).is_ok();
+    match (input, output, list, claim(32 << 10)) {
+        (Some(input), Some(output), Some(list), Some(spare)) if reserved => {
+            Ok(([input, output, list], spare, scratch))
         }
-        headers.extend(last);
-        headers
+        _ => bail!(
+            "FRAUD_MAX_RECORD is {max_record}, and records of this size take more memory than \
+             the broker gives"
+        ),
     }
 }
 
@@ -157,15 +184,8 @@ fn available_memory() -> usize {
 }
 
 /// Memory that is really there: an allocation that nobody looks at may be left out.
-fn claim(bytes: usize) -> Option<Vec<u8>> {
+fn claim(bytes: usize) -> Option<Vec<u64>> {
     let mut memory = Vec::new();
-    memory.try_reserve_exact(bytes).ok()?;
+    memory.try_reserve_exact(bytes.div_ceil(8)).ok()?;
     Some(std::hint::black_box(memory))
-}
-
-/// What a record of `max_record` bytes takes at worst, by measurement (`tests/memory.rs`): as 2-byte
-/// headers it is eight times its size in the SDK's list; beside that list lie the packed headers and
-/// the SDK's input and output buffers, which double as they grow and leave holes behind.
-fn reserve(max_record: usize) -> usize {
-    max_record * 22 + (32 << 10)
 }

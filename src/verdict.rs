@@ -72,7 +72,7 @@ impl Judge {
         Verdict { fraud: score >= self.threshold, score, history }
     }
 
-    /// Writes `record` to `output` with the verdict as the last member of the object that closes at
+    /// Appends `record` to `output` with the verdict as the last member of the object that closes at
     /// `end`. The object has members: an empty one lacks the spec's fields.
     pub fn splice(&mut self, verdict: &Verdict, record: &[u8], end: usize, output: &mut Vec<u8>) {
         self.score.clear();
@@ -91,7 +91,6 @@ impl Judge {
             br#""}"#,
             &record[end..],
         ];
-        output.clear();
         output.reserve_exact(parts.iter().map(|part| part.len()).sum());
         for part in parts {
             output.extend_from_slice(part);

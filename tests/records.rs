@@ -309,7 +309,7 @@ fn native_and_wasm_give_the_same_bytes() {
         }
         let timestamp = transaction.seconds * 1000;
         let written = broker.send(timestamp, None, Some(&record), &[]);
-        let expect = topic_and_value(native.score(Some(&record), timestamp), Some(&record));
+        let expect = topic_and_value(&mut native, Some(&record), timestamp);
         let text = |value: &Option<Vec<u8>>| {
             value.as_deref().map(|value| String::from_utf8_lossy(value).into_owned())
         };

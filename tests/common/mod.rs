@@ -107,12 +107,16 @@ pub fn native(plan: &PlanBytes<Vec<u8>>, history_bytes: usize) -> Detector<'_> {
     Detector::new(plan, &Settings::default(), history_bytes)
 }
 
-/// What the shell makes of the detector's outcome, without key and headers of the record.
-pub fn topic_and_value(outcome: Outcome, input: Option<&[u8]>) -> (String, Option<Vec<u8>>) {
-    match outcome {
-        Outcome::Scored { verdict, value } => {
-            let topic = if verdict.fraud { "fraud" } else { "valid" };
-            (topic.into(), Some(value.to_vec()))
+/// Where the shell sends a record by the detector, and with which value.
+pub fn topic_and_value(
+    detector: &mut Detector,
+    input: Option<&[u8]>,
+    timestamp: i64,
+) -> (String, Option<Vec<u8>>) {
+    let mut scored = Vec::new();
+    match detector.score(input, timestamp, &mut scored) {
+        Outcome::Scored(verdict) => {
+            (if verdict.fraud { "fraud" } else { "valid" }.into(), Some(scored))
         }
         Outcome::Unscorable(_) => ("unscorable".into(), input.map(<[u8]>::to_vec)),
         Outcome::Silent => ("nowhere".into(), None),
