@@ -191,9 +191,9 @@ impl Features {
 
     fn remember_in(&self, program: &program::Table, at: usize, event: &Event, table: &mut Table) {
         let place = self.places[at];
-        table.touch(place, event.seconds);
         let (last, events) = place.seen.unwrap_or((event.seconds, 0));
         let late = event.seconds < last;
+        let place = table.touch(place, event.seconds);
         for (index, cell) in program.cells.iter().enumerate() {
             let old = table.cell(place, index);
             // What is remembered decays to now; a late value decays to the last time.

@@ -37,9 +37,10 @@ pub struct Table {
     evictions: u64,
 }
 
-/// Where an entity is, or would be, in its table.
+/// Where an entity is in its table.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
+    /// The tag's place in its slot; while the entity has not been seen, that of its set's first.
     at: usize,
     tag: [u32; 2],
     /// Time of the latest event, and the number of events (at most 65,535); `None` when never
@@ -97,7 +98,7 @@ impl Table {
         Self { words: vec![0; sets * width * WAYS], sets, width, blank, len: 0, evictions: 0 }
     }
 
-    /// Where the entity with this hash is; if it is not there, the slot it would take.
+    /// Where the entity with this hash is; if it is not there, the set it belongs to.
     pub fn find(&self, hash: u64) -> Place {
         let set = ((hash >> 32) * self.sets as u64 >> 32) as usize;
         let first = set * self.width * WAYS;
@@ -105,19 +106,29 @@ impl Table {
         let set = &self.words[first..first + HEAD * WAYS];
         let (tags, rest) = set.split_at(WAYS);
         let (counts, times) = rest.split_at(WAYS);
-        // Without an early end, so that it compares several tags at once.
-        let mut hit = WAYS;
-        for way in 0..WAYS {
-            hit = if tags[way] == low && counts[way] >> 16 == high { way } else { hit };
+        let matches = |way: &usize| tags[*way] == low && counts[*way] >> 16 == high;
+        // Eight at a time, without an early end: so the compiler compares them at once.
+        let near = |from: &usize| {
+            let tags: &[u32; 8] = tags[*from..from + 8].try_into().expect("eight of them");
+            tags.iter().fold(0, |any, tag| any | u32::from(*tag == low)) > 0
+        };
+        let hit = (0..WAYS).step_by(8).filter(near).flat_map(|from| from..from + 8).find(matches);
+        if let Some(way) = hit
+            && counts[way] & EVENTS > 0
+        {
+            let seen = Some((times[way], counts[way] & EVENTS));
+            return Place { at: first + way, tag: [low, high], seen };
         }
-        if hit < WAYS && counts[hit] & EVENTS > 0 {
-            let seen = Some((times[hit], counts[hit] & EVENTS));
-            return Place { at: first + hit, tag: [low, high], seen };
-        }
-        // An empty slot, else the one seen longest ago.
-        let age = |way: &usize| (counts[*way] & EVENTS > 0, times[*way]);
-        let victim = (0..WAYS).min_by_key(age).expect("a set has slots");
-        Place { at: first + victim, tag: [low, high], seen: None }
+        Place { at: first, tag: [low, high], seen: None }
+    }
+
+    /// The slot of a set that is empty, else the one seen longest ago.
+    fn victim(&self, first: usize) -> usize {
+        let age = |way: &usize| {
+            let at = first + way;
+            (self.words[at + WAYS] & EVENTS > 0, self.words[at + 2 * WAYS])
+        };
+        first + (0..WAYS).min_by_key(age).expect("a set has slots")
     }
 
     /// A remembered cell of an entity that has been seen.
@@ -125,11 +136,12 @@ impl Table {
         f32::from_bits(self.words[place.at + (HEAD + cell) * WAYS])
     }
 
-    /// Counts an event at `seconds`; takes the slot if the entity is new.
-    pub fn touch(&mut self, place: Place, seconds: u32) {
+    /// Counts an event at `seconds`; takes a slot if the entity is new. Returns where it is now.
+    pub fn touch(&mut self, mut place: Place, seconds: u32) -> Place {
         let (last, events) = match place.seen {
             Some((last, events)) => (last.max(seconds), (events + 1).min(EVENTS)),
             None => {
+                place.at = self.victim(place.at);
                 let taken = self.words[place.at + WAYS] & EVENTS > 0;
                 self.evictions += u64::from(taken);
                 self.len += usize::from(!taken);
@@ -143,6 +155,7 @@ impl Table {
         self.words[place.at] = low;
         self.words[place.at + WAYS] = high << 16 | events;
         self.words[place.at + 2 * WAYS] = last;
+        place
     }
 
     /// Remembers a cell.

@@ -193,10 +193,10 @@ impl Run {
     }
 }
 
-/// N of `history of N entities`.
+/// N of `history of N entities`, or of `history of N + M entities`.
 fn capacity_in(message: &str) -> Option<u64> {
     let (_, rest) = message.split_once("history of ")?;
-    rest.split_once(" entities")?.0.parse().ok()
+    rest.split_once(' ')?.0.parse().ok()
 }
 
 /// Step of the search, in bytes.
