@@ -4,6 +4,8 @@
 //! It differs from a derived serde_json struct where the record contract asks for it: the text
 //! must be UTF-8 everywhere, nesting is bounded, and nothing is allocated.
 
+use crate::bytes;
+
 /// Deepest nesting of objects and arrays, the record's own object included.
 pub const MAX_DEPTH: usize = 64;
 
@@ -50,6 +52,12 @@ pub enum Member {
 
 /// Receives what the scanner passes.
 pub trait Visitor {
+    /// The member with whose name `text` begins, if the visitor has seen it in a text that passed the
+    /// scanner and knows what to make of it: the length of the name with quotes and colon. It must be
+    /// ASCII. Of a member that is not recognised, [`Visitor::member`] tells.
+    fn recognise(&mut self, _parent: Option<u8>, _text: &[u8]) -> Option<(usize, Member)> {
+        None
+    }
     /// A member `name` (between its quotes, `escaped` if it holds a backslash) of the object
     /// `parent`: `None` is the record itself.
     fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member;
@@ -71,11 +79,20 @@ pub enum Fault {
 /// The outermost value: what it is, and the offset of its last byte.
 pub type Root = (Token, usize);
 
-/// Scans one JSON value with white space around it.
+/// Scans one JSON value with white space around it. What the visitor is told of a text that turns out
+/// to be faulty counts for nothing.
+#[inline(always)]
 pub fn scan(text: &[u8], visitor: &mut impl Visitor) -> Result<Root, Fault> {
-    // UTF-8 first: whatever follows can look at single bytes.
-    std::str::from_utf8(text).map_err(|_| Fault::Utf8)?;
-    Scanner { text, at: 0 }.run(visitor)
+    let mut scanner = Scanner { text, at: 0, ascii: true };
+    let root = scanner.run(visitor);
+    if scanner.ascii && root.is_ok() { root } else { check_utf8(text).and(root) }
+}
+
+/// That a text is no UTF-8 counts before what else is wrong with it.
+#[cold]
+#[inline(never)]
+fn check_utf8(text: &[u8]) -> Result<(), Fault> {
+    std::str::from_utf8(text).map(|_| ()).map_err(|_| Fault::Utf8)
 }
 
 /// Beside the visitor's own numbers: the record itself, and what the visitor does not want to see.
@@ -85,27 +102,32 @@ const SKIPPED: u8 = u8::MAX - 1;
 struct Scanner<'t> {
     text: &'t [u8],
     at: usize,
+    /// No byte beyond ASCII so far.
+    ascii: bool,
 }
 
+// What is inlined keeps the scanner's state in registers; what is rare takes and gives positions.
 impl Scanner<'_> {
+    #[inline(always)]
     fn run(&mut self, visitor: &mut impl Visitor) -> Result<Root, Fault> {
         // For every open bracket from the outside in: whether it is an object (a bit), and the
         // visitor's number for it.
         let mut depth = 0;
         let mut objects = 0_u64;
-        let mut numbers = [SKIPPED; MAX_DEPTH + 1];
+        let mut numbers = [0; MAX_DEPTH];
+        let mut number = SKIPPED;
         let mut member = SKIPPED;
         let mut root = Token::Null;
-        'value: loop {
-            self.skip_space();
-            let token = match self.peek() {
+        let mut next = self.next();
+        loop {
+            let token = match next {
                 b'"' => self.text()?,
                 b'-' | b'0'..=b'9' => self.number()?,
+                b'{' => self.pass(1, Token::Object),
+                b'[' => self.pass(1, Token::Array),
                 b't' => self.literal(b"true", Token::Bool)?,
                 b'f' => self.literal(b"false", Token::Bool)?,
                 b'n' => self.literal(b"null", Token::Null)?,
-                b'{' => Token::Object,
-                b'[' => Token::Array,
                 _ => return Err(Fault::Grammar),
             };
             if member != SKIPPED {
@@ -119,159 +141,185 @@ impl Scanner<'_> {
                 if depth == MAX_DEPTH {
                     return Err(Fault::TooDeep);
                 }
-                self.at += 1;
-                depth += 1;
                 let is_object = token == Token::Object;
                 objects = objects << 1 | u64::from(is_object);
-                numbers[depth] = if is_object && depth == 1 { RECORD } else { member };
-                self.skip_space();
+                numbers[depth] = number;
+                number = if is_object && depth == 0 { RECORD } else { member };
+                depth += 1;
             }
-            let mut fresh = opened;
             // Behind a value or an opening bracket: close what closes, then on to the next value.
+            let mut comma = !opened;
             loop {
+                let end = self.at - 1;
+                next = self.next();
                 if depth == 0 {
-                    let end = self.at - 1;
-                    self.skip_space();
-                    return match self.at == self.text.len() {
-                        true => Ok((root, end)),
-                        false => Err(Fault::Grammar),
-                    };
+                    let whole = self.at == self.text.len();
+                    return if whole { Ok((root, end)) } else { Err(Fault::Grammar) };
                 }
-                let is_object = objects & 1 == 1;
-                if !fresh {
-                    self.skip_space();
+                if next != if objects & 1 == 1 { b'}' } else { b']' } {
+                    break;
                 }
-                let next = self.peek();
-                if next == if is_object { b'}' } else { b']' } {
-                    self.at += 1;
-                    depth -= 1;
-                    objects >>= 1;
-                    fresh = false;
-                    continue;
+                self.at += 1;
+                depth -= 1;
+                objects >>= 1;
+                number = numbers[depth];
+                comma = true;
+            }
+            if comma {
+                if next != b',' {
+                    return Err(Fault::Grammar);
                 }
-                if !fresh {
-                    if next != b',' {
-                        return Err(Fault::Grammar);
-                    }
-                    self.at += 1;
-                }
-                member = numbers[depth];
-                if is_object {
-                    self.skip_space();
-                    member = self.name(numbers[depth], visitor)?;
-                }
-                continue 'value;
+                self.at += 1;
+                next = self.next();
+            }
+            member = number;
+            if objects & 1 == 1 {
+                member = self.name(next, number, visitor)?;
+                next = self.next();
             }
         }
     }
 
     /// A member's name and its colon; the visitor's number for it.
-    fn name(&mut self, parent: u8, visitor: &mut impl Visitor) -> Result<u8, Fault> {
-        if self.peek() != b'"' {
-            return Err(Fault::Grammar);
-        }
-        let Token::Text { from, to, escaped } = self.text()? else {
-            unreachable!("text() gives a text");
+    #[inline(always)]
+    fn name(&mut self, next: u8, parent: u8, visitor: &mut impl Visitor) -> Result<u8, Fault> {
+        let holder = (parent != RECORD).then_some(parent);
+        let recognised = match (parent, self.text.get(self.at..)) {
+            (SKIPPED, _) | (_, None) => None,
+            (_, Some(text)) => visitor.recognise(holder, text),
         };
-        self.skip_space();
-        if self.peek() != b':' {
-            return Err(Fault::Grammar);
-        }
-        self.at += 1;
-        if parent == SKIPPED {
-            return Ok(SKIPPED);
-        }
-        let parent = (parent != RECORD).then_some(parent);
-        match visitor.member(parent, &self.text[from..to], escaped) {
-            Member::Skip => Ok(SKIPPED),
-            Member::Take(number) => Ok(number),
-        }
+        let member = if let Some((length, member)) = recognised {
+            self.at += length;
+            member
+        } else {
+            if next != b'"' {
+                return Err(Fault::Grammar);
+            }
+            let Token::Text { from, to, escaped } = self.text()? else {
+                unreachable!("text() gives a text");
+            };
+            if self.next() != b':' {
+                return Err(Fault::Grammar);
+            }
+            self.at += 1;
+            if parent == SKIPPED {
+                return Ok(SKIPPED);
+            }
+            visitor.member(holder, &self.text[from..to], escaped)
+        };
+        Ok(match member {
+            Member::Skip => SKIPPED,
+            Member::Take(number) => number,
+        })
     }
 
-    /// The byte at hand; 0, which no grammar rule takes, at the end.
-    fn peek(&self) -> u8 {
+    /// The next byte that is no white space; 0, which no grammar rule takes, at the end.
+    #[inline(always)]
+    fn next(&mut self) -> u8 {
+        let byte = self.text.get(self.at).copied().unwrap_or(0);
+        if byte > b' ' {
+            return byte;
+        }
+        self.at = space_until(self.text, self.at);
         self.text.get(self.at).copied().unwrap_or(0)
     }
 
-    fn skip_space(&mut self) {
-        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
-            self.at += 1;
-        }
+    #[inline(always)]
+    fn pass(&mut self, bytes: usize, token: Token) -> Token {
+        self.at += bytes;
+        token
     }
 
+    #[inline(always)]
     fn literal(&mut self, word: &[u8], token: Token) -> Result<Token, Fault> {
         let found = self.text[self.at..].starts_with(word);
-        self.at += word.len();
-        if found { Ok(token) } else { Err(Fault::Grammar) }
+        if found { Ok(self.pass(word.len(), token)) } else { Err(Fault::Grammar) }
     }
 
+    #[inline(always)]
     fn text(&mut self) -> Result<Token, Fault> {
         let from = self.at + 1;
-        self.at = from;
+        let mut to = bytes::plain_until(self.text, from);
         let mut escaped = false;
-        loop {
-            match self.peek() {
-                b'"' => break,
-                b'\\' => {
-                    escaped = true;
-                    self.at += 1;
-                    match self.peek() {
-                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
-                        b'u' => {
-                            let digits = self.text.get(self.at + 1..self.at + 5);
-                            if !digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit)) {
-                                return Err(Fault::Grammar);
-                            }
-                            self.at += 5;
-                        }
-                        _ => return Err(Fault::Grammar),
-                    }
-                }
-                // Also the end of the text.
-                0..0x20 => return Err(Fault::Grammar),
-                _ => self.at += 1,
-            }
+        if self.text.get(to) != Some(&b'"') {
+            let ascii;
+            (to, escaped, ascii) = text_until(self.text, to).ok_or(Fault::Grammar)?;
+            self.ascii &= ascii;
         }
-        let to = self.at;
-        self.at += 1;
+        self.at = to + 1;
         Ok(Token::Text { from, to, escaped })
     }
 
+    #[inline(always)]
     fn number(&mut self) -> Result<Token, Fault> {
         let from = self.at;
-        if self.peek() == b'-' {
-            self.at += 1;
-        }
-        if self.peek() == b'0' {
-            self.at += 1;
-        } else {
-            self.digits()?;
-        }
-        let mut integer = true;
-        if self.peek() == b'.' {
-            integer = false;
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.peek(), b'e' | b'E') {
-            integer = false;
-            self.at += 1;
-            if matches!(self.peek(), b'+' | b'-') {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(Token::Number { from, to: self.at, integer })
+        let (to, integer) = number_until(self.text, from).ok_or(Fault::Grammar)?;
+        self.at = to;
+        Ok(Token::Number { from, to, integer })
     }
+}
 
-    /// One digit or more.
-    fn digits(&mut self) -> Result<(), Fault> {
-        let from = self.at;
-        while self.peek().is_ascii_digit() {
-            self.at += 1;
+#[cold]
+#[inline(never)]
+fn space_until(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count()
+}
+
+/// From within a text on: its closing quote, whether there was a backslash, and whether all of it was
+/// ASCII.
+#[cold]
+#[inline(never)]
+fn text_until(text: &[u8], mut at: usize) -> Option<(usize, bool, bool)> {
+    let (mut escaped, mut ascii) = (false, true);
+    loop {
+        match *text.get(at)? {
+            b'"' => return Some((at, escaped, ascii)),
+            b'\\' => {
+                escaped = true;
+                match *text.get(at + 1)? {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at += 2,
+                    b'u' if text.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => at += 6,
+                    _ => return None,
+                }
+            }
+            0..0x20 => return None,
+            0x80.. => {
+                ascii = false;
+                at += text[at..].iter().take_while(|byte| !byte.is_ascii()).count();
+            }
+            _ => at = bytes::plain_until(text, at),
         }
-        if self.at > from { Ok(()) } else { Err(Fault::Grammar) }
     }
+}
+
+/// The end of a number, and whether it has neither fraction nor exponent.
+#[inline(always)]
+fn number_until(text: &[u8], from: usize) -> Option<(usize, bool)> {
+    let is = |at: usize, set: &[u8]| text.get(at).is_some_and(|byte| set.contains(byte));
+    // One digit or more.
+    let digits = |at: usize| {
+        let count = text.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        (count > 0).then_some(at + count)
+    };
+    let first = from + usize::from(is(from, b"-"));
+    let mut at = if is(first, b"0") { first + 1 } else { digits(first)? };
+    let mut integer = true;
+    if is(at, b".") {
+        integer = false;
+        at = digits(at + 1)?;
+    }
+    if is(at, b"eE") {
+        integer = false;
+        at = digits(at + 1 + usize::from(is(at + 1, b"+-")))?;
+    }
+    Some((at, integer))
+}
+
+/// Whether a name between its quotes, `escaped` if it holds a backslash, means `name`.
+#[inline(always)]
+pub fn is_name(found: &[u8], escaped: bool, name: &str) -> bool {
+    if escaped { unescape(found).eq(name.bytes()) } else { bytes::equal(found, name.as_bytes()) }
 }
 
 /// The bytes of a text that passed [`scan`], unescaped. Half of a surrogate pair, which JSON allows

@@ -1,10 +1,13 @@
 //! Finding the spec's fields in a record's bytes, in one pass.
 
+use std::borrow::Cow;
+
 use fraud_plan::Program;
 use fraud_plan::program::{Field, Role, TimeUnit};
 
-use crate::json::{self, Fault, Member, Token, Visitor};
-use crate::timestamp;
+use crate::json::{self, Fault, Member, Token, Visitor, is_name};
+use crate::names::Names;
+use crate::{bytes, decimal, timestamp};
 
 /// Why a record cannot be scored. Where several hold, the first in this order is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,6 +110,7 @@ const DAY: i64 = 86_400_000;
 pub struct Reader {
     verdict: String,
     fields: Vec<Field>,
+    names: Names,
     time_unit: TimeUnit,
     /// Sets of fields, a bit each: parts of reports, and what must not be absent.
     in_report: u64,
@@ -140,6 +144,7 @@ impl Reader {
         Self {
             verdict: program.verdict.clone(),
             fields: program.fields.clone(),
+            names: Names::new(),
             time_unit: program.time_unit,
             in_report,
             required,
@@ -210,18 +215,14 @@ impl Reader {
     pub fn partition_key(&self, value: &[u8]) -> Option<Vec<u8>> {
         let mut key = KeyPass { reader: self, key: None };
         json::scan(value, &mut key).ok()?;
-        match key.key? {
-            Token::Text { from, to, .. } => Some(json::unescape(&value[from..to]).collect()),
-            Token::Number { from, to, integer: true } => Some(value[from..to].to_vec()),
-            _ => None,
-        }
+        id_text(value, key.key?).map(Cow::into_owned)
     }
 
     /// The field called `name` in `parent`.
     fn field(&self, parent: Option<u8>, name: &[u8], escaped: bool) -> Option<usize> {
-        self.fields.iter().position(|field| {
-            field.parent == parent && is_name(field.name.as_bytes(), name, escaped)
-        })
+        self.fields
+            .iter()
+            .position(|field| field.parent == parent && is_name(name, escaped, &field.name))
     }
 }
 
@@ -233,10 +234,6 @@ fn seconds(millis: i64, broker_timestamp: i64) -> Result<u32, Reason> {
     };
     let seconds = u32::try_from(millis.saturating_sub(EPOCH_2000).div_euclid(1000));
     seconds.ok().filter(|_| millis <= latest).ok_or(Reason::BadTime)
-}
-
-fn is_name(name: &[u8], found: &[u8], escaped: bool) -> bool {
-    if escaped { json::unescape(found).eq(name.iter().copied()) } else { name == found }
 }
 
 fn first(fault: Option<Reason>, other: Reason) -> Option<Reason> {
@@ -261,20 +258,33 @@ struct Pass<'r, F> {
 }
 
 impl<F: FnMut(&Event)> Visitor for Pass<'_, F> {
+    #[inline(always)]
+    fn recognise(&mut self, parent: Option<u8>, text: &[u8]) -> Option<(usize, Member)> {
+        let (length, member) = self.reader.names.recognise(parent, text)?;
+        if let Member::Take(field) = member {
+            self.take(field);
+        }
+        Some((length, member))
+    }
+
     fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member {
         let Some(field) = self.reader.field(parent, name, escaped) else {
-            if parent.is_none() && is_name(self.reader.verdict.as_bytes(), name, escaped) {
+            if parent.is_none() && is_name(name, escaped, &self.reader.verdict) {
                 self.fault = first(self.fault, Reason::VerdictPresent);
+            } else if !escaped {
+                self.reader.names.learn(parent, name, Member::Skip);
             }
             return Member::Skip;
         };
-        if self.seen >> field & 1 == 1 {
-            self.fail(field, Reason::DuplicateField);
+        let member = Member::Take(field as u8);
+        if !escaped {
+            self.reader.names.learn(parent, name, member);
         }
-        self.seen |= 1 << field;
-        Member::Take(field as u8)
+        self.take(field as u8);
+        member
     }
 
+    #[inline(always)]
     fn value(&mut self, field: u8, token: Token) {
         let field = usize::from(field);
         let role = self.reader.fields[field].role;
@@ -312,6 +322,7 @@ impl<F: FnMut(&Event)> Visitor for Pass<'_, F> {
 
 impl<'r, F: FnMut(&Event)> Pass<'r, F> {
     fn new(reader: &'r mut Reader, text: &'r [u8], broker_timestamp: i64, report: F) -> Self {
+        reader.names.restart();
         Self {
             text,
             broker_timestamp,
@@ -326,6 +337,16 @@ impl<'r, F: FnMut(&Event)> Pass<'r, F> {
         }
     }
 
+    /// The name of a field has stood.
+    #[inline(always)]
+    fn take(&mut self, field: u8) {
+        if self.seen >> field & 1 == 1 {
+            self.fail(usize::from(field), Reason::DuplicateField);
+        }
+        self.seen |= 1 << field;
+    }
+
+    #[cold]
     fn fail(&mut self, field: usize, reason: Reason) {
         if self.reader.in_report >> field & 1 == 1 {
             self.reports = Some(false);
@@ -386,30 +407,53 @@ impl Visitor for KeyPass<'_> {
     }
 }
 
-/// An id is a text or an integer; `596` and `"596"` are the same.
-fn id(text: &[u8], token: Token) -> Result<u64, Reason> {
+/// An id's text: it is a text or an integer; `596` and `"596"` are the same.
+pub fn id_text(record: &[u8], token: Token) -> Option<Cow<'_, [u8]>> {
     match token {
-        Token::Text { from, to, escaped: true } => Ok(hash(json::unescape(&text[from..to]))),
+        Token::Text { from, to, escaped: true } => {
+            Some(json::unescape(&record[from..to]).collect())
+        }
         Token::Text { from, to, .. } | Token::Number { from, to, integer: true } => {
-            Ok(hash(text[from..to].iter().copied()))
+            Some(record[from..to].into())
+        }
+        _ => None,
+    }
+}
+
+/// The hash of an id's text.
+#[inline(always)]
+fn id(record: &[u8], token: Token) -> Result<u64, Reason> {
+    match token {
+        Token::Text { from, to, escaped: true } => Ok(hash_escaped(&record[from..to])),
+        Token::Text { from, to, .. } | Token::Number { from, to, integer: true } => {
+            Ok(hash(&record[from..to]))
         }
         _ => Err(Reason::WrongType),
     }
 }
 
+const SEED: u64 = 0xcbf2_9ce4_8422_2325;
+
 /// 64 well-mixed bits of a text: eight bytes at a time through MurmurHash3's finisher. It has no
 /// secret: who can choose ids freely can make two of them share history.
-fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let (mut word, mut filled) = (0, 0);
-    let mut length = 0_u64;
-    for byte in bytes {
-        word |= u64::from(byte) << filled;
-        filled += 8;
+#[inline(always)]
+fn hash(text: &[u8]) -> u64 {
+    let (words, rest) = text.as_chunks();
+    let hash = words.iter().fold(SEED, |hash, word| mix(hash ^ u64::from_le_bytes(*word)));
+    mix(mix(hash ^ bytes::short_word(rest)) ^ text.len() as u64)
+}
+
+/// The hash of what a text means; it may be longer than any buffer.
+#[cold]
+#[inline(never)]
+fn hash_escaped(text: &[u8]) -> u64 {
+    let mut hash = SEED;
+    let (mut word, mut length) = (0, 0);
+    for byte in json::unescape(text) {
+        word |= u64::from(byte) << (length % 8 * 8);
         length += 1;
-        if filled == 64 {
-            hash = mix(hash ^ word);
-            (word, filled) = (0, 0);
+        if length % 8 == 0 {
+            hash = mix(hash ^ std::mem::take(&mut word));
         }
     }
     mix(mix(hash ^ word) ^ length)
@@ -421,30 +465,22 @@ fn mix(mut hash: u64) -> u64 {
     hash ^ hash >> 33
 }
 
-fn number(text: &[u8], token: Token) -> Result<f32, Reason> {
+#[inline(always)]
+fn number(record: &[u8], token: Token) -> Result<f32, Reason> {
     let Token::Number { from, to, .. } = token else {
         return Err(Reason::WrongType);
     };
-    // Rust reads every number of JSON's grammar, exactly, and the same on every target.
-    let digits = std::str::from_utf8(&text[from..to]).map_err(|_| Reason::InvalidUtf8)?;
-    let value: f32 = digits.parse().map_err(|_| Reason::WrongType)?;
+    let value = decimal::parse(&record[from..to]).ok_or(Reason::WrongType)?;
     if value.is_finite() { Ok(value) } else { Err(Reason::NotFinite) }
 }
 
-fn time(text: &[u8], token: Token, unit: TimeUnit) -> Result<i64, Reason> {
+/// A time in milliseconds since 1970: RFC 3339 text, or an integer in `unit`.
+#[inline(always)]
+pub fn time(record: &[u8], token: Token, unit: TimeUnit) -> Result<i64, Reason> {
     match token {
-        Token::Text { from, to, escaped: false } => timestamp::parse(&text[from..to]),
-        Token::Text { from, to, escaped: true } => {
-            // Longer than any time once unescaped: not a time.
-            let mut plain = [0; 64];
-            let mut length = 0;
-            for byte in json::unescape(&text[from..to]) {
-                *plain.get_mut(length).ok_or(Reason::BadTime)? = byte;
-                length += 1;
-            }
-            timestamp::parse(&plain[..length])
-        }
-        Token::Number { from, to, integer: true } => std::str::from_utf8(&text[from..to])
+        Token::Text { from, to, escaped: false } => timestamp::parse(&record[from..to]),
+        Token::Text { from, to, escaped: true } => escaped_time(&record[from..to]),
+        Token::Number { from, to, integer: true } => std::str::from_utf8(&record[from..to])
             .ok()
             .and_then(|digits| digits.parse::<i64>().ok())
             .and_then(|count| match unit {
@@ -454,4 +490,17 @@ fn time(text: &[u8], token: Token, unit: TimeUnit) -> Result<i64, Reason> {
         _ => return Err(Reason::WrongType),
     }
     .ok_or(Reason::BadTime)
+}
+
+#[cold]
+#[inline(never)]
+fn escaped_time(text: &[u8]) -> Option<i64> {
+    // Longer than any time once unescaped: not a time.
+    let mut plain = [0; 64];
+    let mut length = 0;
+    for byte in json::unescape(text) {
+        *plain.get_mut(length)? = byte;
+        length += 1;
+    }
+    timestamp::parse(&plain[..length])
 }

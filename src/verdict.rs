@@ -1,8 +1,8 @@
 //! Score → decision, and the record with the verdict spliced in.
 
-use std::fmt::Write;
-
 use fraud_plan::{Calibration, Plan};
+
+use crate::decimal;
 
 /// Whether there is enough history to judge by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Judge {
     open: String,
     /// `,"threshold":0.5,"model":"0123abcd","history":"`
     middle: String,
-    score: String,
+    score: Vec<u8>,
 }
 
 impl Judge {
@@ -52,7 +52,7 @@ impl Judge {
             calibration: plan.decision.calibration,
             open: format!(r#","{name}":{{"decision":""#),
             middle: format!(r#","threshold":{threshold},"model":"{id:08x}","history":""#),
-            score: String::with_capacity(64),
+            score: Vec::with_capacity(64),
         }
     }
 
@@ -76,13 +76,13 @@ impl Judge {
     /// `end`. The object has members: an empty one lacks the spec's fields.
     pub fn splice(&mut self, verdict: &Verdict, record: &[u8], end: usize, output: &mut Vec<u8>) {
         self.score.clear();
-        write!(self.score, "{}", verdict.score).expect("writing to a string cannot fail");
+        decimal::write(verdict.score, &mut self.score);
         let parts = [
             &record[..end],
             self.open.as_bytes(),
             if verdict.fraud { b"fraud" } else { b"valid" },
             br#"","score":"#,
-            self.score.as_bytes(),
+            &self.score,
             self.middle.as_bytes(),
             match verdict.history {
                 Warmth::Cold => b"cold",
