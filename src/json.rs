@@ -55,12 +55,12 @@ pub trait Visitor {
     /// The member with whose name `text` begins, if the visitor has seen it in a text that passed the
     /// scanner and knows what to make of it: the length of the name with quotes and colon. It must be
     /// ASCII. Of a member that is not recognised, [`Visitor::member`] tells.
-    fn recognise(&mut self, _parent: Option<u8>, _text: &[u8]) -> Option<(usize, Member)> {
+    fn recognise(&mut self, _parent: u8, _text: &[u8]) -> Option<(usize, Member)> {
         None
     }
     /// A member `name` (between its quotes, `escaped` if it holds a backslash) of the object
-    /// `parent`: `None` is the record itself.
-    fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member;
+    /// `parent`, which may be [`RECORD`].
+    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member;
     /// The value of a member that was taken, or a value in its array.
     fn value(&mut self, member: u8, token: Token);
 }
@@ -76,16 +76,13 @@ pub enum Fault {
     TooDeep,
 }
 
-/// The outermost value: what it is, and the offset of its last byte.
-pub type Root = (Token, usize);
-
-/// Scans one JSON value with white space around it. What the visitor is told of a text that turns out
-/// to be faulty counts for nothing.
+/// Scans one JSON value with white space around it; gives the offset of the closing brace if it is an
+/// object. What the visitor is told of a text that turns out to be faulty counts for nothing.
 #[inline(always)]
-pub fn scan(text: &[u8], visitor: &mut impl Visitor) -> Result<Root, Fault> {
+pub fn scan(text: &[u8], visitor: &mut impl Visitor) -> Result<Option<usize>, Fault> {
     let mut scanner = Scanner { text, at: 0, ascii: true };
-    let root = scanner.run(visitor);
-    if scanner.ascii && root.is_ok() { root } else { check_utf8(text).and(root) }
+    let end = scanner.run(visitor);
+    if scanner.ascii && end.is_ok() { end } else { check_utf8(text).and(end) }
 }
 
 /// That a text is no UTF-8 counts before what else is wrong with it.
@@ -95,8 +92,9 @@ fn check_utf8(text: &[u8]) -> Result<(), Fault> {
     std::str::from_utf8(text).map(|_| ()).map_err(|_| Fault::Utf8)
 }
 
-/// Beside the visitor's own numbers: the record itself, and what the visitor does not want to see.
-const RECORD: u8 = u8::MAX;
+/// Beside the visitor's own numbers: the record itself.
+pub const RECORD: u8 = u8::MAX;
+/// And what the visitor does not want to see.
 const SKIPPED: u8 = u8::MAX - 1;
 
 struct Scanner<'t> {
@@ -109,84 +107,85 @@ struct Scanner<'t> {
 // What is inlined keeps the scanner's state in registers; what is rare takes and gives positions.
 impl Scanner<'_> {
     #[inline(always)]
-    fn run(&mut self, visitor: &mut impl Visitor) -> Result<Root, Fault> {
-        // For every open bracket from the outside in: whether it is an object (a bit), and the
-        // visitor's number for it.
+    fn run(&mut self, visitor: &mut impl Visitor) -> Result<Option<usize>, Fault> {
+        // The brackets around: how many, whether each is an object (a bit, the innermost lowest), and
+        // the visitor's number for each (the innermost's apart).
         let mut depth = 0;
         let mut objects = 0_u64;
-        let mut numbers = [0; MAX_DEPTH];
+        let mut outer = [0; MAX_DEPTH];
         let mut number = SKIPPED;
-        let mut member = SKIPPED;
-        let mut root = Token::Null;
+        let mut end = None;
         let mut next = self.next();
-        loop {
-            let token = match next {
-                b'"' => self.text()?,
-                b'-' | b'0'..=b'9' => self.number()?,
-                b'{' => self.pass(1, Token::Object),
-                b'[' => self.pass(1, Token::Array),
-                b't' => self.literal(b"true", Token::Bool)?,
-                b'f' => self.literal(b"false", Token::Bool)?,
-                b'n' => self.literal(b"null", Token::Null)?,
-                _ => return Err(Fault::Grammar),
-            };
-            if member != SKIPPED {
-                visitor.value(member, token);
-            }
-            if depth == 0 {
-                root = token;
-            }
-            let opened = matches!(token, Token::Object | Token::Array);
-            if opened {
-                if depth == MAX_DEPTH {
-                    return Err(Fault::TooDeep);
-                }
-                let is_object = token == Token::Object;
-                objects = objects << 1 | u64::from(is_object);
-                numbers[depth] = number;
-                number = if is_object && depth == 0 { RECORD } else { member };
-                depth += 1;
-            }
-            // Behind a value or an opening bracket: close what closes, then on to the next value.
-            let mut comma = !opened;
-            loop {
-                let end = self.at - 1;
-                next = self.next();
-                if depth == 0 {
-                    let whole = self.at == self.text.len();
-                    return if whole { Ok((root, end)) } else { Err(Fault::Grammar) };
-                }
-                if next != if objects & 1 == 1 { b'}' } else { b']' } {
-                    break;
-                }
-                self.at += 1;
-                depth -= 1;
-                objects >>= 1;
-                number = numbers[depth];
-                comma = true;
-            }
-            if comma {
-                if next != b',' {
-                    return Err(Fault::Grammar);
-                }
-                self.at += 1;
-                next = self.next();
-            }
-            member = number;
+        'entry: loop {
+            let mut member = number;
             if objects & 1 == 1 {
                 member = self.name(next, number, visitor)?;
                 next = self.next();
             }
+            // Once for each kind of value, so that the visitor's part is made for that kind.
+            match next {
+                b'"' => {
+                    let token = self.text()?;
+                    announce(visitor, member, token);
+                }
+                b'-' | b'0'..=b'9' => {
+                    let token = self.number()?;
+                    announce(visitor, member, token);
+                }
+                b'{' | b'[' => {
+                    let is_object = next == b'{';
+                    announce(visitor, member, if is_object { Token::Object } else { Token::Array });
+                    if depth == MAX_DEPTH {
+                        return Err(Fault::TooDeep);
+                    }
+                    outer[depth] = number;
+                    number = if is_object && depth == 0 { RECORD } else { member };
+                    objects = objects << 1 | u64::from(is_object);
+                    depth += 1;
+                    self.at += 1;
+                    next = self.next();
+                    if next != closing(objects) {
+                        continue 'entry;
+                    }
+                }
+                _ => {
+                    let (length, token) = literal(&self.text[self.at..]).ok_or(Fault::Grammar)?;
+                    self.at += length;
+                    announce(visitor, member, token);
+                }
+            }
+            // Behind a value, or in an empty bracket: close what closes.
+            next = self.next();
+            loop {
+                if depth == 0 {
+                    return if self.at == self.text.len() { Ok(end) } else { Err(Fault::Grammar) };
+                }
+                if next == b',' {
+                    break;
+                }
+                if next != closing(objects) {
+                    return Err(Fault::Grammar);
+                }
+                depth -= 1;
+                if depth == 0 && objects & 1 == 1 {
+                    end = Some(self.at);
+                }
+                number = outer[depth];
+                objects >>= 1;
+                self.at += 1;
+                next = self.next();
+            }
+            self.at += 1;
+            next = self.next();
         }
     }
 
     /// A member's name and its colon; the visitor's number for it.
     #[inline(always)]
     fn name(&mut self, next: u8, parent: u8, visitor: &mut impl Visitor) -> Result<u8, Fault> {
-        let holder = (parent != RECORD).then_some(parent);
         let recognised = match (parent, self.text.get(self.at..)) {
             (SKIPPED, _) | (_, None) => None,
-            (_, Some(text)) => visitor.recognise(holder, text),
+            (_, Some(text)) => visitor.recognise(parent, text),
         };
         let member = if let Some((length, member)) = recognised {
             self.at += length;
@@ -205,7 +204,7 @@ impl Scanner<'_> {
             if parent == SKIPPED {
                 return Ok(SKIPPED);
             }
-            visitor.member(holder, &self.text[from..to], escaped)
+            visitor.member(parent, &self.text[from..to], escaped)
         };
         Ok(match member {
             Member::Skip => SKIPPED,
@@ -222,18 +221,6 @@ impl Scanner<'_> {
         }
         self.at = space_until(self.text, self.at);
         self.text.get(self.at).copied().unwrap_or(0)
-    }
-
-    #[inline(always)]
-    fn pass(&mut self, bytes: usize, token: Token) -> Token {
-        self.at += bytes;
-        token
-    }
-
-    #[inline(always)]
-    fn literal(&mut self, word: &[u8], token: Token) -> Result<Token, Fault> {
-        let found = self.text[self.at..].starts_with(word);
-        if found { Ok(self.pass(word.len(), token)) } else { Err(Fault::Grammar) }
     }
 
     #[inline(always)]
@@ -257,6 +244,28 @@ impl Scanner<'_> {
         self.at = to;
         Ok(Token::Number { from, to, integer })
     }
+}
+
+/// The literal with which a text begins, and its length.
+#[inline(never)]
+fn literal(text: &[u8]) -> Option<(usize, Token)> {
+    let known =
+        [(&b"true"[..], Token::Bool), (&b"false"[..], Token::Bool), (&b"null"[..], Token::Null)];
+    let (word, token) = *known.iter().find(|(word, _)| text.starts_with(word))?;
+    Some((word.len(), token))
+}
+
+#[inline(always)]
+fn announce(visitor: &mut impl Visitor, member: u8, token: Token) {
+    if member != SKIPPED {
+        visitor.value(member, token);
+    }
+}
+
+/// The bracket that closes the innermost one.
+#[inline(always)]
+fn closing(objects: u64) -> u8 {
+    if objects & 1 == 1 { b'}' } else { b']' }
 }
 
 #[cold]
@@ -395,12 +404,12 @@ mod tests {
     /// Takes every member and notes what it sees.
     #[derive(Default)]
     struct Notes {
-        members: Vec<(Option<u8>, String)>,
+        members: Vec<(u8, String)>,
         values: Vec<(u8, Token)>,
     }
 
     impl Visitor for Notes {
-        fn member(&mut self, parent: Option<u8>, name: &[u8], _: bool) -> Member {
+        fn member(&mut self, parent: u8, name: &[u8], _: bool) -> Member {
             self.members.push((parent, String::from_utf8(unescape(name).collect()).expect("text")));
             Member::Take(self.members.len() as u8 - 1)
         }
@@ -413,7 +422,7 @@ mod tests {
     struct Blind;
 
     impl Visitor for Blind {
-        fn member(&mut self, _: Option<u8>, _: &[u8], _: bool) -> Member {
+        fn member(&mut self, _: u8, _: &[u8], _: bool) -> Member {
             Member::Skip
         }
 
@@ -422,19 +431,17 @@ mod tests {
         }
     }
 
-    fn check(text: &str, expect: Result<Root, Fault>) {
+    fn check(text: &str, expect: Result<Option<usize>, Fault>) {
         assert_eq!(scan(text.as_bytes(), &mut Blind), expect, "{text}");
     }
 
     #[test]
     fn roots() {
-        check("{}", Ok((Token::Object, 1)));
-        check(" {\"a\":[1,{}]} \n", Ok((Token::Object, 12)));
-        check("[]", Ok((Token::Array, 1)));
-        check("null", Ok((Token::Null, 3)));
-        check("true", Ok((Token::Bool, 3)));
-        check("-0.5e+1", Ok((Token::Number { from: 0, to: 7, integer: false }, 6)));
-        check("\"\\\"\"", Ok((Token::Text { from: 1, to: 3, escaped: true }, 3)));
+        check("{}", Ok(Some(1)));
+        check(" {\"a\":[1,{}]} \n", Ok(Some(12)));
+        for text in ["[]", "[{}]", "null", "true", "false", "-0.5e+1", "\"\\\"\"", " 0 "] {
+            check(text, Ok(None));
+        }
         for text in [
             "",
             " ",
@@ -482,7 +489,7 @@ mod tests {
     #[test]
     fn depth() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        check(&nested(MAX_DEPTH), Ok((Token::Array, 2 * MAX_DEPTH - 1)));
+        check(&nested(MAX_DEPTH), Ok(None));
         check(&nested(MAX_DEPTH + 1), Err(Fault::TooDeep));
         check(&"[".repeat(1 << 20), Err(Fault::TooDeep));
         check(&"{\"a\":".repeat(1 << 20), Err(Fault::TooDeep));
@@ -494,8 +501,7 @@ mod tests {
         let text = r#"{"a":1,"b":{"\u0063":[{"d":2}],"e":{}},"f":"x"}"#;
         scan(text.as_bytes(), &mut notes).expect("JSON");
         let names: Vec<_> = notes.members.iter().map(|(p, n)| (*p, n.as_str())).collect();
-        let expect =
-            [(None, "a"), (None, "b"), (Some(1), "c"), (Some(2), "d"), (Some(1), "e"), (None, "f")];
+        let expect = [(RECORD, "a"), (RECORD, "b"), (1, "c"), (2, "d"), (1, "e"), (RECORD, "f")];
         assert_eq!(names, expect);
         let numbers: Vec<_> = notes.values.iter().map(|(member, _)| *member).collect();
         assert_eq!(numbers, [0, 1, 2, 2, 3, 4, 5], "the array, then the object in it");

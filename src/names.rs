@@ -3,7 +3,7 @@
 //! a name means is always the same.
 
 use crate::bytes;
-use crate::json::Member;
+use crate::json::{Member, RECORD};
 
 /// Members of a record whose names are remembered; the longest name.
 const PLACES: usize = 32;
@@ -22,14 +22,14 @@ struct Name {
     text: [u8; LONGEST],
     /// Greater than [`LONGEST`] where nothing is remembered.
     length: usize,
-    parent: Option<u8>,
+    parent: u8,
     member: Member,
 }
 
 impl Names {
     /// None yet.
     pub fn new() -> Self {
-        let none = Name { text: [0; _], length: usize::MAX, parent: None, member: Member::Skip };
+        let none = Name { text: [0; _], length: usize::MAX, parent: RECORD, member: Member::Skip };
         Self { places: [none; _], next: 0 }
     }
 
@@ -41,7 +41,7 @@ impl Names {
     /// The next member's name in `parent`, with which `text` begins: how long it is with quotes and
     /// colon, and what it means.
     #[inline(always)]
-    pub fn recognise(&mut self, parent: Option<u8>, text: &[u8]) -> Option<(usize, Member)> {
+    pub fn recognise(&mut self, parent: u8, text: &[u8]) -> Option<(usize, Member)> {
         let place = self.places.get(self.next);
         self.next += 1;
         let name = place?;
@@ -51,7 +51,7 @@ impl Names {
     }
 
     /// Remembers the name that was not recognised; `name` has neither escapes nor quotes.
-    pub fn learn(&mut self, parent: Option<u8>, name: &[u8], member: Member) {
+    pub fn learn(&mut self, parent: u8, name: &[u8], member: Member) {
         let Some(place) = self.next.checked_sub(1).and_then(|at| self.places.get_mut(at)) else {
             return;
         };

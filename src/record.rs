@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use fraud_plan::Program;
 use fraud_plan::program::{Field, Role, TimeUnit};
 
-use crate::json::{self, Fault, Member, Token, Visitor, is_name};
+use crate::json::{self, Fault, Member, RECORD, Token, Visitor, is_name};
 use crate::names::Names;
 use crate::{bytes, decimal, timestamp};
 
@@ -166,14 +166,12 @@ impl Reader {
         }
         self.transaction.numbers.fill(f32::NAN);
         let mut pass = Pass::new(self, value, broker_timestamp, |_| ());
-        let (root, end) = json::scan(value, &mut pass).map_err(|fault| match fault {
+        let end = json::scan(value, &mut pass).map_err(|fault| match fault {
             Fault::Utf8 => Reason::InvalidUtf8,
             Fault::Grammar => Reason::InvalidJson,
             Fault::TooDeep => Reason::TooDeep,
         })?;
-        if root != Token::Object {
-            return Err(Reason::NotAnObject);
-        }
+        let end = end.ok_or(Reason::NotAnObject)?;
         pass.end_report();
         let (reports, absent, time, mut fault) = (pass.reports, pass.absent, pass.time, pass.fault);
         if let Some(good) = reports {
@@ -219,10 +217,10 @@ impl Reader {
     }
 
     /// The field called `name` in `parent`.
-    fn field(&self, parent: Option<u8>, name: &[u8], escaped: bool) -> Option<usize> {
-        self.fields
-            .iter()
-            .position(|field| field.parent == parent && is_name(name, escaped, &field.name))
+    fn field(&self, parent: u8, name: &[u8], escaped: bool) -> Option<usize> {
+        self.fields.iter().position(|field| {
+            field.parent.unwrap_or(RECORD) == parent && is_name(name, escaped, &field.name)
+        })
     }
 }
 
@@ -259,7 +257,7 @@ struct Pass<'r, F> {
 
 impl<F: FnMut(&Event)> Visitor for Pass<'_, F> {
     #[inline(always)]
-    fn recognise(&mut self, parent: Option<u8>, text: &[u8]) -> Option<(usize, Member)> {
+    fn recognise(&mut self, parent: u8, text: &[u8]) -> Option<(usize, Member)> {
         let (length, member) = self.reader.names.recognise(parent, text)?;
         if let Member::Take(field) = member {
             self.take(field);
@@ -267,9 +265,9 @@ impl<F: FnMut(&Event)> Visitor for Pass<'_, F> {
         Some((length, member))
     }
 
-    fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member {
+    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
         let Some(field) = self.reader.field(parent, name, escaped) else {
-            if parent.is_none() && is_name(name, escaped, &self.reader.verdict) {
+            if parent == RECORD && is_name(name, escaped, &self.reader.verdict) {
                 self.fault = first(self.fault, Reason::VerdictPresent);
             } else if !escaped {
                 self.reader.names.learn(parent, name, Member::Skip);
@@ -394,7 +392,7 @@ struct KeyPass<'r> {
 }
 
 impl Visitor for KeyPass<'_> {
-    fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member {
+    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
         let field = self.reader.field(parent, name, escaped);
         field.map_or(Member::Skip, |field| Member::Take(field as u8))
     }

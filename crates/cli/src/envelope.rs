@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use fraud_detector::json::{self, Member, Token, Visitor, is_name};
+use fraud_detector::json::{self, Member, RECORD, Token, Visitor, is_name};
 use fraud_detector::record::{id_text, time};
 use fraud_plan::program::{Program, Role};
 
@@ -82,13 +82,14 @@ struct Pass<'e> {
 }
 
 impl Visitor for Pass<'_> {
-    fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member {
+    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
         let mut fields = self.of.program.fields.iter();
-        let known =
-            fields.position(|field| field.parent == parent && is_name(name, escaped, &field.name));
+        let known = fields.position(|field| {
+            field.parent.unwrap_or(RECORD) == parent && is_name(name, escaped, &field.name)
+        });
         match known {
             Some(at) => Member::Take(at as u8),
-            None if parent.is_none() && is_name(name, escaped, "transaction_id") => {
+            None if parent == RECORD && is_name(name, escaped, "transaction_id") => {
                 Member::Take(ID)
             }
             None => Member::Skip,
