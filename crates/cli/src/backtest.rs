@@ -2,9 +2,11 @@
 //!
 //! - [`row`]: what the module says of each transaction
 //! - [`protocol`]: which of them are evaluated; [`metrics`]: how well; [`evaluation`]: all of it
-//! - [`text`]: the answer for people
+//! - [`text`]: the answer for people; [`html`] and [`chart`]: as a page
 
+mod chart;
 mod evaluation;
+mod html;
 mod metrics;
 mod protocol;
 mod row;
@@ -17,7 +19,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
 use crate::envelope::{Envelopes, read_spec};
@@ -33,7 +35,7 @@ use row::{Row, Rows};
 
 const AFTER_HELP: &str = "\
 Examples:
-  fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --from 2018-05-01
+  fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --from 2018-05-01 --html report.html
   fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --wipe 2018-05-15 --json
 
 The compiled module itself scores every transaction of the file, as in `fraud run`, and is told of
@@ -82,6 +84,9 @@ pub struct Args {
     /// Also evaluate with this many alerts a day
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "20,50,100")]
     alerts: Vec<usize>,
+    /// Also write a report to look at: one page that needs nothing beside itself
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
 }
 
 impl Args {
@@ -127,6 +132,10 @@ pub fn run(args: &Args) -> Result<Report> {
     rows.kept.sort_by_key(|row| row.millis);
     let weeks = evaluate(args, &rows, first, last, &wanted)?;
     let answer = Answer { args, rows: &rows, replayed: &replayed, weeks, elapsed: began.elapsed() };
+    if let Some(path) = &args.html {
+        std::fs::write(path, html::page(&answer))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
     Ok(Report {
         json: answer.json(),
         text: text::of(&answer),

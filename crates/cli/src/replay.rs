@@ -166,3 +166,16 @@ struct Counts {
     reports: u64,
     report_records: u64,
 }
+
+/// What is said if not as many records came out as went in.
+pub fn unbalanced(lost: i64) -> String {
+    match lost {
+        0 => String::new(),
+        1.. => format!("\n{lost} records came in and did not go out\n"),
+        _ => format!(
+            "\n{} more records came out than transactions went in; does the module know fraud \
+             reports?\n",
+            -lost
+        ),
+    }
+}

@@ -121,4 +121,11 @@ impl<'f> Rows<'f> {
         }
         Ok(())
     }
+
+    /// The id of a customer.
+    pub fn customer_id(&self, customer: u32) -> String {
+        let mut ids = self.customers.iter();
+        let id = ids.find(|(_, number)| **number == customer).map(|(id, _)| &id[..]);
+        String::from_utf8_lossy(id.unwrap_or_default()).into_owned()
+    }
 }
