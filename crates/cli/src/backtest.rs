@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
-use crate::envelope::{Envelopes, read_spec};
+use crate::envelope::read_spec;
 use crate::frauds::Frauds;
 use crate::replay::broker::Failure;
 use crate::replay::{Options, Replay, Replayed, Reporting};
@@ -120,10 +120,9 @@ pub fn run(args: &Args) -> Result<Report> {
         first.map_or(i64::MIN, |first| first - 7 * args.earlier_weeks())..=last.unwrap_or(i64::MAX);
     let frauds = Frauds::read(&args.frauds)?;
     let reporting = Reporting { frauds: &frauds, delay: args.report_delay };
-    let replay = Replay::open(&args.replay, "backtest", Some(reporting))?;
     let program = read_spec(&args.replay.spec)?;
-    let verdict = program.verdict.clone();
-    let mut rows = Rows::new(&frauds, Envelopes::new(program), &verdict, wanted.clone());
+    let replay = Replay::open(&args.replay, &program, "backtest", Some(reporting))?;
+    let mut rows = Rows::new(&frauds, program, wanted.clone());
     let replayed = replay.run(args.wipe.map(|day| day * DAY), &mut |output| rows.take(output))?;
     if let Some(failure) = &replayed.failure {
         return Ok(given_up(failure, &replayed));
@@ -236,7 +235,7 @@ impl Answer<'_> {
 fn given_up(failure: &Failure, replayed: &Replayed) -> Report {
     Report {
         json: json!({ "failure": failure.json(), "records": replayed.records }),
-        text: format!("{}\n", failure.text()),
+        text: format!("{failure}\n"),
         aside: replayed.logs.aside(),
         ok: false,
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use anyhow::{Context, Result};
+use fraud_plan::Program;
 use transform_host::Output;
 
 use super::protocol::Known;
@@ -62,16 +63,11 @@ pub struct Rows<'f> {
 
 impl<'f> Rows<'f> {
     /// Nothing yet.
-    pub fn new(
-        frauds: &'f Frauds,
-        envelopes: Envelopes,
-        verdict: &str,
-        wanted: RangeInclusive<i64>,
-    ) -> Self {
+    pub fn new(frauds: &'f Frauds, program: Program, wanted: RangeInclusive<i64>) -> Self {
         Self {
             frauds,
-            envelopes,
-            verdicts: Verdicts::new(verdict),
+            verdicts: Verdicts::new(&program.verdict),
+            envelopes: Envelopes::new(program),
             customers: HashMap::new(),
             wanted,
             kept: Vec::new(),

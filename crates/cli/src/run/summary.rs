@@ -77,7 +77,7 @@ impl Summary<'_> {
         let Replayed { records, reports, report_records, failure, usage, .. } = self.replayed;
         let replay = &self.args.replay;
         if let (0, Some(failure)) = (records, failure) {
-            return format!("{}\n", failure.text());
+            return format!("{failure}\n");
         }
         let mut text = format!(
             "{} records of {} through {}\n{} on {}, batches of {}\n\n",
@@ -142,7 +142,7 @@ impl Summary<'_> {
             self.args.output.join("summary.json").display(),
         );
         if let Some(failure) = failure {
-            text += &format!("\n{}\n", failure.text());
+            text += &format!("\n{failure}\n");
         } else {
             text += &unbalanced(lost);
         }
