@@ -109,6 +109,10 @@ impl<'a> Plan<'a> {
         if forest.is_some_and(|forest| forest.features as usize != self.program.features.len()) {
             return Some("as many features as the model has inputs");
         }
+        let baselines = self.decision.baselines.len();
+        if baselines > 0 && baselines != self.program.features.len() {
+            return Some("a baseline for each feature, or none");
+        }
         self.program.fault().or(forest.and_then(Forest::fault))
     }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::document::Document;
 use super::{lower, spec};
-use crate::{Decision, Plan, Program};
+use crate::{Calibration, Decision, Plan, Program};
 
 /// A plan, and how it came about.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub fn model(dir: &Path) -> Result<Compiled> {
     );
     let mut warnings = Vec::new();
     let decision = if decision.exists() {
-        read_decision(decision)?
+        read_decision(decision, &program)?
     } else {
         let decided = Decision::default();
         warnings.push(format!(
@@ -74,7 +74,7 @@ fn read_spec(path: &Path) -> Result<Program> {
     spec::parse(&text, &file)
 }
 
-fn read_decision(path: &Path) -> Result<Decision> {
+fn read_decision(path: &Path, program: &Program) -> Result<Decision> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
     let document = Document::parse(&text, &file)?;
@@ -82,9 +82,25 @@ fn read_decision(path: &Path) -> Result<Decision> {
     let threshold =
         root.number("threshold", "a number from 0 to 1", |x| (0.0..=1.0).contains(&x))?;
     let threshold = root.need("threshold", threshold)?;
-    // How the threshold was found, for people.
+    // How the threshold was found and what it is expected to do, for people.
     root.text("basis")?;
+    root.text("data")?;
     root.table("expected")?;
+    let calibration = match root.table("calibration")? {
+        None => Calibration::Identity,
+        Some(section) => {
+            let slope = section.number("slope", "a number above 0", |slope| slope > 0.0)?;
+            let offset = section.number("offset", "a number", |_| true)?;
+            let (slope, offset) = (section.need("slope", slope)?, section.need("offset", offset)?);
+            section.finish("[calibration]")?;
+            Calibration::Platt { slope: f64::from(slope), offset: f64::from(offset) }
+        }
+    };
+    let names = program.features.iter().map(|feature| feature.name.as_str());
+    let baselines = match root.table("baselines")? {
+        None => Vec::new(),
+        Some(section) => section.number_each(names)?,
+    };
     root.finish("a decision")?;
-    Ok(Decision { threshold, ..Decision::default() })
+    Ok(Decision { threshold, calibration, baselines })
 }
