@@ -38,6 +38,7 @@ pub mod verdict;
 use fraud_plan::Plan;
 use fraud_plan::program::{Events, Role};
 
+use engine::Engine;
 use features::Features;
 use history::History;
 pub use record::Reason;
@@ -53,6 +54,7 @@ pub struct Detector<'p> {
     history: History,
     reported: Reported,
     features: Features,
+    engine: Engine<'p>,
     judge: Judge,
     /// Broker timestamps from which on and before which records are written.
     emits: (Option<i64>, Option<i64>),
@@ -93,6 +95,7 @@ impl<'p> Detector<'p> {
             history: History::new(&plan.program, history_bytes.saturating_sub(ids)),
             reported: Reported::new(reports),
             features: Features::new(&plan.program),
+            engine: Engine::new(&plan),
             judge: Judge::new(&plan, settings.threshold.unwrap_or(plan.decision.threshold)),
             emits: (settings.emit_from, settings.emit_until),
             plan,
@@ -119,7 +122,7 @@ impl<'p> Detector<'p> {
             Ok(Observed::Reports) => return Outcome::Silent,
             Err(reason) => return Outcome::Unscorable(reason),
         };
-        let raw = engine::run(&self.plan, self.features.doubled());
+        let raw = self.engine.run(self.features.vector());
         let verdict = self.judge.judge(raw, history);
         let value = value.expect("a record without a value is unscorable");
         self.judge.splice(&verdict, value, self.reader.end(), output);

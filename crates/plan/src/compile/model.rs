@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::document::Document;
-use super::{lower, spec};
+use super::{MaskArrays, lower, spec};
 use crate::{Calibration, Decision, Plan, Program};
 
 /// A plan, and how it came about.
@@ -30,8 +30,8 @@ pub fn model(dir: &Path) -> Result<Compiled> {
     let bytes = std::fs::read(onnx).with_context(|| {
         format!("cannot read the model {}; `model/train/train.py` writes one", onnx.display())
     })?;
-    let forest = lower(&bytes, &onnx.display().to_string())?;
-    let (asked, given) = (forest.features as usize, program.features.len());
+    let ensemble = lower(&bytes, &onnx.display().to_string())?;
+    let (asked, given) = (ensemble.features as usize, program.features.len());
     ensure!(
         asked == given,
         "{} takes {asked} inputs, but {} makes {given} features; they must be the same ones, in the \
@@ -51,7 +51,10 @@ pub fn model(dir: &Path) -> Result<Compiled> {
         ));
         decided
     };
-    let plan = Plan { id: 0, program, decision, forest: Some(forest.as_forest()) };
+    let masks = MaskArrays::of(&ensemble);
+    let forest =
+        masks.as_ref().map_or_else(|| ensemble.as_forest(), |masks| masks.as_forest(&ensemble));
+    let plan = Plan { id: 0, program, decision, forest: Some(forest) };
     // A file that is not there yet would count as changed each time: its directory stands for it.
     let inputs = paths.iter().map(|path| if path.exists() { path } else { dir });
     Ok(Compiled { plan: plan.write(), warnings, inputs: inputs.map(PathBuf::from).collect() })
