@@ -15,6 +15,7 @@
 //! - [`features`]: record + history → feature vector, then the record into history
 //! - [`engine`]: feature vector → the model's raw output
 //! - [`verdict`]: score → decision, and the record with the verdict spliced in
+//!   ([`reasons`]: the features that made a score high)
 //!
 //! Beside it:
 //!
@@ -29,6 +30,7 @@ pub mod engine;
 pub mod features;
 pub mod history;
 pub mod json;
+pub mod reasons;
 pub mod record;
 pub mod reported;
 pub mod settings;
@@ -41,6 +43,7 @@ use fraud_plan::program::{Events, Role};
 use engine::Engine;
 use features::Features;
 use history::History;
+use reasons::Reasons;
 pub use record::Reason;
 use record::{Reader, Record};
 use reported::Reported;
@@ -56,6 +59,7 @@ pub struct Detector<'p> {
     features: Features,
     engine: Engine<'p>,
     judge: Judge,
+    reasons: Reasons,
     /// Broker timestamps from which on and before which records are written.
     emits: (Option<i64>, Option<i64>),
 }
@@ -97,6 +101,7 @@ impl<'p> Detector<'p> {
             features: Features::new(&plan.program),
             engine: Engine::new(&plan),
             judge: Judge::new(&plan, settings.threshold.unwrap_or(plan.decision.threshold)),
+            reasons: Reasons::new(&plan),
             emits: (settings.emit_from, settings.emit_until),
             plan,
         }
@@ -124,8 +129,12 @@ impl<'p> Detector<'p> {
         };
         let raw = self.engine.run(self.features.vector());
         let verdict = self.judge.judge(raw, history);
+        let reasons = match verdict.fraud {
+            true => self.reasons.find(&mut self.engine, self.features.vector(), raw),
+            false => "",
+        };
         let value = value.expect("a record without a value is unscorable");
-        self.judge.splice(&verdict, value, self.reader.end(), output);
+        self.judge.splice(&verdict, reasons, value, self.reader.end(), output);
         Outcome::Scored(verdict)
     }
 

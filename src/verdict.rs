@@ -38,15 +38,7 @@ pub struct Judge {
 impl Judge {
     /// A judge with the plan's calibration and a threshold.
     pub fn new(plan: &Plan, threshold: f32) -> Self {
-        let mut name = String::new();
-        for character in plan.program.verdict.chars() {
-            match character {
-                '"' | '\\' => name.extend(['\\', character]),
-                '\0'..' ' => name.push_str(&format!("\\u{:04x}", u32::from(character))),
-                other => name.push(other),
-            }
-        }
-        let id = plan.id;
+        let (name, id) = (escape(&plan.program.verdict), plan.id);
         Self {
             threshold,
             calibration: plan.decision.calibration,
@@ -65,6 +57,11 @@ impl Judge {
     pub fn judge(&self, raw: f32, history: Warmth) -> Verdict {
         let score = match self.calibration {
             Calibration::Identity => raw,
+            Calibration::Platt { slope, offset } => {
+                let raw = f64::from(raw);
+                let odds = slope * libm::log(raw / (1.0 - raw)) + offset;
+                (1.0 / (1.0 + libm::exp(-odds))) as f32
+            }
         };
         // NaN, which no engine gives on finite leaves, would be printed; it counts as the worst.
         let score = if score.is_nan() || score > 1.0 { 1.0 } else { score };
@@ -73,8 +70,16 @@ impl Judge {
     }
 
     /// Appends `record` to `output` with the verdict as the last member of the object that closes at
-    /// `end`. The object has members: an empty one lacks the spec's fields.
-    pub fn splice(&mut self, verdict: &Verdict, record: &[u8], end: usize, output: &mut Vec<u8>) {
+    /// `end`, and `reasons` as the verdict's last. The object has members: an empty one lacks the
+    /// spec's fields.
+    pub fn splice(
+        &mut self,
+        verdict: &Verdict,
+        reasons: &str,
+        record: &[u8],
+        end: usize,
+        output: &mut Vec<u8>,
+    ) {
         self.score.clear();
         write!(self.score, "{}", verdict.score).expect("writing to a string cannot fail");
         let parts = [
@@ -88,7 +93,9 @@ impl Judge {
                 Warmth::Cold => b"cold",
                 Warmth::Warm => b"warm",
             },
-            br#""}"#,
+            b"\"",
+            reasons.as_bytes(),
+            b"}",
             &record[end..],
         ];
         output.reserve_exact(parts.iter().map(|part| part.len()).sum());
@@ -96,4 +103,17 @@ impl Judge {
             output.extend_from_slice(part);
         }
     }
+}
+
+/// A text as it stands between the quotes of a JSON text.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => escaped.extend(['\\', character]),
+            '\0'..' ' => escaped.push_str(&format!("\\u{:04x}", u32::from(character))),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
