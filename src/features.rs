@@ -13,7 +13,6 @@ use crate::record::Event;
 /// Computes feature vectors; keeps its buffers.
 pub struct Features {
     vector: Vec<f32>,
-    doubled: Vec<f32>,
     /// For each table the event's place in it, and the range of its decay factors.
     places: Vec<Place>,
     decays: Vec<f32>,
@@ -31,7 +30,6 @@ impl Features {
         Self {
             first_decay: first_decay.collect(),
             vector: vec![f32::NAN; program.features.len()],
-            doubled: vec![0.0; 2 * program.features.len()],
             places: Vec::with_capacity(program.tables.len()),
             decays: vec![0.0; decays],
         }
@@ -40,17 +38,6 @@ impl Features {
     /// The last vector; NaN is missing.
     pub fn vector(&self) -> &[f32] {
         &self.vector
-    }
-
-    /// The last vector with −∞ for missing values, then again with +∞.
-    pub fn doubled(&mut self) -> &[f32] {
-        let (low, high) = self.doubled.split_at_mut(self.vector.len());
-        for ((&value, low), high) in self.vector.iter().zip(low).zip(high) {
-            let missing = value.is_nan();
-            *low = if missing { f32::NEG_INFINITY } else { value };
-            *high = if missing { f32::INFINITY } else { value };
-        }
-        &self.doubled
     }
 
     /// Makes the transaction's vector, then remembers the transaction. Returns how many of the first

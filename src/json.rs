@@ -5,6 +5,7 @@
 //! must be UTF-8 everywhere, nesting is bounded, and nothing is allocated.
 
 use crate::bytes;
+use crate::decimal::{self, Decimal};
 
 /// Deepest nesting of objects and arrays, the record's own object included.
 pub const MAX_DEPTH: usize = 64;
@@ -27,8 +28,8 @@ pub enum Token {
         from: usize,
         /// One past its last byte.
         to: usize,
-        /// Written without fraction and exponent.
-        integer: bool,
+        /// What it is.
+        decimal: Decimal,
     },
     /// `null`
     Null,
@@ -240,9 +241,9 @@ impl Scanner<'_> {
     #[inline(always)]
     fn number(&mut self) -> Result<Token, Fault> {
         let from = self.at;
-        let (to, integer) = number_until(self.text, from).ok_or(Fault::Grammar)?;
+        let (to, decimal) = decimal::read(self.text, from).ok_or(Fault::Grammar)?;
         self.at = to;
-        Ok(Token::Number { from, to, integer })
+        Ok(Token::Number { from, to, decimal })
     }
 }
 
@@ -300,29 +301,6 @@ fn text_until(text: &[u8], mut at: usize) -> Option<(usize, bool, bool)> {
             _ => at = bytes::plain_until(text, at),
         }
     }
-}
-
-/// The end of a number, and whether it has neither fraction nor exponent.
-#[inline(always)]
-fn number_until(text: &[u8], from: usize) -> Option<(usize, bool)> {
-    let is = |at: usize, set: &[u8]| text.get(at).is_some_and(|byte| set.contains(byte));
-    // One digit or more.
-    let digits = |at: usize| {
-        let count = text.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        (count > 0).then_some(at + count)
-    };
-    let first = from + usize::from(is(from, b"-"));
-    let mut at = if is(first, b"0") { first + 1 } else { digits(first)? };
-    let mut integer = true;
-    if is(at, b".") {
-        integer = false;
-        at = digits(at + 1)?;
-    }
-    if is(at, b"eE") {
-        integer = false;
-        at = digits(at + 1 + usize::from(is(at + 1, b"+-")))?;
-    }
-    Some((at, integer))
 }
 
 /// Whether a name between its quotes, `escaped` if it holds a backslash, means `name`.

@@ -16,6 +16,7 @@
 //! - [`features`]: record + history → feature vector, then the record into history
 //! - [`engine`]: feature vector → the model's raw output
 //! - [`verdict`]: score → decision, and the record with the verdict spliced in
+//!   ([`reasons`]: the features that made a score high)
 //!
 //! Beside it:
 //!
@@ -33,6 +34,7 @@ pub mod features;
 pub mod history;
 pub mod json;
 mod names;
+pub mod reasons;
 pub mod record;
 pub mod reported;
 pub mod settings;
@@ -42,8 +44,10 @@ pub mod verdict;
 use fraud_plan::Plan;
 use fraud_plan::program::{Events, Role};
 
+use engine::Engine;
 use features::Features;
 use history::History;
+use reasons::Reasons;
 pub use record::Reason;
 use record::{Reader, Record};
 use reported::Reported;
@@ -57,7 +61,9 @@ pub struct Detector<'p> {
     history: History,
     reported: Reported,
     features: Features,
+    engine: Engine<'p>,
     judge: Judge,
+    reasons: Reasons,
     /// Broker timestamps from which on and before which records are written.
     emits: (Option<i64>, Option<i64>),
 }
@@ -97,7 +103,9 @@ impl<'p> Detector<'p> {
             history: History::new(&plan.program, history_bytes.saturating_sub(ids)),
             reported: Reported::new(reports),
             features: Features::new(&plan.program),
+            engine: Engine::new(&plan),
             judge: Judge::new(&plan, settings.threshold.unwrap_or(plan.decision.threshold)),
+            reasons: Reasons::new(&plan),
             emits: (settings.emit_from, settings.emit_until),
             plan,
         }
@@ -123,10 +131,14 @@ impl<'p> Detector<'p> {
             Ok(Observed::Reports) => return Outcome::Silent,
             Err(reason) => return Outcome::Unscorable(reason),
         };
-        let raw = engine::run(&self.plan, self.features.doubled());
+        let raw = self.engine.run(self.features.vector());
         let verdict = self.judge.judge(raw, history);
+        let reasons = match verdict.fraud {
+            true => self.reasons.find(&mut self.engine, self.features.vector(), raw),
+            false => "",
+        };
         let value = value.expect("a record without a value is unscorable");
-        self.judge.splice(&verdict, value, self.reader.end(), output);
+        self.judge.splice(&verdict, reasons, value, self.reader.end(), output);
         Outcome::Scored(verdict)
     }
 

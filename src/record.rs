@@ -7,7 +7,7 @@ use fraud_plan::program::{Field, Role, TimeUnit};
 
 use crate::json::{self, Fault, Member, RECORD, Token, Visitor, is_name};
 use crate::names::Names;
-use crate::{bytes, decimal, timestamp};
+use crate::{bytes, timestamp};
 
 /// Why a record cannot be scored. Where several hold, the first in this order is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -411,9 +411,8 @@ pub fn id_text(record: &[u8], token: Token) -> Option<Cow<'_, [u8]>> {
         Token::Text { from, to, escaped: true } => {
             Some(json::unescape(&record[from..to]).collect())
         }
-        Token::Text { from, to, .. } | Token::Number { from, to, integer: true } => {
-            Some(record[from..to].into())
-        }
+        Token::Text { from, to, .. } => Some(record[from..to].into()),
+        Token::Number { from, to, decimal } if decimal.integer => Some(record[from..to].into()),
         _ => None,
     }
 }
@@ -423,9 +422,8 @@ pub fn id_text(record: &[u8], token: Token) -> Option<Cow<'_, [u8]>> {
 fn id(record: &[u8], token: Token) -> Result<u64, Reason> {
     match token {
         Token::Text { from, to, escaped: true } => Ok(hash_escaped(&record[from..to])),
-        Token::Text { from, to, .. } | Token::Number { from, to, integer: true } => {
-            Ok(hash(&record[from..to]))
-        }
+        Token::Text { from, to, .. } => Ok(hash(&record[from..to])),
+        Token::Number { from, to, decimal } if decimal.integer => Ok(hash(&record[from..to])),
         _ => Err(Reason::WrongType),
     }
 }
@@ -465,10 +463,10 @@ fn mix(mut hash: u64) -> u64 {
 
 #[inline(always)]
 fn number(record: &[u8], token: Token) -> Result<f32, Reason> {
-    let Token::Number { from, to, .. } = token else {
+    let Token::Number { from, to, decimal } = token else {
         return Err(Reason::WrongType);
     };
-    let value = decimal::parse(&record[from..to]).ok_or(Reason::WrongType)?;
+    let value = decimal.nearest(&record[from..to]).ok_or(Reason::WrongType)?;
     if value.is_finite() { Ok(value) } else { Err(Reason::NotFinite) }
 }
 
@@ -478,13 +476,15 @@ pub fn time(record: &[u8], token: Token, unit: TimeUnit) -> Result<i64, Reason> 
     match token {
         Token::Text { from, to, escaped: false } => timestamp::parse(&record[from..to]),
         Token::Text { from, to, escaped: true } => escaped_time(&record[from..to]),
-        Token::Number { from, to, integer: true } => std::str::from_utf8(&record[from..to])
-            .ok()
-            .and_then(|digits| digits.parse::<i64>().ok())
-            .and_then(|count| match unit {
-                TimeUnit::Seconds => count.checked_mul(1000),
-                TimeUnit::Milliseconds => Some(count),
-            }),
+        Token::Number { from, to, decimal } if decimal.integer => {
+            std::str::from_utf8(&record[from..to])
+                .ok()
+                .and_then(|digits| digits.parse::<i64>().ok())
+                .and_then(|count| match unit {
+                    TimeUnit::Seconds => count.checked_mul(1000),
+                    TimeUnit::Milliseconds => Some(count),
+                })
+        }
         _ => return Err(Reason::WrongType),
     }
     .ok_or(Reason::BadTime)

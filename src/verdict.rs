@@ -28,31 +28,24 @@ pub struct Verdict {
 pub struct Judge {
     threshold: f32,
     calibration: Calibration,
-    /// `,"fraud":{"decision":"`
-    open: String,
-    /// `,"threshold":0.5,"model":"0123abcd","history":"`
-    middle: String,
-    score: Vec<u8>,
+    /// `,"fraud":{"decision":"valid","score":`, and for fraud
+    open: [String; 2],
+    /// `,"threshold":0.5,"model":"0123abcd","history":"cold"`, and for warm
+    middle: [String; 2],
 }
 
 impl Judge {
     /// A judge with the plan's calibration and a threshold.
     pub fn new(plan: &Plan, threshold: f32) -> Self {
-        let mut name = String::new();
-        for character in plan.program.verdict.chars() {
-            match character {
-                '"' | '\\' => name.extend(['\\', character]),
-                '\0'..' ' => name.push_str(&format!("\\u{:04x}", u32::from(character))),
-                other => name.push(other),
-            }
-        }
-        let id = plan.id;
+        let (name, id) = (escape(&plan.program.verdict), plan.id);
         Self {
             threshold,
             calibration: plan.decision.calibration,
-            open: format!(r#","{name}":{{"decision":""#),
-            middle: format!(r#","threshold":{threshold},"model":"{id:08x}","history":""#),
-            score: Vec::with_capacity(64),
+            open: ["valid", "fraud"]
+                .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#)),
+            middle: ["cold", "warm"].map(|history| {
+                format!(r#","threshold":{threshold},"model":"{id:08x}","history":"{history}""#)
+            }),
         }
     }
 
@@ -65,6 +58,11 @@ impl Judge {
     pub fn judge(&self, raw: f32, history: Warmth) -> Verdict {
         let score = match self.calibration {
             Calibration::Identity => raw,
+            Calibration::Platt { slope, offset } => {
+                let raw = f64::from(raw);
+                let odds = slope * libm::log(raw / (1.0 - raw)) + offset;
+                (1.0 / (1.0 + libm::exp(-odds))) as f32
+            }
         };
         // NaN, which no engine gives on finite leaves, would be printed; it counts as the worst.
         let score = if score.is_nan() || score > 1.0 { 1.0 } else { score };
@@ -73,27 +71,39 @@ impl Judge {
     }
 
     /// Appends `record` to `output` with the verdict as the last member of the object that closes at
-    /// `end`. The object has members: an empty one lacks the spec's fields.
-    pub fn splice(&mut self, verdict: &Verdict, record: &[u8], end: usize, output: &mut Vec<u8>) {
-        self.score.clear();
-        decimal::write(verdict.score, &mut self.score);
-        let parts = [
-            &record[..end],
-            self.open.as_bytes(),
-            if verdict.fraud { b"fraud" } else { b"valid" },
-            br#"","score":"#,
-            &self.score,
-            self.middle.as_bytes(),
-            match verdict.history {
-                Warmth::Cold => b"cold",
-                Warmth::Warm => b"warm",
-            },
-            br#""}"#,
-            &record[end..],
-        ];
-        output.reserve_exact(parts.iter().map(|part| part.len()).sum());
-        for part in parts {
-            output.extend_from_slice(part);
+    /// `end`, and `reasons` as the verdict's last. The object has members: an empty one lacks the
+    /// spec's fields.
+    pub fn splice(
+        &self,
+        verdict: &Verdict,
+        reasons: &str,
+        record: &[u8],
+        end: usize,
+        output: &mut Vec<u8>,
+    ) {
+        let open = &self.open[usize::from(verdict.fraud)];
+        let middle = &self.middle[usize::from(verdict.history == Warmth::Warm)];
+        let verdict_length = open.len() + decimal::LONGEST + middle.len() + reasons.len() + 1;
+        output.reserve_exact(record.len() + verdict_length);
+        output.extend_from_slice(&record[..end]);
+        output.extend_from_slice(open.as_bytes());
+        decimal::write(verdict.score, output);
+        output.extend_from_slice(middle.as_bytes());
+        output.extend_from_slice(reasons.as_bytes());
+        output.push(b'}');
+        output.extend_from_slice(&record[end..]);
+    }
+}
+
+/// A text as it stands between the quotes of a JSON text.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => escaped.extend(['\\', character]),
+            '\0'..' ' => escaped.push_str(&format!("\\u{:04x}", u32::from(character))),
+            other => escaped.push(other),
         }
     }
+    escaped
 }

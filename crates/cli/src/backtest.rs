@@ -2,9 +2,11 @@
 //!
 //! - [`row`]: what the module says of each transaction
 //! - [`protocol`]: which of them are evaluated; [`metrics`]: how well; [`evaluation`]: all of it
-//! - [`text`]: the answer for people
+//! - [`text`]: the answer for people; [`html`] and [`chart`]: as a page
 
+mod chart;
 mod evaluation;
+mod html;
 mod metrics;
 mod protocol;
 mod row;
@@ -17,10 +19,10 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
-use crate::envelope::{Envelopes, read_spec};
+use crate::envelope::read_spec;
 use crate::frauds::Frauds;
 use crate::replay::broker::Failure;
 use crate::replay::{Options, Replay, Replayed, Reporting};
@@ -33,7 +35,7 @@ use row::{Row, Rows};
 
 const AFTER_HELP: &str = "\
 Examples:
-  fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --from 2018-05-01
+  fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --from 2018-05-01 --html report.html
   fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --wipe 2018-05-15 --json
 
 The compiled module itself scores every transaction of the file, as in `fraud run`, and is told of
@@ -82,6 +84,9 @@ pub struct Args {
     /// Also evaluate with this many alerts a day
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "20,50,100")]
     alerts: Vec<usize>,
+    /// Also write a report to look at: one page that needs nothing beside itself
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
 }
 
 impl Args {
@@ -115,10 +120,9 @@ pub fn run(args: &Args) -> Result<Report> {
         first.map_or(i64::MIN, |first| first - 7 * args.earlier_weeks())..=last.unwrap_or(i64::MAX);
     let frauds = Frauds::read(&args.frauds)?;
     let reporting = Reporting { frauds: &frauds, delay: args.report_delay };
-    let replay = Replay::open(&args.replay, "backtest", Some(reporting))?;
     let program = read_spec(&args.replay.spec)?;
-    let verdict = program.verdict.clone();
-    let mut rows = Rows::new(&frauds, Envelopes::new(program), &verdict, wanted.clone());
+    let replay = Replay::open(&args.replay, &program, "backtest", Some(reporting))?;
+    let mut rows = Rows::new(&frauds, program, wanted.clone());
     let replayed = replay.run(args.wipe.map(|day| day * DAY), &mut |output| rows.take(output))?;
     if let Some(failure) = &replayed.failure {
         return Ok(given_up(failure, &replayed));
@@ -127,6 +131,10 @@ pub fn run(args: &Args) -> Result<Report> {
     rows.kept.sort_by_key(|row| row.millis);
     let weeks = evaluate(args, &rows, first, last, &wanted)?;
     let answer = Answer { args, rows: &rows, replayed: &replayed, weeks, elapsed: began.elapsed() };
+    if let Some(path) = &args.html {
+        std::fs::write(path, html::page(&answer))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
     Ok(Report {
         json: answer.json(),
         text: text::of(&answer),
@@ -227,7 +235,7 @@ impl Answer<'_> {
 fn given_up(failure: &Failure, replayed: &Replayed) -> Report {
     Report {
         json: json!({ "failure": failure.json(), "records": replayed.records }),
-        text: format!("{}\n", failure.text()),
+        text: format!("{failure}\n"),
         aside: replayed.logs.aside(),
         ok: false,
     }

@@ -50,6 +50,11 @@ impl Envelopes {
         Self { program, amount: amount.unwrap_or(0) as u8, last_time: -1 }
     }
 
+    /// What describes the records.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
     /// Reads the next record. One that is no JSON has neither key nor id.
     pub fn read<'r>(&mut self, record: &'r [u8]) -> Envelope<'r> {
         let mut pass = Pass { of: self, key: None, time: None, id: None, amount: None };

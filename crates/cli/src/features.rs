@@ -102,7 +102,10 @@ pub fn run(args: &Args) -> Result<Report> {
             continue;
         }
         let id = envelope.transaction_id.unwrap_or_else(|| number.to_string().into_bytes().into());
-        let scenario = listed.get(&id).map_or(0, |fraud| fraud.scenario);
+        let scenario = listed.get(&id).map_or(0, |fraud| {
+            fraud.found.set(true);
+            fraud.scenario
+        });
         rows += 1;
         frauds += u64::from(scenario > 0);
         table.push(&id, envelope.millis, scenario, detector.vector())?;

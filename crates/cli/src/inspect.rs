@@ -5,7 +5,7 @@
 //! - [`check`]: one row of the answer, and the table
 //! - [`declared`]: what the module and its deployment say, without running anything
 //! - [`sample`]: records to run it on
-//! - [`bench`]: a warm instance, and what it costs: memory, fuel, stack
+//! - [`mod@bench`]: a warm instance, and what it costs: memory, fuel, stack
 //! - [`largest`]: the largest record that it survives
 //! - [`topics`]: what follows for the topics
 

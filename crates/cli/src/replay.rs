@@ -14,9 +14,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use fraud_plan::Program;
 use transform_host::Output;
 
-use crate::envelope::{Envelopes, read_spec};
+use crate::envelope::Envelopes;
 use crate::frauds::Frauds;
 use crate::input::Lines;
 use crate::target::Target;
@@ -77,13 +78,14 @@ pub struct Replay<'f> {
 }
 
 impl<'f> Replay<'f> {
-    /// Opens everything; progress is shown as `what`.
+    /// Opens everything; `program` describes the records, and progress is shown as `what`.
     pub fn open(
         options: &Options,
+        program: &Program,
         what: &'static str,
         reporting: Option<Reporting<'f>>,
     ) -> Result<Self> {
-        let envelopes = Envelopes::new(read_spec(&options.spec)?);
+        let envelopes = Envelopes::new(program.clone());
         let module = options.target.compile(&options.module)?;
         let lines = Lines::open(&options.input, what)?;
         Ok(Self {
@@ -101,7 +103,10 @@ impl<'f> Replay<'f> {
         out: &mut dyn FnMut(&Output) -> Result<()>,
     ) -> Result<Replayed> {
         let mut counts = Counts::default();
-        let failure = self.play(wipe, &mut counts, out)?;
+        let failure = match self.play(wipe, &mut counts, out) {
+            Ok(()) => None,
+            Err(error) => Some(error.downcast::<Failure>()?),
+        };
         self.stream.done();
         let usage = self.broker.usage();
         let Counts { records, reports, report_records } = counts;
@@ -113,50 +118,35 @@ impl<'f> Replay<'f> {
         mut wipe: Option<i64>,
         counts: &mut Counts,
         out: &mut dyn FnMut(&Output) -> Result<()>,
-    ) -> Result<Option<Failure>> {
+    ) -> Result<()> {
         let Self { stream, partitions, broker } = self;
-        /// Ends the replay where something failed for good.
-        macro_rules! go {
-            ($step:expr) => {
-                if let Some(failure) = $step {
-                    return Ok(Some(failure));
-                }
-            };
-        }
-        go!(broker.start());
+        broker.start()?;
         while let Some(event) = stream.next()? {
             match event {
                 Event::Transaction { line, key, millis, value } => {
                     if wipe.is_some_and(|wipe| millis >= wipe) {
                         wipe = None;
-                        for lot in partitions.rest() {
-                            go!(broker.process(&lot, out)?);
-                        }
-                        go!(broker.wipe());
+                        partitions.rest().try_for_each(|lot| broker.process(&lot, out))?;
+                        broker.wipe()?;
                     }
                     counts.records += 1;
                     if let Some(lot) = partitions.push(line, key, millis, value) {
-                        go!(broker.process(&lot, out)?);
+                        broker.process(&lot, out)?;
                     }
                 }
                 Event::Reports { line, millis, value, count } => {
                     // First what came before, on every partition: a report must not be known
                     // earlier on one than on another.
-                    for lot in partitions.rest() {
-                        go!(broker.process(&lot, out)?);
-                    }
+                    partitions.rest().try_for_each(|lot| broker.process(&lot, out))?;
                     for lot in partitions.broadcast(line, millis, value) {
                         counts.report_records += 1;
-                        go!(broker.report(&lot, out)?);
+                        broker.report(&lot, out)?;
                     }
                     counts.reports += count;
                 }
             }
         }
-        for lot in partitions.rest() {
-            go!(broker.process(&lot, out)?);
-        }
-        Ok(None)
+        partitions.rest().try_for_each(|lot| broker.process(&lot, out))
     }
 }
 
@@ -165,4 +155,17 @@ struct Counts {
     records: u64,
     reports: u64,
     report_records: u64,
+}
+
+/// What is said if not as many records came out as went in.
+pub fn unbalanced(lost: i64) -> String {
+    match lost {
+        0 => String::new(),
+        1.. => format!("\n{lost} records came in and did not go out\n"),
+        _ => format!(
+            "\n{} more records came out than transactions went in; does the module know fraud \
+             reports?\n",
+            -lost
+        ),
+    }
 }

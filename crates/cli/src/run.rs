@@ -71,11 +71,9 @@ pub fn run(args: &Args) -> Result<Report> {
     let Options { input, spec, target, .. } = &args.replay;
     let frauds = args.frauds.as_deref().map(Frauds::read).transpose()?;
     let reporting = frauds.as_ref().map(|frauds| Reporting { frauds, delay: args.report_delay });
-    let replay = Replay::open(&args.replay, "run", reporting)?;
-    let mut caught = match &frauds {
-        Some(frauds) => Some(Caught::new(frauds, Envelopes::new(read_spec(spec)?))),
-        None => None,
-    };
+    let program = read_spec(spec)?;
+    let replay = Replay::open(&args.replay, &program, "run", reporting)?;
+    let mut caught = frauds.as_ref().map(|frauds| Caught::new(frauds, Envelopes::new(program)));
     let mut files = Files::create(&args.output, &target.output_topics)?;
     let replayed = replay.run(None, &mut |output| {
         if let Some(caught) = &mut caught {

@@ -16,9 +16,7 @@ fn simulated() -> Place {
 }
 
 fn backtest(place: &Place, options: &str) -> Value {
-    let command = format!(
-        "backtest --spec {MODEL} --input t.jsonl.zst --frauds f.csv --report-delay 3650d{options}"
-    );
+    let command = format!("backtest --spec {MODEL} --input t.jsonl.zst --frauds f.csv{options}");
     let (report, status) = place.json(&command);
     assert_eq!((status, &report["lost"]), (0, &0.into()), "{report:#}");
     report
@@ -68,6 +66,25 @@ fn a_backtest_counts_everything_once() {
 }
 
 #[test]
+fn a_report_needs_nothing_beside_itself() {
+    let place = simulated();
+    let report = backtest(&place, " --from 2018-04-04 --weeks 2 --html report.html");
+    let page = text(&place.read("report.html"));
+    for part in ["http", "src=", "href=", "url(", "<script", "@import", "NaN", "inf%"] {
+        assert!(!page.contains(part), "{part}");
+    }
+    let headline = format!("{} of {} frauds caught", report["caught"], report["frauds"]);
+    for part in [headline.as_str(), "threshold", "Scenario 3", "Worst misses", "Week by week"] {
+        assert!(page.contains(part), "{part}");
+    }
+    for tag in ["section", "div", "table", "tr", "td", "th", "span", "ol", "li", "small", "em"] {
+        let open =
+            page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
+        assert_eq!(open, page.matches(&format!("</{tag}>")).count(), "{tag}");
+    }
+}
+
+#[test]
 fn a_wipe_makes_history_cold() {
     let place = simulated();
     let (warm, wiped) = (backtest(&place, ""), backtest(&place, " --wipe 2018-04-08"));
@@ -104,10 +121,9 @@ fn a_backtest_refuses_what_cannot_be() {
 #[test]
 fn a_run_says_what_it_caught() {
     let place = simulated();
-    // Never reported: only what comes out counts.
-    let options = "--input t.jsonl.zst --frauds f.csv --report-delay 3650d";
+    let options = "--input t.jsonl.zst --frauds f.csv --report-delay 2d --partitions 3";
     let (summary, status) = place.json(&format!("run --spec {MODEL} {options} --output o"));
-    assert_eq!((status, &summary["reports"]), (0, &0.into()), "{summary:#}");
+    assert_eq!((status, &summary["lost"]), (0, &0.into()), "{summary:#}");
     let (report, _) = place.json(&format!("backtest --spec {MODEL} {options}"));
     for key in ["frauds", "caught", "false_alarms", "precision", "recall"] {
         assert_eq!(summary[key], report[key], "{key}");
@@ -117,6 +133,21 @@ fn a_run_says_what_it_caught() {
             assert_eq!(summary["scenarios"][scenario][key], part[key], "{scenario} {key}");
         }
     }
+
+    // Every report once to each partition, apart from the transactions.
+    let number = |key: &str| summary[key].as_u64().expect("a count");
+    let again = "--since 2018-04-01 --output r.jsonl";
+    let options = options.trim_end_matches(" --partitions 3");
+    let (reports, _) = place.json(&format!("reports --spec {MODEL} {options} {again}"));
+    assert_eq!(summary["reports"], reports["reports"]);
+    assert!(number("reports") > 0 && number("report_records") <= 3 * number("reports"));
+    assert_eq!(number("report_records") % 3, 0);
+    assert!(summary["fuel_per_report_record"].as_f64() > Some(0.0), "{summary:#}");
+    let topics = summary["by_topic"].as_object().expect("by topic").values();
+    assert_eq!(topics.filter_map(Value::as_u64).sum::<u64>(), number("records"));
+    let (unreported, _) = place.json(&format!("run --spec {MODEL} --input t.jsonl.zst --output o"));
+    assert_eq!((&unreported["reports"], &unreported["frauds"]), (&0.into(), &Value::Null));
+    assert_eq!(unreported["records"], summary["records"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use place::{Place, fraud_detector, lines, text};
 use serde_json::Value;
 
 const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spec.toml");
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/fraud.toml");
 const IDENTITY: &str = include_str!("modules/identity.wat");
 
 #[test]
@@ -291,7 +292,7 @@ fn the_fraud_detector_loses_nothing() {
 fn the_fraud_detector_is_deployable() {
     let place = Place::new();
     fs::copy(fraud_detector(), place.path("module.wasm")).expect("a writable directory");
-    let (report, _) = place.json(&format!("inspect module.wasm --spec {SPEC}"));
+    let (report, _) = place.json(&format!("inspect module.wasm --spec {MODEL}"));
     for check in report["checks"].as_array().expect("a list") {
         let name = check["name"].as_str().expect("a text");
         // How large a record may be is the subject of the module's own tests.

@@ -6,25 +6,51 @@ use std::path::Path;
 
 use place::{Place, fraud_detector};
 
-#[test]
-fn nothing_of_the_handbooks_data_is_lost() {
+/// `fraud` with the project's module, spec and this data, as a JSON object; nothing, with a message,
+/// where the data is not at hand.
+fn fraud(place: &Place, command: &str, options: &str) -> Option<serde_json::Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let input = root.join("../shared/data/handbook-2018-04-01_2018-08-14.jsonl.zst");
-    if !input.exists() {
-        eprintln!("skipped: there is no {}", input.display());
-        return;
+    let data = root.join("../shared/data/handbook-2018-04-01_2018-08-14");
+    let data = data.display();
+    if !Path::new(&format!("{data}.jsonl.zst")).exists() {
+        eprintln!("skipped: there is no {data}.jsonl.zst");
+        return None;
     }
-    let place = Place::new();
-    let (summary, status) = place.json(&format!(
-        "run --module {} --spec {} --input {} --output o",
-        fraud_detector().display(),
-        root.join("model/fraud.toml").display(),
-        input.display(),
+    let (module, spec) = (fraud_detector(), root.join("model/fraud.toml"));
+    let (report, status) = place.json(&format!(
+        "{command} --module {} --spec {} --input {data}.jsonl.zst --frauds {data}.frauds.csv{options}",
+        module.display(),
+        spec.display(),
     ));
-    assert_eq!((status, &summary["failure"]), (0, &serde_json::Value::Null), "{summary:#}");
-    for (key, expect) in [("records", 1_303_778), ("lost", 0), ("restarts", 0)] {
+    assert_eq!((status, &report["failure"]), (0, &serde_json::Value::Null), "{report:#}");
+    Some(report)
+}
+
+#[test]
+fn nothing_is_lost() {
+    let place = Place::new();
+    let Some(summary) = fraud(&place, "run", " --report-delay 7d --output o") else { return };
+    for (key, expect) in [
+        ("records", 1_303_778),
+        ("lost", 0),
+        ("restarts", 0),
+        ("reports", 10_091),
+        ("frauds", 10_659),
+    ] {
         assert_eq!(summary[key], expect, "{key}");
     }
     let topics = summary["by_topic"].as_object().expect("by topic").values();
     assert_eq!(topics.filter_map(serde_json::Value::as_u64).sum::<u64>(), 1_303_778);
+}
+
+/// The numbers of transactions and frauds that the published figures are for.
+#[test]
+fn the_baseline_week() {
+    let place = Place::new();
+    let Some(report) = fraud(&place, "backtest", " --protocol handbook") else { return };
+    let expect = [("transactions", 58_264), ("frauds", 385), ("lost", 0), ("restarts", 0)];
+    for (key, expect) in expect {
+        assert_eq!(report[key], expect, "{key}");
+    }
+    assert_eq!((&report["from"], &report["to"]), (&"2018-08-08".into(), &"2018-08-14".into()));
 }

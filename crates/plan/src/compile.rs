@@ -7,7 +7,8 @@
 //! - `document`: TOML whose values know their line
 //! - `lower`: `fraud.onnx` to an [`Ensemble`]: its graph is walked back from the score
 //! - `ensemble`: ONNX's tree operators to trees
-//! - `tree`: a tree to the flat nodes of a [`Forest`](crate::Forest)
+//! - `tree`: a tree to the flat nodes of a [`Walk`](crate::forest::Walk)
+//! - `masks`: an [`Ensemble`] to [`Masks`](crate::forest::Masks), where these are faster
 //! - `onnx`: the protobuf messages
 //!
 //! What this is *not*: it trains nothing, and it computes neither features nor scores.
@@ -15,10 +16,12 @@
 mod document;
 mod ensemble;
 mod lower;
+mod masks;
 mod model;
 mod onnx;
 pub mod spec;
 mod tree;
 
 pub use lower::{Ensemble, lower};
+pub use masks::MaskArrays;
 pub use model::{Compiled, features_only, model};

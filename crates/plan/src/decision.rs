@@ -2,25 +2,36 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How the model's raw output becomes a score, and from which score on a transaction is fraud.
+/// How the model's raw output becomes a score, from which score on a transaction is fraud, and what
+/// its reasons are measured against.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// A transaction is fraud if its score is at least this, 0 ≤ threshold ≤ 1.
     pub threshold: f32,
     /// From the raw output to the score.
     pub calibration: Calibration,
+    /// For each feature its usual value: NaN where that is a missing one. Empty: no reasons.
+    pub baselines: Vec<f32>,
 }
 
-/// A monotone map from the model's raw output to a probability.
+/// A strictly increasing map from the model's raw output to a probability.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Calibration {
     /// The raw output is the score.
     Identity,
+    /// Platt's: `1 / (1 + e^-(slope · ln(raw / (1 - raw)) + offset))`, for a raw output that is a
+    /// probability.
+    Platt {
+        /// Above 0.
+        slope: f64,
+        /// In natural logarithms of the odds.
+        offset: f64,
+    },
 }
 
 impl Default for Decision {
-    /// The score as it is, fraud from one half on.
+    /// The score as it is, fraud from one half on, no reasons.
     fn default() -> Self {
-        Self { threshold: 0.5, calibration: Calibration::Identity }
+        Self { threshold: 0.5, calibration: Calibration::Identity, baselines: Vec::new() }
     }
 }

@@ -23,7 +23,16 @@ pub struct Evaluation {
     pub cold: Part,
     pub warm: Part,
     pub at_alerts: Vec<AtAlerts>,
+    /// (threshold, alerts, caught), the highest threshold first.
+    pub curve: Vec<(f32, u64, u64)>,
+    /// Frauds that passed, the largest amount first.
+    pub worst_misses: Vec<Row>,
+    /// Alerts that are no frauds, the highest score first.
+    pub worst_false_alarms: Vec<Row>,
 }
+
+/// How many misses and false alarms are kept.
+const WORST: usize = 10;
 
 /// The measures of some of the transactions.
 pub struct Part {
@@ -94,6 +103,10 @@ impl Evaluation {
             let frauds = rows.iter().filter(|row| row.is_fraud()).count() as u64;
             AtAlerts { a_day, alerts, caught, frauds, threshold }
         });
+        let mut misses = select(&|row| row.is_fraud() && !row.alert);
+        misses.sort_by(|a, b| b.amount.total_cmp(&a.amount));
+        let mut false_alarms = select(&|row| row.alert && !row.is_fraud());
+        false_alarms.sort_by(|a, b| b.score.total_cmp(&a.score));
         Self {
             period,
             left_out,
@@ -104,6 +117,9 @@ impl Evaluation {
             cold: part(&|row| !row.warm),
             warm: part(&|row| row.warm),
             at_alerts: at_alerts.collect(),
+            curve,
+            worst_misses: misses.into_iter().take(WORST).cloned().collect(),
+            worst_false_alarms: false_alarms.into_iter().take(WORST).cloned().collect(),
         }
     }
 

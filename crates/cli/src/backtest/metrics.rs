@@ -1,6 +1,6 @@
 //! Measures of how well scores tell frauds from the rest. Of nothing, a measure is `None`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::row::Row;
 
@@ -61,32 +61,32 @@ impl Ranking {
     }
 }
 
-/// For each day: of the `top` customers with the highest score of that day, how many commit a fraud
-/// on it, as a share of `top`. Who is found so is left out on later days. Equal scores rank in the
-/// order in which the customers come first.
-pub fn card_precision(rows: &[&Row], top: usize) -> BTreeMap<i64, f64> {
+fn by_day<'r>(rows: &[&'r Row]) -> BTreeMap<i64, Vec<&'r Row>> {
     let mut days = BTreeMap::<i64, Vec<&Row>>::new();
     for row in rows {
         days.entry(row.day()).or_default().push(row);
     }
+    days
+}
+
+/// For each day: of the `top` customers with the highest score of that day, how many commit a fraud
+/// on it, as a share of `top`. Who is found so is left out on later days. Equal scores rank in the
+/// order of [`Row::customer`].
+pub fn card_precision(rows: &[&Row], top: usize) -> BTreeMap<i64, f64> {
     let mut found = HashSet::new();
     let mut precision = BTreeMap::new();
-    for (day, rows) in days {
-        let mut cards = Vec::<(f32, bool, u32)>::new();
-        let mut places = HashMap::new();
+    for (day, rows) in by_day(rows) {
+        let mut cards = BTreeMap::<u32, (f32, bool)>::new();
         for row in rows.into_iter().filter(|row| !found.contains(&row.customer)) {
-            let place = *places.entry(row.customer).or_insert(cards.len());
-            if place == cards.len() {
-                cards.push((row.score, false, row.customer));
-            }
-            let card = &mut cards[place];
-            card.0 = card.0.max(row.score);
-            card.1 |= row.is_fraud();
+            let (score, fraud) = cards.entry(row.customer).or_insert((row.score, false));
+            *score = score.max(row.score);
+            *fraud |= row.is_fraud();
         }
-        cards.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut cards: Vec<_> = cards.into_iter().collect();
+        cards.sort_by(|(_, a), (_, b)| b.0.total_cmp(&a.0));
         cards.truncate(top);
         let before = found.len();
-        found.extend(cards.iter().filter(|card| card.1).map(|card| card.2));
+        found.extend(cards.iter().filter(|(_, card)| card.1).map(|(customer, _)| *customer));
         precision.insert(day, (found.len() - before) as f64 / top as f64);
     }
     precision
@@ -95,11 +95,7 @@ pub fn card_precision(rows: &[&Row], top: usize) -> BTreeMap<i64, f64> {
 /// (alerts, caught) if each day the `top` transactions with the highest scores are looked at. Equal
 /// scores rank in order of time.
 pub fn at_alerts(rows: &[&Row], top: usize) -> (u64, u64) {
-    let mut days = BTreeMap::<i64, Vec<&Row>>::new();
-    for row in rows {
-        days.entry(row.day()).or_default().push(row);
-    }
-    days.into_values().fold((0, 0), |(alerts, caught), mut rows| {
+    by_day(rows).into_values().fold((0, 0), |(alerts, caught), mut rows| {
         rows.sort_by(|a, b| b.score.total_cmp(&a.score));
         rows.truncate(top);
         let frauds = rows.iter().filter(|row| row.is_fraud()).count();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use anyhow::{Context, Result};
+use fraud_plan::Program;
 use transform_host::Output;
 
 use super::protocol::Known;
@@ -62,16 +63,11 @@ pub struct Rows<'f> {
 
 impl<'f> Rows<'f> {
     /// Nothing yet.
-    pub fn new(
-        frauds: &'f Frauds,
-        envelopes: Envelopes,
-        verdict: &str,
-        wanted: RangeInclusive<i64>,
-    ) -> Self {
+    pub fn new(frauds: &'f Frauds, program: Program, wanted: RangeInclusive<i64>) -> Self {
         Self {
             frauds,
-            envelopes,
-            verdicts: Verdicts::new(verdict),
+            verdicts: Verdicts::new(&program.verdict),
+            envelopes: Envelopes::new(program),
             customers: HashMap::new(),
             wanted,
             kept: Vec::new(),
@@ -120,5 +116,12 @@ impl<'f> Rows<'f> {
             }
         }
         Ok(())
+    }
+
+    /// The id of a customer.
+    pub fn customer_id(&self, customer: u32) -> String {
+        let mut ids = self.customers.iter();
+        let id = ids.find(|(_, number)| **number == customer).map(|(id, _)| &id[..]);
+        String::from_utf8_lossy(id.unwrap_or_default()).into_owned()
     }
 }

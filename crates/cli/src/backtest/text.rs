@@ -4,6 +4,7 @@ use super::Answer;
 use super::evaluation::{Evaluation, Part};
 use super::metrics::Tally;
 use super::protocol::{CAVEAT, PUBLISHED};
+use crate::replay::unbalanced;
 use crate::units::{self, count, seconds, share};
 
 /// Lines and tables.
@@ -72,10 +73,7 @@ pub fn of(answer: &Answer) -> String {
         count(answer.rows.unscorable),
         answer.replayed.usage.restarts,
     );
-    if answer.lost() != 0 {
-        text += &format!("{} records came in and did not go out\n", answer.lost());
-    }
-    text
+    text + &unbalanced(answer.lost())
 }
 
 fn parts(main: &Evaluation) -> String {
@@ -167,10 +165,12 @@ fn published(main: &Evaluation) -> String {
     text + CAVEAT + "\n"
 }
 
-fn figure(value: Option<f64>) -> String {
+/// Three decimals.
+pub fn figure(value: Option<f64>) -> String {
     value.map_or("–".into(), |value| format!("{value:.3}"))
 }
 
-fn percent(value: Option<f64>) -> String {
+/// A share in per cent.
+pub fn percent(value: Option<f64>) -> String {
     value.map_or("–".into(), |value| format!("{:.1}%", value * 100.0))
 }

@@ -1,5 +1,6 @@
 //! The instances of the module, what becomes of a batch in them, and what they use.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::units;
 const ATTEMPTS: u32 = 3;
 
 /// Why a replay ended early.
+#[derive(Debug)]
 pub enum Failure {
     /// An instance did not start.
     Start { instance: usize, fault: String },
@@ -21,20 +23,24 @@ pub enum Failure {
     Batch { partition: u32, offset: i64, line: u64, fault: String },
 }
 
-impl Failure {
-    /// For people.
-    pub fn text(&self) -> String {
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Failure::Start { instance, fault } => {
-                format!("instance {instance} does not start: {fault}")
+                write!(f, "instance {instance} does not start: {fault}")
             }
-            Failure::Batch { partition, offset, line, fault } => format!(
+            Failure::Batch { partition, offset, line, fault } => write!(
+                f,
                 "given up: partition {partition}, offset {offset} (line {line} of the input) failed \
                  {ATTEMPTS} times: {fault}"
             ),
         }
     }
+}
 
+impl std::error::Error for Failure {}
+
+impl Failure {
     /// For machines.
     pub fn json(&self) -> Value {
         match self {
@@ -90,29 +96,26 @@ impl Broker {
     }
 
     /// Starts all instances, each with an empty memory.
-    pub fn start(&mut self) -> Option<Failure> {
-        (0..self.vms.len()).find_map(|instance| self.start_one(instance))
+    pub fn start(&mut self) -> Result<()> {
+        (0..self.vms.len()).try_for_each(|instance| self.start_one(instance))
     }
 
     /// Starts running instances afresh.
-    pub fn wipe(&mut self) -> Option<Failure> {
+    pub fn wipe(&mut self) -> Result<()> {
         self.wipes += self.vms.len() as u64;
         self.start()
     }
 
-    fn start_one(&mut self, instance: usize) -> Option<Failure> {
+    fn start_one(&mut self, instance: usize) -> Result<()> {
         let vm = &mut self.vms[instance];
         let started = vm.start();
         self.logs.take(instance, vm);
-        started.err().map(|fault| Failure::Start { instance, fault: fault.to_string() })
+        Ok(started.map_err(|fault| Failure::Start { instance, fault: fault.to_string() })?)
     }
 
-    /// Gives a batch to its instance, again after a fault, and passes on what comes out.
-    pub fn process(
-        &mut self,
-        lot: &Lot,
-        out: &mut dyn FnMut(&Output) -> Result<()>,
-    ) -> Result<Option<Failure>> {
+    /// Gives a batch to its instance, again after a fault, and passes on what comes out. The error
+    /// is a [`Failure`], or `out`'s own.
+    pub fn process(&mut self, lot: &Lot, out: &mut dyn FnMut(&Output) -> Result<()>) -> Result<()> {
         let instance = lot.partition as usize % self.vms.len();
         let batch: &Arc<Batch> = &lot.batch;
         for attempt in 1.. {
@@ -124,35 +127,28 @@ impl Broker {
             let at = (read.max(1) - 1).min(batch.len() as u64 - 1) as usize;
             self.logs.take(instance, vm);
             if attempt == ATTEMPTS {
-                return Ok(Some(Failure::Batch {
+                Err(Failure::Batch {
                     partition: lot.partition,
                     offset: batch.header().base_offset + at as i64,
                     line: lot.lines[at],
                     fault: fault.to_string(),
-                }));
+                })?;
             }
-            if let Some(failure) = self.start_one(instance) {
-                return Ok(Some(failure));
-            }
+            self.start_one(instance)?;
         }
         self.logs.take(instance, &mut self.vms[instance]);
-        out(&self.output)?;
-        Ok(None)
+        out(&self.output)
     }
 
     /// The same for a batch of reports, whose figures are kept apart.
-    pub fn report(
-        &mut self,
-        lot: &Lot,
-        out: &mut dyn FnMut(&Output) -> Result<()>,
-    ) -> Result<Option<Failure>> {
+    pub fn report(&mut self, lot: &Lot, out: &mut dyn FnMut(&Output) -> Result<()>) -> Result<()> {
         let instance = lot.partition as usize % self.vms.len();
         let before = self.vms[instance].stats();
-        let failure = self.process(lot, out)?;
+        self.process(lot, out)?;
         let after = self.vms[instance].stats();
         self.reports.records += after.records - before.records;
         self.reports.fuel += after.record_fuel - before.record_fuel;
-        Ok(failure)
+        Ok(())
     }
 
     /// What they have used so far.

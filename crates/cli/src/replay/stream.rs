@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use serde_json::value::RawValue;
+use fraud_plan::Program;
+use fraud_plan::program::Role;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 
 use super::Reporting;
 use crate::envelope::Envelopes;
 use crate::input::Lines;
-use crate::units;
+use crate::units::rfc3339;
 
 /// Most reports in a record.
 const MOST_REPORTS: usize = 100;
@@ -18,11 +21,12 @@ const MOST_BYTES: usize = 32 << 10;
 /// Transactions as they stand in the file, and before each the reports due at its time.
 ///
 /// A report is due once its transaction has come by; what is not due before the last transaction
-/// is never seen.
+/// is never seen. Where the spec knows no reports, there are none.
 pub struct Stream<'f> {
     lines: Lines,
     envelopes: Envelopes,
     reporting: Option<Reporting<'f>>,
+    shape: Option<Shape>,
     pending: Pending,
     /// The transaction that comes next, unless it has been given out.
     next: Option<Next>,
@@ -69,6 +73,7 @@ impl<'f> Stream<'f> {
     /// The lines, with the reports of the frauds among them if there is a list of frauds.
     pub fn new(lines: Lines, envelopes: Envelopes, reporting: Option<Reporting<'f>>) -> Self {
         Self {
+            shape: Shape::of(envelopes.program()),
             lines,
             envelopes,
             reporting,
@@ -89,13 +94,15 @@ impl<'f> Stream<'f> {
                 None => return Ok(None),
             },
         };
-        if let Some((millis, count)) = self.pending.due(next.millis, &mut self.record) {
-            let line = next.number;
-            self.next = Some(next);
-            return Ok(Some(Event::Reports { line, millis, value: &self.record, count }));
-        }
-        if let Some(at) = next.report {
-            self.pending.add(at, report(&self.line, at)?);
+        if let Some(shape) = &self.shape {
+            if let Some((millis, count)) = self.pending.due(next.millis, shape, &mut self.record) {
+                let line = next.number;
+                self.next = Some(next);
+                return Ok(Some(Event::Reports { line, millis, value: &self.record, count }));
+            }
+            if let Some(at) = next.report {
+                self.pending.add(at, shape.report(&self.line, at)?);
+            }
         }
         Ok(Some(Event::Transaction {
             line: next.number,
@@ -114,15 +121,16 @@ impl<'f> Stream<'f> {
         until: Option<i64>,
         out: &mut dyn FnMut(&[u8], u64) -> Result<()>,
     ) -> Result<u64> {
+        let shape = self.shape.take().context("the feature spec has no [reports]")?;
         let mut end = i64::MIN;
         while let Some(next) = self.read()? {
             end = end.max(next.millis.saturating_add(1));
             if let Some(at) = next.report.filter(|&at| at >= since) {
-                self.pending.add(at, report(&self.line, at)?);
+                self.pending.add(at, shape.report(&self.line, at)?);
             }
         }
         let last = until.unwrap_or(end).saturating_sub(1);
-        while let Some((_, count)) = self.pending.due(last, &mut self.record) {
+        while let Some((_, count)) = self.pending.due(last, &shape, &mut self.record) {
             out(&self.record, count)?;
         }
         Ok(self.pending.reports.len() as u64)
@@ -153,13 +161,47 @@ impl<'f> Stream<'f> {
     }
 }
 
-/// A fraud's own record with the time of its report: members keep their text, to the digit.
-fn report(transaction: &[u8], at: i64) -> Result<Vec<u8>> {
-    let mut members: BTreeMap<String, &RawValue> =
-        serde_json::from_slice(transaction).context("a fraud's record is no JSON object")?;
-    let at = serde_json::value::to_raw_value(&units::rfc3339(at))?;
-    members.insert("reported_at".into(), &at);
-    Ok(serde_json::to_vec(&members)?)
+/// How the spec wants reports to be written.
+struct Shape {
+    /// What stands before the first report of a record, and after the last.
+    open: String,
+    close: String,
+    /// Where in a report its time is.
+    time: Vec<String>,
+}
+
+impl Shape {
+    fn of(program: &Program) -> Option<Self> {
+        let path = |role: Role| {
+            let fields = &program.fields;
+            let mut field = fields.iter().find(|field| field.role == role)?;
+            let mut path = vec![field.name.clone()];
+            while let Some(parent) = field.parent {
+                field = &fields[usize::from(parent)];
+                if field.role == Role::Reports {
+                    break;
+                }
+                path.insert(0, field.name.clone());
+            }
+            Some(path)
+        };
+        let (reports, time) = (path(Role::Reports)?, path(Role::ReportTime)?);
+        let open = reports.iter().map(|name| format!("{{{}:", Value::from(name.as_str())));
+        let open = open.collect::<String>() + "[";
+        Some(Self { open, close: "]".to_owned() + &"}".repeat(reports.len()), time })
+    }
+
+    /// A fraud's own record with the time of its report: members keep their text, to the digit.
+    fn report(&self, transaction: &[u8], at: i64) -> Result<Vec<u8>> {
+        let mut members: BTreeMap<String, &RawValue> =
+            serde_json::from_slice(transaction).context("a fraud's record is no JSON object")?;
+        let (first, rest) = self.time.split_first().context("a path has a name")?;
+        let nested = rest.iter().rev();
+        let at = nested.fold(json!(rfc3339(at)), |value, name| json!({ name.as_str(): value }));
+        let at = to_raw_value(&at)?;
+        members.insert(first.clone(), &at);
+        Ok(serde_json::to_vec(&members)?)
+    }
 }
 
 /// Reports in the order they fall due; at equal times in the order of their transactions.
@@ -177,14 +219,13 @@ impl Pending {
 
     /// Fills `record` with reports that are due at `now`; gives the time of the last and their
     /// number. A single report may be of any size.
-    fn due(&mut self, now: i64, record: &mut Vec<u8>) -> Option<(i64, u64)> {
-        const CLOSE: &[u8] = b"]}";
+    fn due(&mut self, now: i64, shape: &Shape, record: &mut Vec<u8>) -> Option<(i64, u64)> {
         record.clear();
-        record.extend_from_slice(br#"{"fraud_reports":["#);
+        record.extend_from_slice(shape.open.as_bytes());
         let mut last = None;
         while let Some(entry) = self.reports.first_entry() {
             let ((at, _), count) = (*entry.key(), last.map_or(0, |(_, count)| count));
-            let size = record.len() + 1 + entry.get().len() + CLOSE.len();
+            let size = record.len() + 1 + entry.get().len() + shape.close.len();
             let full = count > 0 && (count == MOST_REPORTS as u64 || size > MOST_BYTES);
             if at > now || full {
                 break;
@@ -195,7 +236,7 @@ impl Pending {
             record.extend_from_slice(&entry.remove());
             last = Some((at, count + 1));
         }
-        record.extend_from_slice(CLOSE);
+        record.extend_from_slice(shape.close.as_bytes());
         last
     }
 }
@@ -213,8 +254,13 @@ mod tests {
         time = { path = "t", unit = "seconds" }
         entity = [{ name = "customer", path = "c" }]
         number = [{ name = "amount", path = "amount" }]
+        reports = { path = "fraud_reports", id = "transaction_id", time = "reported_at" }
         feature = [{ name = "amount", kind = "number", of = "amount" }]
     "#;
+
+    fn program(spec: &str) -> Program {
+        fraud_plan::compile::spec::parse(spec, "SPEC").expect("a valid spec")
+    }
 
     fn file(content: &str) -> tempfile::NamedTempFile {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
@@ -232,7 +278,7 @@ mod tests {
             .collect();
         let (input, frauds) = (file(&lines), file(frauds));
         let frauds = Frauds::read(frauds.path()).expect("a valid list");
-        let program = fraud_plan::compile::spec::parse(SPEC, "SPEC").expect("a valid spec");
+        let program = program(SPEC);
         let delay = Duration::from_secs(delay_seconds);
         let reporting = Some(Reporting { frauds: &frauds, delay });
         let lines = Lines::open(input.path(), "test").expect("readable");
@@ -296,6 +342,7 @@ mod tests {
 
     #[test]
     fn records_are_bounded() {
+        let shape = Shape::of(&program(SPEC)).expect("reports");
         let mut pending = Pending::default();
         let mut record = Vec::new();
         for at in 0..150 {
@@ -305,7 +352,7 @@ mod tests {
         pending.add(150, big.clone());
         pending.add(150, b"2".to_vec());
         let mut sizes = Vec::new();
-        while let Some((last, count)) = pending.due(1000, &mut record) {
+        while let Some((last, count)) = pending.due(1000, &shape, &mut record) {
             sizes.push((last, count));
             assert!(count == 1 || record.len() <= MOST_BYTES);
         }
@@ -315,9 +362,22 @@ mod tests {
     #[test]
     fn a_report_keeps_every_digit() {
         let transaction = br#"{"amount":1.10,"id":12345678901234567890123,"reported_at":0}"#;
-        let expect =
-            br#"{"amount":1.10,"id":12345678901234567890123,"reported_at":"1970-01-01T00:00:00Z"}"#;
-        let report = report(transaction, 0).expect("an object");
-        assert_eq!(String::from_utf8_lossy(&report), String::from_utf8_lossy(expect));
+        for (spec, open, expect) in [
+            (
+                SPEC.to_owned(),
+                r#"{"fraud_reports":["#,
+                r#"{"amount":1.10,"id":12345678901234567890123,"reported_at":"1970-01-01T00:00:00Z"}"#,
+            ),
+            (
+                SPEC.replace("fraud_reports", "a.b").replace("reported_at", "at.time"),
+                r#"{"a":{"b":["#,
+                r#"{"amount":1.10,"at":{"time":"1970-01-01T00:00:00Z"},"id":12345678901234567890123,"reported_at":0}"#,
+            ),
+        ] {
+            let shape = Shape::of(&program(&spec)).expect("reports");
+            assert_eq!(shape.open, open);
+            let report = shape.report(transaction, 0).expect("an object");
+            assert_eq!(String::from_utf8_lossy(&report), expect);
+        }
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Args, Caught, Files};
-use crate::replay::Replayed;
 use crate::replay::broker::Failure;
+use crate::replay::{Replayed, unbalanced};
 use crate::report::Report;
 use crate::units::{self, count, plural, seconds, share};
 
@@ -77,7 +77,7 @@ impl Summary<'_> {
         let Replayed { records, reports, report_records, failure, usage, .. } = self.replayed;
         let replay = &self.args.replay;
         if let (0, Some(failure)) = (records, failure) {
-            return format!("{}\n", failure.text());
+            return format!("{failure}\n");
         }
         let mut text = format!(
             "{} records of {} through {}\n{} on {}, batches of {}\n\n",
@@ -108,17 +108,24 @@ impl Summary<'_> {
         }
         if let Some(caught) = self.caught {
             text += &caught.text();
-            text += &format!(
-                "  {} frauds were reported meanwhile, in {} records\n",
-                count(*reports),
-                count(*report_records),
-            );
+            text += &match reports {
+                0 => "  none of them was reported before the end\n".into(),
+                _ => format!(
+                    "  {} of them were reported meanwhile, in {} records\n",
+                    count(*reports),
+                    count(*report_records),
+                ),
+            };
         }
         let limits = replay.target.limits();
+        let reported = match report_records {
+            0 => String::new(),
+            _ => format!(" ({} one of reports)", count(usage.fuel_per_report_record as u64)),
+        };
         text += &format!(
             "\n  \
              speed     {} records/s in the module, on one thread ({}; {} in all)\n  \
-             fuel      {} a record, {} at most, of {} allowed; {} to start\n  \
+             fuel      {} a record{reported}, {} at most, of {} allowed; {} to start\n  \
              memory    {} at most, of {} allowed\n  \
              restarts  {}\n  \
              summary   {}\n",
@@ -135,9 +142,9 @@ impl Summary<'_> {
             self.args.output.join("summary.json").display(),
         );
         if let Some(failure) = failure {
-            text += &format!("\n{}\n", failure.text());
-        } else if lost != 0 {
-            text += &format!("\n{lost} records came in and did not go out\n");
+            text += &format!("\n{failure}\n");
+        } else {
+            text += &unbalanced(lost);
         }
         text
     }

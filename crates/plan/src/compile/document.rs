@@ -167,6 +167,33 @@ impl<'d> Section<'d> {
         }
     }
 
+    /// A number, or `nan`, under each of these names and no others.
+    pub fn number_each<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str> + Clone,
+    ) -> Result<Vec<f32>> {
+        for key in self.table.keys() {
+            let name = At { value: key.get_ref().as_ref(), at: key.span().start };
+            if !names.clone().any(|known| known == name.value) {
+                return Err(self.unknown("name", name, names));
+            }
+        }
+        names
+            .map(|name| {
+                let Some(value) = self.table.get(name) else {
+                    return Err(self.fault(format_args!("\"{name}\" is missing")));
+                };
+                let number = match value.get_ref() {
+                    DeValue::Integer(digits) => digits.as_str().parse::<f32>().ok(),
+                    DeValue::Float(digits) => digits.as_str().parse().ok(),
+                    _ => None,
+                };
+                let number = number.filter(|number| !number.is_infinite());
+                number.ok_or_else(|| self.refuse(name, value, "it takes a number, or nan"))
+            })
+            .collect()
+    }
+
     /// A whole number within limits.
     pub fn whole(&self, key: &'static str, limits: RangeInclusive<u32>) -> Result<Option<u32>> {
         let Some(value) = self.get(key) else {

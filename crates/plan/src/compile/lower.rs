@@ -9,9 +9,9 @@ use prost::Message;
 use super::ensemble::{self, Trees};
 use super::onnx::{DOUBLE, FLOAT, Graph, Model, Node, ValueInfo};
 use super::tree::flatten;
-use crate::forest::{Forest, Link, MAX_FEATURES};
+use crate::forest::{self, Forest, Link, MAX_FEATURES, Walk};
 
-/// A tree ensemble that owns its arrays; see [`Forest`] for what they hold.
+/// A tree ensemble that owns its arrays; see [`Walk`] for what they hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ensemble {
     /// Index of its first node, and depth, of each tree.
@@ -31,14 +31,9 @@ pub struct Ensemble {
 impl Ensemble {
     /// The arrays as the engine walks them.
     pub fn as_forest(&self) -> Forest<'_> {
-        Forest {
-            features: self.features,
-            base: self.base,
-            link: self.link,
-            trees: &self.trees,
-            nodes: &self.nodes,
-            leaves: &self.leaves,
-        }
+        let walk = Walk { trees: &self.trees, nodes: &self.nodes, leaves: &self.leaves };
+        let &Self { features, base, link, .. } = self;
+        Forest { features, base, link, trees: forest::Trees::Walk(walk) }
     }
 }
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::document::Document;
-use super::{lower, spec};
-use crate::{Decision, Plan, Program};
+use super::{MaskArrays, lower, spec};
+use crate::{Calibration, Decision, Plan, Program};
 
 /// A plan, and how it came about.
 #[derive(Clone, Debug)]
@@ -30,8 +30,8 @@ pub fn model(dir: &Path) -> Result<Compiled> {
     let bytes = std::fs::read(onnx).with_context(|| {
         format!("cannot read the model {}; `model/train/train.py` writes one", onnx.display())
     })?;
-    let forest = lower(&bytes, &onnx.display().to_string())?;
-    let (asked, given) = (forest.features as usize, program.features.len());
+    let ensemble = lower(&bytes, &onnx.display().to_string())?;
+    let (asked, given) = (ensemble.features as usize, program.features.len());
     ensure!(
         asked == given,
         "{} takes {asked} inputs, but {} makes {given} features; they must be the same ones, in the \
@@ -41,7 +41,7 @@ pub fn model(dir: &Path) -> Result<Compiled> {
     );
     let mut warnings = Vec::new();
     let decision = if decision.exists() {
-        read_decision(decision)?
+        read_decision(decision, &program)?
     } else {
         let decided = Decision::default();
         warnings.push(format!(
@@ -51,7 +51,10 @@ pub fn model(dir: &Path) -> Result<Compiled> {
         ));
         decided
     };
-    let plan = Plan { id: 0, program, decision, forest: Some(forest.as_forest()) };
+    let masks = MaskArrays::of(&ensemble);
+    let forest =
+        masks.as_ref().map_or_else(|| ensemble.as_forest(), |masks| masks.as_forest(&ensemble));
+    let plan = Plan { id: 0, program, decision, forest: Some(forest) };
     // A file that is not there yet would count as changed each time: its directory stands for it.
     let inputs = paths.iter().map(|path| if path.exists() { path } else { dir });
     Ok(Compiled { plan: plan.write(), warnings, inputs: inputs.map(PathBuf::from).collect() })
@@ -74,7 +77,7 @@ fn read_spec(path: &Path) -> Result<Program> {
     spec::parse(&text, &file)
 }
 
-fn read_decision(path: &Path) -> Result<Decision> {
+fn read_decision(path: &Path, program: &Program) -> Result<Decision> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
     let document = Document::parse(&text, &file)?;
@@ -82,9 +85,25 @@ fn read_decision(path: &Path) -> Result<Decision> {
     let threshold =
         root.number("threshold", "a number from 0 to 1", |x| (0.0..=1.0).contains(&x))?;
     let threshold = root.need("threshold", threshold)?;
-    // How the threshold was found, for people.
+    // How the threshold was found and what it is expected to do, for people.
     root.text("basis")?;
+    root.text("data")?;
     root.table("expected")?;
+    let calibration = match root.table("calibration")? {
+        None => Calibration::Identity,
+        Some(section) => {
+            let slope = section.number("slope", "a number above 0", |slope| slope > 0.0)?;
+            let offset = section.number("offset", "a number", |_| true)?;
+            let (slope, offset) = (section.need("slope", slope)?, section.need("offset", offset)?);
+            section.finish("[calibration]")?;
+            Calibration::Platt { slope: f64::from(slope), offset: f64::from(offset) }
+        }
+    };
+    let names = program.features.iter().map(|feature| feature.name.as_str());
+    let baselines = match root.table("baselines")? {
+        None => Vec::new(),
+        Some(section) => section.number_each(names)?,
+    };
     root.finish("a decision")?;
-    Ok(Decision { threshold, ..Decision::default() })
+    Ok(Decision { threshold, calibration, baselines })
 }

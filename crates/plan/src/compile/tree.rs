@@ -40,7 +40,7 @@ pub(super) struct Branch {
     pub missing: bool,
 }
 
-/// A flattened tree, as in [`Forest`](crate::Forest).
+/// A flattened tree, as in [`Walk`](crate::forest::Walk).
 pub(super) struct Flat {
     pub depth: u32,
     pub nodes: Vec<[u32; 2]>,

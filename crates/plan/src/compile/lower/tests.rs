@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::lower;
+use crate::compile::MaskArrays;
 use crate::compile::onnx::{
     Attribute, DOUBLE, Dim, FLOAT, Graph, Model, Node, Shape, Tensor, TensorType, Type, ValueInfo,
 };
@@ -215,10 +216,21 @@ proptest! {
         let lowered = lower(&bytes, "m").unwrap();
         let forest = lowered.as_forest();
         prop_assert_eq!(forest.fault(), None);
-        prop_assert!(forest.trees.is_sorted_by_key(|tree| tree[1]));
+        prop_assert!(lowered.trees.is_sorted_by_key(|tree| tree[1]));
+        let [rows, numbers] = [usize::MAX, 0].map(|row_bytes| {
+            MaskArrays::within(&lowered, row_bytes, usize::MAX)
+        });
+        // An equality makes three leaves of two, so that there may be more than 64.
+        let masks: Vec<_> = (rows.iter().chain(&numbers))
+            .map(|masks| masks.as_forest(&lowered))
+            .collect();
+        prop_assert!(masks.iter().all(|masks| masks.fault().is_none()));
         for x in inputs {
             let expected: f32 = trees.iter().map(|tree| oracle(tree, 0, &x)).sum();
             prop_assert_eq!(forest.score(&x), expected, "{:?}", x);
+            for masks in &masks {
+                prop_assert_eq!(masks.score(&x), expected, "{:?}", x);
+            }
         }
     }
 }

@@ -141,11 +141,8 @@ fn window(section: Section, spec: &mut Spec) -> Result<Source> {
         }
         Word::Mean if section.text("half_life")?.is_some() => {
             owner = "a mean with a half-life";
-            let (value, half_life) = (cells.value()?, cells.half_life()?);
-            let sum = cells.keep(Cell::Sum { value, half_life })?;
-            let counted = Some(value).filter(|value| cells.may_be_missing(*value));
-            let count = cells.keep(Cell::Count { value: counted, half_life })?;
-            (Some(value), Stat::Mean { sum, count })
+            let value = cells.value()?;
+            (Some(value), cells.decayed_mean(value)?)
         }
         Word::Mean => {
             owner = "a mean over all events";
@@ -204,9 +201,14 @@ fn reports(section: Section, spec: &mut Spec) -> Result<Source> {
                 return Err(section.unknown("of", of, names));
             };
             let value = Value::Number(number as u8);
-            let cell = cells.keep(Cell::Mean { value, clip: f32::INFINITY })?;
+            let stat = if section.text("half_life")?.is_some() {
+                cells.decayed_mean(value)?
+            } else {
+                let cell = cells.keep(Cell::Mean { value, clip: f32::INFINITY })?;
+                Stat::RunningMean { cell }
+            };
             spec.report_field(&section, Role::Number(number as u8))?;
-            Stat::RunningMean { cell }
+            stat
         }
         Word::DaysSinceFirst => {
             let gap = cells.duration("gap")?.unwrap_or(DEFAULT_GAP) as u32;
@@ -269,6 +271,15 @@ impl Cells<'_, '_> {
         let seconds = self.section.need("half_life", self.duration("half_life")?)?;
         let list = &mut self.program.tables[self.table].half_lives;
         index_in(list, seconds).ok_or_else(|| self.too_many("half-lives"))
+    }
+
+    /// A mean with the key `half_life`.
+    fn decayed_mean(&mut self, value: Value) -> Result<Stat> {
+        let half_life = self.half_life()?;
+        let sum = self.keep(Cell::Sum { value, half_life })?;
+        let counted = Some(value).filter(|value| self.may_be_missing(*value));
+        let count = self.keep(Cell::Count { value: counted, half_life })?;
+        Ok(Stat::Mean { sum, count })
     }
 
     /// Seconds under a key.

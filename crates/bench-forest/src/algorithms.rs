@@ -1,0 +1,141 @@
+//! The ways to evaluate a forest. All give the same bits.
+
+mod naive;
+mod quick_scorer;
+mod ranks;
+
+use fraud_detector::engine::Engine;
+use fraud_plan::forest::{Trees, Walk};
+use fraud_plan::{Plan, PlanError};
+
+include!(concat!(env!("OUT_DIR"), "/generated.rs"));
+
+/// Its number goes to the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// From node to node, and out at the leaf.
+    Naive,
+    /// The engine's walk: eight trees in turn, each to its full depth.
+    Walk,
+    /// The same on ranks instead of values, so that nodes are smaller.
+    Ranks,
+    /// Node by node in the order of thresholds, one mask each.
+    QuickScorer,
+    /// The engine's masks, where an interval's row is numbers of masks.
+    MaskNumbers,
+    /// The engine's masks, where an interval's row is the masks themselves.
+    MaskRows,
+    /// Nested ifs, compiled with the module.
+    Generated,
+}
+
+impl Algorithm {
+    /// All, in the order of the table.
+    pub const ALL: [Self; 7] = [
+        Self::Naive,
+        Self::Walk,
+        Self::Ranks,
+        Self::QuickScorer,
+        Self::MaskNumbers,
+        Self::MaskRows,
+        Self::Generated,
+    ];
+
+    /// What the table calls it.
+    #[cfg(not(target_os = "wasi"))]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Naive => "node by node, out at the leaf",
+            Self::Walk => "**walk**: eight trees in turn, no branch",
+            Self::Ranks => "the same on ranks",
+            Self::QuickScorer => "QuickScorer",
+            Self::MaskNumbers => "**masks**, rows of numbers",
+            Self::MaskRows => "**masks**, rows of masks",
+            Self::Generated => "generated ifs",
+        }
+    }
+
+    /// Prepares to evaluate a plan, the one of this shape.
+    pub fn prepare(self, plan: &Plan<'static>, shape: usize) -> Option<Box<dyn Evaluate>> {
+        Some(match self {
+            Self::Naive => Box::new(Each(naive::Naive(walk(plan)))),
+            Self::Walk | Self::MaskNumbers | Self::MaskRows => {
+                let mut engine = Engine::new(plan);
+                Box::new(Each(move |x: &[f32]| f64::from(engine.run(x))))
+            }
+            Self::Ranks => Box::new(Each(ranks::Ranks::new(walk(plan), features(plan)))),
+            Self::QuickScorer => {
+                Box::new(Each(quick_scorer::QuickScorer::new(walk(plan), features(plan))))
+            }
+            Self::Generated => Box::new(Each(generated(shape)?)),
+        })
+    }
+}
+
+/// Reads a plan, and keeps its bytes for good.
+pub fn read(bytes: &[u8]) -> Result<Plan<'static>, PlanError> {
+    let mut words = vec![0_u64; bytes.len().div_ceil(8)];
+    bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
+    let kept: &'static [u8] = bytemuck::cast_slice(words.leak());
+    Plan::read(&kept[..bytes.len()])
+}
+
+/// Values that lie one after the other.
+pub fn values(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+fn features(plan: &Plan) -> usize {
+    plan.program.features.len()
+}
+
+fn walk(plan: &Plan<'static>) -> Walk<'static> {
+    match plan.forest.map(|forest| forest.trees) {
+        Some(Trees::Walk(walk)) => walk,
+        _ => panic!("a plan of nodes"),
+    }
+}
+
+/// One vector to the sum of its leaves.
+trait Score {
+    fn score(&mut self, vector: &[f32]) -> f64;
+}
+
+impl<F: FnMut(&[f32]) -> f64> Score for F {
+    fn score(&mut self, vector: &[f32]) -> f64 {
+        self(vector)
+    }
+}
+
+/// Many vectors to their scores.
+pub trait Evaluate {
+    /// Evaluates vectors that lie one after the other, as many as there are scores.
+    fn evaluate(&mut self, vectors: &[f32], scores: &mut [f32]);
+}
+
+/// One vector after the other, without a virtual call for each.
+struct Each<S>(S);
+
+impl<S: Score> Evaluate for Each<S> {
+    fn evaluate(&mut self, vectors: &[f32], scores: &mut [f32]) {
+        let features = vectors.len() / scores.len().max(1);
+        for (vector, score) in vectors.chunks_exact(features).zip(scores) {
+            *score = self.0.score(vector) as f32;
+        }
+    }
+}
+
+/// The sum of leaves in the order that a forest's is defined in.
+fn sum_of(leaves: impl Iterator<Item = f32>) -> f64 {
+    let (mut sum, mut four) = (0.0, [0.0; 4]);
+    let mut count = 0;
+    for leaf in leaves {
+        four[count % 4] = f64::from(leaf);
+        count += 1;
+        if count % 4 == 0 {
+            sum += (four[0] + four[1]) + (four[2] + four[3]);
+            four = [0.0; 4];
+        }
+    }
+    if count % 4 > 0 { sum + ((four[0] + four[1]) + (four[2] + four[3])) } else { sum }
+}

@@ -1,0 +1,150 @@
+//! Random ensembles of the shapes that LightGBM makes: grown leaf by leaf, where most is to gain,
+//! with thresholds from each feature's bins; and inputs for them.
+
+/// Bins of each feature: quantities, counts, flags.
+const BINS: [usize; 12] = [255, 255, 255, 200, 128, 64, 64, 32, 24, 12, 7, 2];
+
+/// How many trees of how many leaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Trees of the ensemble.
+    pub trees: usize,
+    /// Leaves of each tree.
+    pub leaves: usize,
+}
+
+/// What is measured.
+pub const SHAPES: [Shape; 4] = [
+    Shape { trees: 20, leaves: 16 },
+    Shape { trees: 50, leaves: 16 },
+    Shape { trees: 100, leaves: 31 },
+    Shape { trees: 300, leaves: 64 },
+];
+
+/// A node of a tree, whose first is the root.
+#[derive(Clone, Debug)]
+pub enum Node {
+    /// Its value.
+    Leaf(f32),
+    /// `x > threshold` takes the second way.
+    Split {
+        /// Which input is compared.
+        feature: usize,
+        /// With what.
+        threshold: f32,
+        /// Whether a missing value takes the second way.
+        missing_second: bool,
+        /// Where the ways lead.
+        ways: [usize; 2],
+    },
+}
+
+/// A leaf while a tree grows: which bins reach it, and what splitting it would gain.
+struct Growing {
+    node: usize,
+    bins: [(usize, usize); BINS.len()],
+    mass: f64,
+    gain: f64,
+}
+
+impl Shape {
+    /// Number of inputs.
+    pub fn features(&self) -> usize {
+        BINS.len()
+    }
+
+    /// The ensemble, shallow trees first.
+    pub fn trees(&self) -> Vec<Vec<Node>> {
+        let mut random = Random((self.trees * 1_000 + self.leaves) as u64);
+        let mut trees: Vec<_> = (0..self.trees).map(|_| tree(self.leaves, &mut random)).collect();
+        trees.sort_by_key(|tree| depth(tree, 0));
+        trees
+    }
+
+    /// So many inputs, one after the other; one in fifty values is missing.
+    #[allow(dead_code)] // the build script needs none
+    pub fn inputs(&self, count: usize) -> Vec<f32> {
+        let mut random = Random(7);
+        let mut inputs = Vec::new();
+        for _ in 0..count {
+            for (feature, bins) in BINS.into_iter().enumerate() {
+                let bin = random.below(bins + 1) as f64 + random.uniform();
+                inputs.push(if random.below(50) == 0 { f32::NAN } else { value(feature, bin) });
+            }
+        }
+        inputs
+    }
+}
+
+/// The longest way from a node to a leaf, in steps.
+pub fn depth(tree: &[Node], at: usize) -> u32 {
+    match tree[at] {
+        Node::Leaf(_) => 0,
+        Node::Split { ways, .. } => {
+            1 + ways.map(|way| depth(tree, way)).into_iter().max().unwrap_or(0)
+        }
+    }
+}
+
+/// A feature's value at a place among its bins: some are flat, some steep.
+fn value(feature: usize, bin: f64) -> f32 {
+    (bin * (1 + feature) as f64 + (bin / 20.0).powi(3)) as f32 / 8.0
+}
+
+fn tree(leaves: usize, random: &mut Random) -> Vec<Node> {
+    let mut nodes = vec![Node::Leaf(0.0)];
+    let bins = BINS.map(|bins| (0, bins));
+    let mut open = vec![Growing { node: 0, bins, mass: 1.0, gain: 1.0 }];
+    while open.len() < leaves {
+        let best = (0..open.len()).max_by(|a, b| open[*a].gain.total_cmp(&open[*b].gain));
+        let leaf = open.swap_remove(best.expect("there is a leaf"));
+        // Some features matter more than others.
+        let feature = loop {
+            let feature = random.below(BINS.len()).min(random.below(BINS.len()));
+            if leaf.bins[feature].0 < leaf.bins[feature].1 {
+                break feature;
+            }
+        };
+        let (low, high) = leaf.bins[feature];
+        let cut = low + random.below(high - low);
+        let share = (cut + 1 - low) as f64 / (high + 1 - low) as f64;
+        let ways = [nodes.len(), nodes.len() + 1];
+        let sides = [((low, cut), share), ((cut + 1, high), 1.0 - share)];
+        for (node, (range, share)) in ways.into_iter().zip(sides) {
+            nodes.push(Node::Leaf((random.uniform() - 0.5) as f32 / 4.0));
+            let (mut bins, mass) = (leaf.bins, leaf.mass * share);
+            bins[feature] = range;
+            // As a rule, but not always, the largest leaf gains most.
+            open.push(Growing { node, bins, mass, gain: -mass * random.uniform().ln() });
+        }
+        nodes[leaf.node] = Node::Split {
+            feature,
+            threshold: value(feature, (cut + 1) as f64),
+            missing_second: random.below(2) == 0,
+            ways,
+        };
+    }
+    nodes
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        ((u128::from(self.next()) * n as u128) >> 64) as usize
+    }
+
+    /// In (0, 1].
+    fn uniform(&mut self) -> f64 {
+        ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
+    }
+}

@@ -1,0 +1,58 @@
+//! Trees node by node: several at a time, one step each in turn, so that the processor has loads
+//! of one tree to wait for while it compares in another. No branch depends on the data.
+
+use fraud_plan::forest::Walk;
+
+use super::add_four;
+
+/// Trees walked together.
+const LANES: usize = 8;
+
+/// The vector with −∞ for missing values, then again with +∞.
+pub(super) type Buffer = Vec<f32>;
+
+pub(super) fn buffer(features: usize) -> Buffer {
+    vec![0.0; 2 * features]
+}
+
+/// `base` and a leaf of each tree.
+pub(super) fn sum(walk: &Walk, base: f64, vector: &[f32], doubled: &mut Buffer) -> f64 {
+    let (low, high) = doubled.split_at_mut(vector.len());
+    for ((x, low), high) in vector.iter().zip(low).zip(high) {
+        *low = if x.is_nan() { f32::NEG_INFINITY } else { *x };
+        *high = if x.is_nan() { f32::INFINITY } else { *x };
+    }
+    let mut sum = base;
+    for group in walk.trees.chunks(LANES) {
+        let leaves = match group.try_into() {
+            Ok(group) => leaves(walk, group, doubled),
+            Err(_) => {
+                let mut leaves = [0.0; LANES];
+                for (leaf, tree) in leaves.iter_mut().zip(group) {
+                    [*leaf] = self::leaves(walk, &[*tree], doubled);
+                }
+                leaves
+            }
+        };
+        let [a, b, c, d, e, f, g, h] = leaves;
+        sum = add_four(sum, [a, b, c, d]);
+        if group.len() > 4 {
+            sum = add_four(sum, [e, f, g, h]);
+        }
+    }
+    sum
+}
+
+/// The leaf that each tree's walk ends on.
+fn leaves<const N: usize>(walk: &Walk, trees: &[[u32; 2]; N], doubled: &[f32]) -> [f32; N] {
+    let mut at = [0; N];
+    // Shallow trees come first, so the last tree of a group is its deepest.
+    for _ in 0..trees[N - 1][1] {
+        for (tree, at) in trees.iter().zip(&mut at) {
+            let [threshold, rest] = walk.nodes[(tree[0] + *at) as usize];
+            let value = doubled[(rest & 0xffff) as usize];
+            *at = (rest >> 16) + u32::from(value > f32::from_bits(threshold));
+        }
+    }
+    std::array::from_fn(|lane| walk.leaves[(trees[lane][0] + at[lane]) as usize])
+}

@@ -1,0 +1,66 @@
+//! Why a transaction was flagged: the features without whose unusual value the score would be lower.
+
+use fraud_plan::Plan;
+
+use crate::engine::Engine;
+use crate::verdict::escape;
+
+/// Most reasons in a verdict.
+const MOST: usize = 3;
+
+/// Finds reasons; keeps its buffers.
+pub struct Reasons {
+    /// For each feature its usual value; empty: no reasons are given.
+    baselines: Vec<f32>,
+    /// The features' names as JSON texts.
+    names: Vec<String>,
+    vector: Vec<f32>,
+    text: String,
+}
+
+impl Reasons {
+    /// Reasons by the plan's baselines.
+    pub fn new(plan: &Plan) -> Self {
+        let names = plan.program.features.iter().map(|feature| escape(&feature.name));
+        let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
+        let longest = names.iter().map(String::len).max().unwrap_or(0);
+        Self {
+            baselines: plan.decision.baselines.clone(),
+            vector: Vec::with_capacity(names.len()),
+            text: String::with_capacity(16 + MOST * (longest + 1)),
+            names,
+        }
+    }
+
+    /// `,"reasons":["…"]`: the features whose replacement by their usual value lowers the model's
+    /// output the most, the strongest first. Costs one evaluation of the model for each feature.
+    pub fn find(&mut self, engine: &mut Engine, vector: &[f32], raw: f32) -> &str {
+        self.text.clear();
+        if self.baselines.is_empty() {
+            return &self.text;
+        }
+        self.vector.clear();
+        self.vector.extend_from_slice(vector);
+        // Strongest first: how much the output falls, and which feature makes it.
+        let mut top = [(0.0, None); MOST];
+        for (at, &usual) in self.baselines.iter().enumerate() {
+            let actual = std::mem::replace(&mut self.vector[at], usual);
+            let mut entry = (raw - engine.run(&self.vector), Some(at));
+            self.vector[at] = actual;
+            for place in &mut top {
+                if entry.0 > place.0 {
+                    std::mem::swap(place, &mut entry);
+                }
+            }
+        }
+        self.text.push_str(",\"reasons\":[");
+        for (at, feature) in top.iter().filter_map(|(_, feature)| *feature).enumerate() {
+            if at > 0 {
+                self.text.push(',');
+            }
+            self.text.push_str(&self.names[feature]);
+        }
+        self.text.push(']');
+        &self.text
+    }
+}

@@ -1,0 +1,147 @@
+//! All forms of a forest give the bits of the plainest evaluation, on generated trees and inputs.
+
+use fraud_detector::engine::Engine;
+use fraud_plan::compile::{Ensemble, MaskArrays, spec};
+use fraud_plan::{Decision, Forest, Link, Plan};
+use proptest::prelude::*;
+
+/// A split's feature, threshold and whether a missing value takes the second way; leaves follow
+/// from how many splits there are.
+#[derive(Clone, Debug)]
+struct Split {
+    /// Which of the leaves so far becomes this split.
+    leaf: prop::sample::Index,
+    feature: prop::sample::Index,
+    threshold: f32,
+    missing_second: bool,
+}
+
+fn number() -> impl Strategy<Value = f32> {
+    prop_oneof![
+        6 => (-8_i8..8).prop_map(f32::from),
+        2 => -1e3_f32..1e3,
+        1 => prop::sample::select(vec![0.0, -0.0, f32::MIN, f32::MAX, f32::MIN_POSITIVE, 1e-45]),
+    ]
+}
+
+fn split() -> impl Strategy<Value = Split> {
+    (any::<prop::sample::Index>(), any::<prop::sample::Index>(), number(), any::<bool>()).prop_map(
+        |(leaf, feature, threshold, missing_second)| Split {
+            leaf,
+            feature,
+            threshold,
+            missing_second,
+        },
+    )
+}
+
+/// Trees of up to `leaves` leaves.
+fn trees(leaves: usize) -> impl Strategy<Value = Vec<Vec<Split>>> {
+    prop::collection::vec(prop::collection::vec(split(), 0..leaves), 1..40)
+}
+
+/// One of every kind of ensemble, with its number of features.
+fn forest() -> impl Strategy<Value = (usize, Vec<Vec<Split>>)> {
+    let trees = prop_oneof![trees(8), trees(16), trees(32), trees(64)];
+    (1..9_usize, trees)
+}
+
+fn ensemble(features: usize, trees: &[Vec<Split>]) -> Ensemble {
+    let mut made = Vec::new();
+    for (number, splits) in trees.iter().enumerate() {
+        // Node: threshold, feature, first child; depth.
+        let mut nodes = vec![([f32::INFINITY.to_bits(), 0], 0)];
+        let mut leaves = vec![0];
+        for split in splits {
+            let at = leaves.swap_remove(split.leaf.index(leaves.len()));
+            let (child, depth) = (nodes.len(), nodes[at].1 + 1);
+            let half = if split.missing_second { features } else { 0 };
+            let feature = (split.feature.index(features) + half) as u32;
+            nodes[at].0 = [split.threshold.to_bits(), feature | (child as u32) << 16];
+            for leaf in [child, child + 1] {
+                nodes.push(([f32::INFINITY.to_bits(), (leaf as u32) << 16], depth));
+                leaves.push(leaf);
+            }
+        }
+        let depth = nodes.iter().map(|node| node.1).max().expect("there is a root");
+        made.push((depth, number, nodes));
+    }
+    made.sort_by_key(|tree| tree.0);
+    let (trees, nodes, leaves) = (Vec::new(), Vec::new(), Vec::new());
+    let features = features as u32;
+    let mut all = Ensemble { trees, nodes, leaves, base: 0.125, link: Link::Identity, features };
+    for (depth, number, nodes) in made {
+        all.trees.push([all.nodes.len() as u32, depth]);
+        for (at, (node, _)) in nodes.into_iter().enumerate() {
+            all.nodes.push(node);
+            // Values whose sum depends on the order of additions.
+            all.leaves.push(((at * 7919 + number * 104_729) % 1009) as f32 / 7.0 - 70.0);
+        }
+    }
+    all
+}
+
+/// Each tree from its root to its leaf; then the sum as it is defined.
+fn oracle(ensemble: &Ensemble, x: &[f32]) -> f32 {
+    let leaf = |&[first, _]: &[u32; 2]| {
+        let mut at = 0;
+        loop {
+            let [threshold, rest] = ensemble.nodes[(first + at) as usize];
+            let (feature, child) = ((rest & 0xffff) as usize, rest >> 16);
+            if child == at {
+                return f64::from(ensemble.leaves[(first + at) as usize]);
+            }
+            let value = x[feature % x.len()];
+            let is_second = match value.is_nan() {
+                true => feature >= x.len(),
+                false => value > f32::from_bits(threshold),
+            };
+            at = child + u32::from(is_second);
+        }
+    };
+    let mut leaves: Vec<f64> = ensemble.trees.iter().map(leaf).collect();
+    leaves.resize(leaves.len().next_multiple_of(4), 0.0);
+    let fours = leaves.chunks(4).map(|four| (four[0] + four[1]) + (four[2] + four[3]));
+    fours.fold(f64::from(ensemble.base), |sum, four| sum + four) as f32
+}
+
+/// A plan of as many features, whose values are of no interest.
+fn plan(forest: Forest<'_>) -> Plan<'_> {
+    let entity = "version = 1\n[[entity]]\nname = \"customer\"\npath = \"customer\"\n";
+    let features: String = (0..forest.features)
+        .map(|at| format!("[[feature]]\nname = \"f{at}\"\nkind = \"time\"\npart = \"hour\"\n"))
+        .collect();
+    let program = spec::parse(&format!("{entity}{features}"), "spec").expect("it is right");
+    Plan { id: 0, program, decision: Decision::default(), forest: Some(forest) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn all_forms_give_the_same_bits(
+        (features, trees) in forest(),
+        inputs in prop::collection::vec(
+            prop::collection::vec(prop_oneof![5 => number(), 1 => Just(f32::NAN)], 9),
+            20,
+        ),
+    ) {
+        let ensemble = ensemble(features, &trees);
+        let [rows, numbers] = [usize::MAX, 0].map(|row_bytes| {
+            MaskArrays::within(&ensemble, row_bytes, usize::MAX).expect("at most 64 leaves")
+        });
+        let forests =
+            [ensemble.as_forest(), rows.as_forest(&ensemble), numbers.as_forest(&ensemble)];
+        let plans = forests.map(|forest| plan(forest).write());
+        for bytes in plans {
+            let mut words = vec![0_u64; bytes.len().div_ceil(8)];
+            bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(&bytes);
+            let bytes = &bytemuck::cast_slice(&words)[..bytes.len()];
+            let mut engine = Engine::new(&Plan::read(bytes).expect("a written plan is right"));
+            for x in &inputs {
+                let x = &x[..features];
+                prop_assert_eq!(engine.run(x).to_bits(), oracle(&ensemble, x).to_bits(), "{:?}", x);
+            }
+        }
+    }
+}
