@@ -137,3 +137,95 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
     output.extend_from_slice(&text[..2 + places]);
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// In JSON's grammar.
+    fn check_read(text: &str) {
+        let (end, decimal) = read(text.as_bytes(), 0).expect("a number");
+        assert_eq!(end, text.len(), "{text}");
+        let std = text.parse::<f32>().expect("a number").to_bits();
+        let nearest = decimal.nearest(text.as_bytes()).expect("a number");
+        assert_eq!(nearest.to_bits(), std, "{text}");
+        assert_eq!(decimal.integer, !text.contains(['.', 'e', 'E']), "{text}");
+    }
+
+    fn check_write(number: f32) {
+        let mut text = Vec::with_capacity(LONGEST);
+        write(number, &mut text);
+        assert_eq!(String::from_utf8_lossy(&text), number.to_string());
+        assert!(text.len() <= LONGEST);
+    }
+
+    #[test]
+    fn numbers_read() {
+        for text in ["0", "-0", "-0.0", "1e0", "57.16", "-57.16", "0.1", "1E+2", "1e-400", "1e400"]
+        {
+            check_read(text);
+        }
+        for text in ["", "-", "a", ".5", "-.5", "1.", "1.e", "1e", "1e+", "--1"] {
+            assert_eq!(read(text.as_bytes(), 0), None, "{text}");
+        }
+        for (text, end) in [("01", 1), ("1.5.5", 3), ("-7,", 2), ("1-", 1), ("0e5e", 3)] {
+            assert_eq!(read(text.as_bytes(), 0).map(|read| read.0), Some(end), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn reads_what_std_reads(digits: u64, length in 1..20_usize, point in 0..20_usize) {
+            let mut text = digits.to_string();
+            text.truncate(length);
+            if point >= text.len() {
+                text = format!("0.{}{text}", "0".repeat(point - text.len()));
+            } else if point > 0 {
+                text.insert(text.len() - point, '.');
+            }
+            check_read(&text);
+            check_read(&format!("-{text}"));
+        }
+
+        /// The middle between two neighbours, and what lies as close to it as the digits allow.
+        #[test]
+        fn reads_what_is_between(bits in 0x2000_0000..0x5e80_0000_u32, places in 0..16_usize) {
+            let (low, high) = (f32::from_bits(bits), f32::from_bits(bits + 1));
+            let middle = format!("{:.places$}", (f64::from(low) + f64::from(high)) / 2.0);
+            for last in '0'..='9' {
+                check_read(&format!("{}{last}", &middle[..middle.len() - 1]).replace("..", ".0"));
+            }
+        }
+
+        #[test]
+        fn writes_what_std_writes(
+            scores in prop::collection::vec(0..=1_065_353_216_u32, 50),
+            shares in prop::collection::vec(0.0..1.0_f32, 50),
+        ) {
+            scores.into_iter().map(f32::from_bits).chain(shares).for_each(check_write);
+        }
+    }
+
+    #[test]
+    fn writes_what_is_special() {
+        // What has few digits, and its neighbours.
+        let decimals = (0..=10_000).map(|count| count as f32 / 10_000.0);
+        let binaries = (0..=4096).map(|count| count as f32 / 4096.0);
+        let powers = (0..150).map(|power| 2_f32.powi(-power));
+        for number in decimals.chain(binaries).chain(powers) {
+            let bits = number.to_bits();
+            let near = [bits.saturating_sub(1), bits, bits + 1].map(f32::from_bits);
+            near.into_iter().filter(|near| *near <= 1.0).for_each(check_write);
+        }
+    }
+
+    /// All 84 million numbers that are written without std's help.
+    #[test]
+    #[ignore = "takes a while"]
+    fn writes_every_share() {
+        (0.001_f32.to_bits()..1_f32.to_bits()).map(f32::from_bits).for_each(check_write);
+    }
+}

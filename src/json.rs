@@ -515,8 +515,50 @@ mod tests {
         })
     }
 
+    /// Everything in a value that is neither an object nor an array, with the name that it is under.
+    fn leaves(name: &str, value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Array(values) => {
+                values.iter().for_each(|value| leaves(name, value, found));
+            }
+            serde_json::Value::Object(members) => {
+                members.iter().for_each(|(name, value)| leaves(name, value, found));
+            }
+            leaf => found.push(format!("{name}: {leaf}")),
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// What serde_json reads is announced, however it is spaced.
+        #[test]
+        fn announces_what_serde_json_reads(value in json(), pretty: bool) {
+            let root = serde_json::json!({"root": value});
+            let write = if pretty { serde_json::to_string_pretty } else { serde_json::to_string };
+            let text = write(&root).expect("a value can be written");
+            let mut notes = Notes::default();
+            prop_assert_eq!(scan(text.as_bytes(), &mut notes), Ok(Some(text.len() - 1)));
+            let announced = notes.values.iter().filter_map(|(member, token)| {
+                let leaf = match *token {
+                    Token::Text { from, to, .. } => &text[from - 1..=to],
+                    Token::Number { from, to, .. } => &text[from..to],
+                    Token::Null => "null",
+                    // Which of them, the token does not tell.
+                    Token::Bool => "true",
+                    Token::Array | Token::Object => return None,
+                };
+                Some(format!("{}: {leaf}", notes.members[usize::from(*member)].1))
+            });
+            let mut announced: Vec<_> = announced.collect();
+            let mut expect = Vec::new();
+            leaves("", &root, &mut expect);
+            let mut expect: Vec<_> =
+                expect.iter().map(|leaf| leaf.replace(": false", ": true")).collect();
+            announced.sort();
+            expect.sort();
+            prop_assert_eq!(announced, expect);
+        }
 
         /// What serde_json takes and refuses, so does the scanner: for JSON with bytes changed,
         /// taken out and put in.

@@ -164,8 +164,30 @@ impl Reader {
         if value.first() == Some(&0) {
             return Err(Reason::SchemaFramed);
         }
+        self.pass(value, broker_timestamp, &mut |_| ())
+    }
+
+    /// The reports of a value that was read as [`Record::Reports`], in their order.
+    pub fn for_each_report(
+        &mut self,
+        value: &[u8],
+        broker_timestamp: i64,
+        mut report: impl FnMut(&Event),
+    ) {
+        let read = self.pass(value, broker_timestamp, &mut report);
+        debug_assert_eq!(read, Ok(Record::Reports));
+    }
+
+    // One copy of the scanner in the module for both.
+    #[inline(never)]
+    fn pass(
+        &mut self,
+        value: &[u8],
+        broker_timestamp: i64,
+        report: &mut dyn FnMut(&Event),
+    ) -> Result<Record<'_>, Reason> {
         self.transaction.numbers.fill(f32::NAN);
-        let mut pass = Pass::new(self, value, broker_timestamp, |_| ());
+        let mut pass = Pass::new(self, value, broker_timestamp, report);
         let end = json::scan(value, &mut pass).map_err(|fault| match fault {
             Fault::Utf8 => Reason::InvalidUtf8,
             Fault::Grammar => Reason::InvalidJson,
@@ -188,19 +210,6 @@ impl Reader {
         match fault {
             Some(reason) => Err(reason),
             None => Ok(Record::Transaction(&self.transaction)),
-        }
-    }
-
-    /// The reports of a value that was read as [`Record::Reports`], in their order.
-    pub fn for_each_report(
-        &mut self,
-        value: &[u8],
-        broker_timestamp: i64,
-        report: impl FnMut(&Event),
-    ) {
-        let mut pass = Pass::new(self, value, broker_timestamp, report);
-        if json::scan(value, &mut pass).is_ok() {
-            pass.end_report();
         }
     }
 
@@ -239,7 +248,7 @@ fn first(fault: Option<Reason>, other: Reason) -> Option<Reason> {
 }
 
 /// One pass over one record.
-struct Pass<'r, F> {
+struct Pass<'r> {
     text: &'r [u8],
     broker_timestamp: i64,
     reader: &'r mut Reader,
@@ -252,10 +261,10 @@ struct Pass<'r, F> {
     /// Once it is clear that the record brings reports: whether all so far are good.
     reports: Option<bool>,
     in_report: bool,
-    report: F,
+    report: &'r mut dyn FnMut(&Event),
 }
 
-impl<F: FnMut(&Event)> Visitor for Pass<'_, F> {
+impl Visitor for Pass<'_> {
     #[inline(always)]
     fn recognise(&mut self, parent: u8, text: &[u8]) -> Option<(usize, Member)> {
         let (length, member) = self.reader.names.recognise(parent, text)?;
@@ -318,8 +327,13 @@ impl<F: FnMut(&Event)> Visitor for Pass<'_, F> {
     }
 }
 
-impl<'r, F: FnMut(&Event)> Pass<'r, F> {
-    fn new(reader: &'r mut Reader, text: &'r [u8], broker_timestamp: i64, report: F) -> Self {
+impl<'r> Pass<'r> {
+    fn new(
+        reader: &'r mut Reader,
+        text: &'r [u8],
+        broker_timestamp: i64,
+        report: &'r mut dyn FnMut(&Event),
+    ) -> Self {
         reader.names.restart();
         Self {
             text,
@@ -501,4 +515,139 @@ fn escaped_time(text: &[u8]) -> Option<i64> {
         length += 1;
     }
     timestamp::parse(&plain[..length])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SPEC: &str = r#"
+        version = 1
+        [time]
+        path = "at.time"
+        [[entity]]
+        name = "customer"
+        path = "customer_id"
+        [[entity]]
+        name = "terminal"
+        path = "at.terminal_identifier_of_the_acquirer"
+        reported = 100
+        [[number]]
+        name = "amount"
+        path = "amount"
+        [reports]
+        path = "reports"
+        id = "id"
+        time = "at"
+        [[feature]]
+        name = "amount"
+        kind = "number"
+        of = "amount"
+    "#;
+
+    #[test]
+    fn the_same_hash_however_an_id_is_written() {
+        let text = "0123456789abcdefghijklmnopqrstuvwxyz\0é";
+        for (length, _) in text.char_indices() {
+            let text = &text[..length];
+            let escaped: String = text.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+            assert_eq!(hash(text.as_bytes()), hash_escaped(escaped.as_bytes()));
+            assert_ne!(hash(text.as_bytes()), hash(format!("{text}\0").as_bytes()));
+        }
+    }
+
+    fn member() -> impl Strategy<Value = String> {
+        let name = prop::sample::select(vec![
+            "customer_id",
+            "amount",
+            "at",
+            "time",
+            "reports",
+            "id",
+            "fraud",
+            "x",
+            "é",
+            "",
+            "amoun\\u0074",
+            "terminal_identifier_of_the_acquirer",
+            "customer_iD",
+            "\\\"",
+            "12345",
+            "123456789012",
+        ]);
+        let colon = prop::sample::select(vec![":", ":", ":", " :", ": "]);
+        let leaf = prop::sample::select(vec![
+            "1",
+            "57.16",
+            "-1e9",
+            "\"596\"",
+            "\"5\\u00396\"",
+            "null",
+            "true",
+            "[]",
+            "{}",
+            "\"é\"",
+            "\"2018-04-01T00:00:31Z\"",
+            "\"2018-04-01 00:00:31.5+01:00\"",
+            "nul",
+            "\"a long text, with a comma\"",
+        ]);
+        let leaf = leaf.prop_map(str::to_owned);
+        let value = leaf.prop_recursive(2, 8, 4, move |inner| {
+            let inner = ("(customer_id|amount|at|id|terminal_identifier_of_the_acquirer|x)", inner);
+            let object = prop::collection::vec(inner, 0..4).prop_map(|members| {
+                let members: Vec<_> =
+                    members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                format!("{{{}}}", members.join(","))
+            });
+            prop_oneof![
+                object.clone(),
+                prop::collection::vec(object, 0..3).prop_map(|all| format!("[{}]", all.join(",")))
+            ]
+        });
+        (name, colon, value).prop_map(|(name, colon, value)| format!("\"{name}\"{colon}{value}"))
+    }
+
+    fn record() -> impl Strategy<Value = Vec<u8>> {
+        let good = r#""customer_id":1,"at":{"time":"2018-04-01T00:00:31Z","terminal_identifier_of_the_acquirer":2},"amount":3"#;
+        let comma = prop::sample::select(vec![",", ",", ", ", ""]);
+        let edit = prop::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>()));
+        (any::<bool>(), prop::collection::vec(member(), 0..5), comma, edit).prop_map(
+            move |(is_good, mut members, comma, edit)| {
+                if is_good {
+                    members.insert(members.len() / 2, good.to_owned());
+                }
+                let mut record = format!("{{{}}}", members.join(comma)).into_bytes();
+                if let Some((at, byte)) = edit {
+                    let at = at.index(record.len());
+                    record[at] = byte;
+                }
+                record
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// What was read before makes no difference.
+        #[test]
+        fn a_record_is_read_by_itself(records in prop::collection::vec(record(), 1..12)) {
+            let program = fraud_plan::compile::spec::parse(SPEC, "SPEC").expect("a valid spec");
+            let mut reader = Reader::new(&program);
+            for record in records {
+                let mut fresh = Reader::new(&program);
+                let text = String::from_utf8_lossy(&record).into_owned();
+                let found = format!("{:?}", reader.read(Some(&record), -1));
+                prop_assert_eq!(&found, &format!("{:?}", fresh.read(Some(&record), -1)), "{}", text);
+                if found == "Ok(Reports)" {
+                    let (mut one, mut other) = (Vec::new(), Vec::new());
+                    reader.for_each_report(&record, -1, |report| one.push(format!("{report:?}")));
+                    fresh.for_each_report(&record, -1, |report| other.push(format!("{report:?}")));
+                    prop_assert_eq!(one, other, "{}", text);
+                }
+            }
+        }
+    }
 }

@@ -108,7 +108,8 @@ fn days_since_1970(year: u32, month: u32, day: u32) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{any, parse};
+    use proptest::prelude::*;
 
     fn check(text: &str, expect: Option<i64>) {
         assert_eq!(parse(text.as_bytes()), expect, "{text}");
@@ -149,6 +150,27 @@ mod tests {
             "2018-04-01T00:00:3１Z",
         ] {
             check(text, None);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// The common form is read as any form is.
+        #[test]
+        fn the_common_form(
+            numbers: [u16; 6],
+            edit in prop::option::weighted(0.3, (0..20_usize, proptest::num::u8::ANY)),
+        ) {
+            let limits = [10_000, 14, 33, 26, 62, 63];
+            let [year, month, day, hour, minute, second] =
+                std::array::from_fn(|at| numbers[at] % limits[at]);
+            let time = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
+            let mut time = time.into_bytes();
+            if let Some((at, byte)) = edit {
+                time[at] = byte;
+            }
+            prop_assert_eq!(parse(&time), any(&time), "{}", String::from_utf8_lossy(&time));
         }
     }
 }
