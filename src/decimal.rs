@@ -115,8 +115,8 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
     let scaled = 2 * fraction * half;
     // What reads back as this number, in units of 10^-places: the ends belong to it if it is even, and
     // no end is a whole number, because it has more places.
-    let mut least = (scaled - half - 1 >> shift) + 1;
-    let mut most = scaled + half >> shift;
+    let mut least = ((scaled - half - 1) >> shift) + 1;
+    let mut most = (scaled + half) >> shift;
     let mut unit = 1;
     loop {
         let (fewer_least, fewer_most) = ((least + 9) / 10, most / 10);
@@ -127,7 +127,7 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
         unit *= 10;
         places -= 1;
     }
-    let nearest = (scaled + (unit << shift - 1)) / (unit << shift);
+    let nearest = (scaled + (unit << (shift - 1))) / (unit << shift);
     let mut text = *b"0.00000000000";
     let mut rest = nearest as u32;
     for place in text[2..2 + places].iter_mut().rev() {

@@ -51,14 +51,27 @@ pub enum Member {
     Take(u8),
 }
 
+impl Member {
+    #[inline(always)]
+    fn number(self) -> u8 {
+        match self {
+            Member::Skip => SKIPPED,
+            Member::Take(number) => number,
+        }
+    }
+}
+
 /// Receives what the scanner passes.
 pub trait Visitor {
-    /// The member with whose name `text` begins, if the visitor has seen it in a text that passed the
-    /// scanner and knows what to make of it: the length of the name with quotes and colon. It must be
-    /// ASCII. Of a member that is not recognised, [`Visitor::member`] tells.
-    fn recognise(&mut self, _parent: u8, _text: &[u8]) -> Option<(usize, Member)> {
+    /// What stands between two values of an object, if `text` begins with a gap that the visitor has
+    /// been told of with the same `parent` and `first`: its length, and what the name in it means.
+    /// What is not recognised, [`Visitor::member`] is asked for.
+    fn recognise(&mut self, _parent: u8, _first: bool, _text: &[u8]) -> Option<(usize, Member)> {
         None
     }
+    /// A gap: from behind a value of the object `parent`, or from behind its brace if it is the
+    /// `first`, up to the next value. It is ASCII, and `member` the answer to the name in it.
+    fn remember(&mut self, _parent: u8, _first: bool, _gap: &[u8], _member: Member) {}
     /// A member `name` (between its quotes, `escaped` if it holds a backslash) of the object
     /// `parent`, which may be [`RECORD`].
     fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member;
@@ -116,15 +129,44 @@ impl Scanner<'_> {
         let mut outer = [0; MAX_DEPTH];
         let mut number = SKIPPED;
         let mut end = None;
-        let mut next = self.next();
-        'entry: loop {
-            let mut member = number;
-            if objects & 1 == 1 {
-                member = self.name(next, number, visitor)?;
-                next = self.next();
-            }
+        // Nothing stands before, but the opening bracket.
+        let mut first = true;
+        loop {
+            // On to the next value, or out of the bracket.
+            let in_object = objects & 1 == 1;
+            let member = match self.recognise(in_object, number, first, visitor) {
+                Some(member) => member,
+                None => {
+                    let gap = self.at;
+                    let mut next = self.next();
+                    if depth == 0 {
+                        if !first {
+                            let whole = self.at == self.text.len();
+                            return if whole { Ok(end) } else { Err(Fault::Grammar) };
+                        }
+                    } else if next == if in_object { b'}' } else { b']' } {
+                        depth -= 1;
+                        if depth == 0 && in_object {
+                            end = Some(self.at);
+                        }
+                        number = outer[depth];
+                        objects >>= 1;
+                        self.at += 1;
+                        first = false;
+                        continue;
+                    } else if !first {
+                        if next != b',' {
+                            return Err(Fault::Grammar);
+                        }
+                        self.at += 1;
+                        next = self.next();
+                    }
+                    if in_object { self.name(gap, next, number, first, visitor)? } else { number }
+                }
+            };
+            first = false;
             // Once for each kind of value, so that the visitor's part is made for that kind.
-            match next {
+            match self.next() {
                 b'"' => {
                     let token = self.text()?;
                     announce(visitor, member, token);
@@ -133,8 +175,8 @@ impl Scanner<'_> {
                     let token = self.number()?;
                     announce(visitor, member, token);
                 }
-                b'{' | b'[' => {
-                    let is_object = next == b'{';
+                bracket @ (b'{' | b'[') => {
+                    let is_object = bracket == b'{';
                     announce(visitor, member, if is_object { Token::Object } else { Token::Array });
                     if depth == MAX_DEPTH {
                         return Err(Fault::TooDeep);
@@ -144,73 +186,67 @@ impl Scanner<'_> {
                     objects = objects << 1 | u64::from(is_object);
                     depth += 1;
                     self.at += 1;
-                    next = self.next();
-                    if next != closing(objects) {
-                        continue 'entry;
-                    }
+                    first = true;
                 }
                 _ => {
-                    let (length, token) = literal(&self.text[self.at..]).ok_or(Fault::Grammar)?;
+                    let rest = self.text.get(self.at..).unwrap_or_default();
+                    let (length, token) = literal(rest).ok_or(Fault::Grammar)?;
                     self.at += length;
                     announce(visitor, member, token);
                 }
             }
-            // Behind a value, or in an empty bracket: close what closes.
-            next = self.next();
-            loop {
-                if depth == 0 {
-                    return if self.at == self.text.len() { Ok(end) } else { Err(Fault::Grammar) };
-                }
-                if next == b',' {
-                    break;
-                }
-                if next != closing(objects) {
-                    return Err(Fault::Grammar);
-                }
-                depth -= 1;
-                if depth == 0 && objects & 1 == 1 {
-                    end = Some(self.at);
-                }
-                number = outer[depth];
-                objects >>= 1;
-                self.at += 1;
-                next = self.next();
-            }
-            self.at += 1;
-            next = self.next();
         }
     }
 
-    /// A member's name and its colon; the visitor's number for it.
+    /// Passes what stands before a member's value, if the visitor knows it; the visitor's number for
+    /// the member.
     #[inline(always)]
-    fn name(&mut self, next: u8, parent: u8, visitor: &mut impl Visitor) -> Result<u8, Fault> {
-        let recognised = match (parent, self.text.get(self.at..)) {
-            (SKIPPED, _) | (_, None) => None,
-            (_, Some(text)) => visitor.recognise(parent, text),
+    fn recognise(
+        &mut self,
+        in_object: bool,
+        parent: u8,
+        first: bool,
+        visitor: &mut impl Visitor,
+    ) -> Option<u8> {
+        if !in_object || parent == SKIPPED {
+            return None;
+        }
+        let (length, member) = visitor.recognise(parent, first, self.text.get(self.at..)?)?;
+        self.at += length;
+        Some(member.number())
+    }
+
+    /// A member's name, its colon and the space behind it; the visitor's number for it. What stands
+    /// before its value began at `gap`.
+    #[inline(always)]
+    fn name(
+        &mut self,
+        gap: usize,
+        next: u8,
+        parent: u8,
+        first: bool,
+        visitor: &mut impl Visitor,
+    ) -> Result<u8, Fault> {
+        if next != b'"' {
+            return Err(Fault::Grammar);
+        }
+        let Token::Text { from, to, escaped } = self.text()? else {
+            unreachable!("text() gives a text");
         };
-        let member = if let Some((length, member)) = recognised {
-            self.at += length;
-            member
-        } else {
-            if next != b'"' {
-                return Err(Fault::Grammar);
-            }
-            let Token::Text { from, to, escaped } = self.text()? else {
-                unreachable!("text() gives a text");
-            };
-            if self.next() != b':' {
-                return Err(Fault::Grammar);
-            }
-            self.at += 1;
-            if parent == SKIPPED {
-                return Ok(SKIPPED);
-            }
-            visitor.member(parent, &self.text[from..to], escaped)
-        };
-        Ok(match member {
-            Member::Skip => SKIPPED,
-            Member::Take(number) => number,
-        })
+        if self.next() != b':' {
+            return Err(Fault::Grammar);
+        }
+        self.at += 1;
+        if parent == SKIPPED {
+            return Ok(SKIPPED);
+        }
+        let member = visitor.member(parent, &self.text[from..to], escaped);
+        self.next();
+        let gap = &self.text[gap..self.at];
+        if gap.is_ascii() {
+            visitor.remember(parent, first, gap, member);
+        }
+        Ok(member.number())
     }
 
     /// The next byte that is no white space; 0, which no grammar rule takes, at the end.
@@ -261,12 +297,6 @@ fn announce(visitor: &mut impl Visitor, member: u8, token: Token) {
     if member != SKIPPED {
         visitor.value(member, token);
     }
-}
-
-/// The bracket that closes the innermost one.
-#[inline(always)]
-fn closing(objects: u64) -> u8 {
-    if objects & 1 == 1 { b'}' } else { b']' }
 }
 
 #[cold]

@@ -9,8 +9,8 @@
 //! In the order a transaction passes through:
 //!
 //! - [`record`]: finding the spec's fields in a record's bytes, in one pass
-//!   ([`json`]: the scanner; [`names`]: members known by sight; [`timestamp`] and [`decimal`]: times
-//!   and numbers in text; [`bytes`]: looking at many at once)
+//!   ([`json`]: the scanner; `gaps.rs`: names known by sight; [`timestamp`] and [`decimal`]: times
+//!   and numbers in text; `bytes.rs`: looking at many at once)
 //! - [`history`]: what is remembered per entity, in a fixed table
 //!   ([`reported`]: which fraud reports have been counted)
 //! - [`features`]: record + history → feature vector, then the record into history
@@ -31,9 +31,9 @@ mod bytes;
 pub mod decimal;
 pub mod engine;
 pub mod features;
+mod gaps;
 pub mod history;
 pub mod json;
-mod names;
 pub mod reasons;
 pub mod record;
 pub mod reported;

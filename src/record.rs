@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use fraud_plan::Program;
 use fraud_plan::program::{Field, Role, TimeUnit};
 
+use crate::gaps::Gaps;
 use crate::json::{self, Fault, Member, RECORD, Token, Visitor, is_name};
-use crate::names::Names;
 use crate::{bytes, timestamp};
 
 /// Why a record cannot be scored. Where several hold, the first in this order is given.
@@ -110,7 +110,7 @@ const DAY: i64 = 86_400_000;
 pub struct Reader {
     verdict: String,
     fields: Vec<Field>,
-    names: Names,
+    gaps: Gaps,
     time_unit: TimeUnit,
     /// Sets of fields, a bit each: parts of reports, and what must not be absent.
     in_report: u64,
@@ -144,7 +144,7 @@ impl Reader {
         Self {
             verdict: program.verdict.clone(),
             fields: program.fields.clone(),
-            names: Names::new(),
+            gaps: Gaps::new(),
             time_unit: program.time_unit,
             in_report,
             required,
@@ -256,6 +256,8 @@ struct Pass<'r> {
     seen: u64,
     /// Fields without a value so far, a bit each.
     absent: u64,
+    /// The verdict's name has stood.
+    verdict: bool,
     time: Option<i64>,
     fault: Option<Reason>,
     /// Once it is clear that the record brings reports: whether all so far are good.
@@ -266,8 +268,8 @@ struct Pass<'r> {
 
 impl Visitor for Pass<'_> {
     #[inline(always)]
-    fn recognise(&mut self, parent: u8, text: &[u8]) -> Option<(usize, Member)> {
-        let (length, member) = self.reader.names.recognise(parent, text)?;
+    fn recognise(&mut self, parent: u8, first: bool, text: &[u8]) -> Option<(usize, Member)> {
+        let (length, member) = self.reader.gaps.recognise(parent, first, text)?;
         if let Member::Take(field) = member {
             self.take(field);
         }
@@ -278,17 +280,19 @@ impl Visitor for Pass<'_> {
         let Some(field) = self.reader.field(parent, name, escaped) else {
             if parent == RECORD && is_name(name, escaped, &self.reader.verdict) {
                 self.fault = first(self.fault, Reason::VerdictPresent);
-            } else if !escaped {
-                self.reader.names.learn(parent, name, Member::Skip);
+                self.verdict = true;
             }
             return Member::Skip;
         };
-        let member = Member::Take(field as u8);
-        if !escaped {
-            self.reader.names.learn(parent, name, member);
-        }
         self.take(field as u8);
-        member
+        Member::Take(field as u8)
+    }
+
+    fn remember(&mut self, parent: u8, first: bool, gap: &[u8], member: Member) {
+        // The verdict's name is a fault each time.
+        if !self.verdict {
+            self.reader.gaps.learn(parent, first, gap, member);
+        }
     }
 
     #[inline(always)]
@@ -334,12 +338,13 @@ impl<'r> Pass<'r> {
         broker_timestamp: i64,
         report: &'r mut dyn FnMut(&Event),
     ) -> Self {
-        reader.names.restart();
+        reader.gaps.restart();
         Self {
             text,
             broker_timestamp,
             reader,
             seen: 0,
+            verdict: false,
             absent: u64::MAX,
             time: None,
             fault: None,

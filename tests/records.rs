@@ -317,3 +317,27 @@ fn native_and_wasm_give_the_same_bytes() {
         assert_eq!(found, (expect.0, text(&expect.1)), "record {at}");
     }
 }
+
+/// The module looks at 16 bytes at a time where native code looks at 8: at every place in a block and
+/// every distance from the record's end, it sees the same.
+#[test]
+fn native_and_wasm_find_the_same_ends_of_texts() {
+    let plan = plan_bytes();
+    let mut native = native(&plan, 1 << 20);
+    let mut broker = Broker::start();
+    for (length, pad) in (0..36).flat_map(|length| [0, 1, 6, 11].map(|pad| (length, pad))) {
+        for special in ["\\\"", "\\u0041", "é", "\"", "\u{1f}", "\\"] {
+            for at in 0..=length {
+                let mut text = "~".repeat(length);
+                text.insert_str(at, special);
+                let end = format!(r#","{}":"{text}"}}"#, "p".repeat(pad));
+                let record = with("}", &end);
+                let written = broker.send(NOW, None, Some(record.as_bytes()), &[]);
+                let expect = topic_and_value(&mut native, Some(record.as_bytes()), NOW);
+                assert_eq!((written.topic, written.value), expect, "{record}");
+                let valid = serde_json::from_str::<serde::de::IgnoredAny>(&record).is_ok();
+                assert_eq!(expect.0 != "unscorable", valid, "{record}");
+            }
+        }
+    }
+}
