@@ -4,6 +4,9 @@
 //! It differs from a derived serde_json struct where the record contract asks for it: the text
 //! must be UTF-8 everywhere, nesting is bounded, and nothing is allocated.
 
+use crate::bytes;
+use crate::decimal::{self, Decimal};
+
 /// Deepest nesting of objects and arrays, the record's own object included.
 pub const MAX_DEPTH: usize = 64;
 
@@ -25,8 +28,8 @@ pub enum Token {
         from: usize,
         /// One past its last byte.
         to: usize,
-        /// Written without fraction and exponent.
-        integer: bool,
+        /// What it is.
+        decimal: Decimal,
     },
     /// `null`
     Null,
@@ -50,9 +53,15 @@ pub enum Member {
 
 /// Receives what the scanner passes.
 pub trait Visitor {
+    /// The member with whose name `text` begins, if the visitor has seen it in a text that passed the
+    /// scanner and knows what to make of it: the length of the name with quotes and colon. It must be
+    /// ASCII. Of a member that is not recognised, [`Visitor::member`] tells.
+    fn recognise(&mut self, _parent: u8, _text: &[u8]) -> Option<(usize, Member)> {
+        None
+    }
     /// A member `name` (between its quotes, `escaped` if it holds a backslash) of the object
-    /// `parent`: `None` is the record itself.
-    fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member;
+    /// `parent`, which may be [`RECORD`].
+    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member;
     /// The value of a member that was taken, or a value in its array.
     fn value(&mut self, member: u8, token: Token);
 }
@@ -68,210 +77,236 @@ pub enum Fault {
     TooDeep,
 }
 
-/// The outermost value: what it is, and the offset of its last byte.
-pub type Root = (Token, usize);
-
-/// Scans one JSON value with white space around it.
-pub fn scan(text: &[u8], visitor: &mut impl Visitor) -> Result<Root, Fault> {
-    // UTF-8 first: whatever follows can look at single bytes.
-    std::str::from_utf8(text).map_err(|_| Fault::Utf8)?;
-    Scanner { text, at: 0 }.run(visitor)
+/// Scans one JSON value with white space around it; gives the offset of the closing brace if it is an
+/// object. What the visitor is told of a text that turns out to be faulty counts for nothing.
+#[inline(always)]
+pub fn scan(text: &[u8], visitor: &mut impl Visitor) -> Result<Option<usize>, Fault> {
+    let mut scanner = Scanner { text, at: 0, ascii: true };
+    let end = scanner.run(visitor);
+    if scanner.ascii && end.is_ok() { end } else { check_utf8(text).and(end) }
 }
 
-/// Beside the visitor's own numbers: the record itself, and what the visitor does not want to see.
-const RECORD: u8 = u8::MAX;
+/// That a text is no UTF-8 counts before what else is wrong with it.
+#[cold]
+#[inline(never)]
+fn check_utf8(text: &[u8]) -> Result<(), Fault> {
+    std::str::from_utf8(text).map(|_| ()).map_err(|_| Fault::Utf8)
+}
+
+/// Beside the visitor's own numbers: the record itself.
+pub const RECORD: u8 = u8::MAX;
+/// And what the visitor does not want to see.
 const SKIPPED: u8 = u8::MAX - 1;
 
 struct Scanner<'t> {
     text: &'t [u8],
     at: usize,
+    /// No byte beyond ASCII so far.
+    ascii: bool,
 }
 
+// What is inlined keeps the scanner's state in registers; what is rare takes and gives positions.
 impl Scanner<'_> {
-    fn run(&mut self, visitor: &mut impl Visitor) -> Result<Root, Fault> {
-        // For every open bracket from the outside in: whether it is an object (a bit), and the
-        // visitor's number for it.
+    #[inline(always)]
+    fn run(&mut self, visitor: &mut impl Visitor) -> Result<Option<usize>, Fault> {
+        // The brackets around: how many, whether each is an object (a bit, the innermost lowest), and
+        // the visitor's number for each (the innermost's apart).
         let mut depth = 0;
         let mut objects = 0_u64;
-        let mut numbers = [SKIPPED; MAX_DEPTH + 1];
-        let mut member = SKIPPED;
-        let mut root = Token::Null;
-        'value: loop {
-            self.skip_space();
-            let token = match self.peek() {
-                b'"' => self.text()?,
-                b'-' | b'0'..=b'9' => self.number()?,
-                b't' => self.literal(b"true", Token::Bool)?,
-                b'f' => self.literal(b"false", Token::Bool)?,
-                b'n' => self.literal(b"null", Token::Null)?,
-                b'{' => Token::Object,
-                b'[' => Token::Array,
-                _ => return Err(Fault::Grammar),
-            };
-            if member != SKIPPED {
-                visitor.value(member, token);
+        let mut outer = [0; MAX_DEPTH];
+        let mut number = SKIPPED;
+        let mut end = None;
+        let mut next = self.next();
+        'entry: loop {
+            let mut member = number;
+            if objects & 1 == 1 {
+                member = self.name(next, number, visitor)?;
+                next = self.next();
             }
-            if depth == 0 {
-                root = token;
-            }
-            let opened = matches!(token, Token::Object | Token::Array);
-            if opened {
-                if depth == MAX_DEPTH {
-                    return Err(Fault::TooDeep);
+            // Once for each kind of value, so that the visitor's part is made for that kind.
+            match next {
+                b'"' => {
+                    let token = self.text()?;
+                    announce(visitor, member, token);
                 }
-                self.at += 1;
-                depth += 1;
-                let is_object = token == Token::Object;
-                objects = objects << 1 | u64::from(is_object);
-                numbers[depth] = if is_object && depth == 1 { RECORD } else { member };
-                self.skip_space();
+                b'-' | b'0'..=b'9' => {
+                    let token = self.number()?;
+                    announce(visitor, member, token);
+                }
+                b'{' | b'[' => {
+                    let is_object = next == b'{';
+                    announce(visitor, member, if is_object { Token::Object } else { Token::Array });
+                    if depth == MAX_DEPTH {
+                        return Err(Fault::TooDeep);
+                    }
+                    outer[depth] = number;
+                    number = if is_object && depth == 0 { RECORD } else { member };
+                    objects = objects << 1 | u64::from(is_object);
+                    depth += 1;
+                    self.at += 1;
+                    next = self.next();
+                    if next != closing(objects) {
+                        continue 'entry;
+                    }
+                }
+                _ => {
+                    let (length, token) = literal(&self.text[self.at..]).ok_or(Fault::Grammar)?;
+                    self.at += length;
+                    announce(visitor, member, token);
+                }
             }
-            let mut fresh = opened;
-            // Behind a value or an opening bracket: close what closes, then on to the next value.
+            // Behind a value, or in an empty bracket: close what closes.
+            next = self.next();
             loop {
                 if depth == 0 {
-                    let end = self.at - 1;
-                    self.skip_space();
-                    return match self.at == self.text.len() {
-                        true => Ok((root, end)),
-                        false => Err(Fault::Grammar),
-                    };
+                    return if self.at == self.text.len() { Ok(end) } else { Err(Fault::Grammar) };
                 }
-                let is_object = objects & 1 == 1;
-                if !fresh {
-                    self.skip_space();
+                if next == b',' {
+                    break;
                 }
-                let next = self.peek();
-                if next == if is_object { b'}' } else { b']' } {
-                    self.at += 1;
-                    depth -= 1;
-                    objects >>= 1;
-                    fresh = false;
-                    continue;
+                if next != closing(objects) {
+                    return Err(Fault::Grammar);
                 }
-                if !fresh {
-                    if next != b',' {
-                        return Err(Fault::Grammar);
-                    }
-                    self.at += 1;
+                depth -= 1;
+                if depth == 0 && objects & 1 == 1 {
+                    end = Some(self.at);
                 }
-                member = numbers[depth];
-                if is_object {
-                    self.skip_space();
-                    member = self.name(numbers[depth], visitor)?;
-                }
-                continue 'value;
+                number = outer[depth];
+                objects >>= 1;
+                self.at += 1;
+                next = self.next();
             }
+            self.at += 1;
+            next = self.next();
         }
     }
 
     /// A member's name and its colon; the visitor's number for it.
-    fn name(&mut self, parent: u8, visitor: &mut impl Visitor) -> Result<u8, Fault> {
-        if self.peek() != b'"' {
-            return Err(Fault::Grammar);
-        }
-        let Token::Text { from, to, escaped } = self.text()? else {
-            unreachable!("text() gives a text");
+    #[inline(always)]
+    fn name(&mut self, next: u8, parent: u8, visitor: &mut impl Visitor) -> Result<u8, Fault> {
+        let recognised = match (parent, self.text.get(self.at..)) {
+            (SKIPPED, _) | (_, None) => None,
+            (_, Some(text)) => visitor.recognise(parent, text),
         };
-        self.skip_space();
-        if self.peek() != b':' {
-            return Err(Fault::Grammar);
-        }
-        self.at += 1;
-        if parent == SKIPPED {
-            return Ok(SKIPPED);
-        }
-        let parent = (parent != RECORD).then_some(parent);
-        match visitor.member(parent, &self.text[from..to], escaped) {
-            Member::Skip => Ok(SKIPPED),
-            Member::Take(number) => Ok(number),
-        }
+        let member = if let Some((length, member)) = recognised {
+            self.at += length;
+            member
+        } else {
+            if next != b'"' {
+                return Err(Fault::Grammar);
+            }
+            let Token::Text { from, to, escaped } = self.text()? else {
+                unreachable!("text() gives a text");
+            };
+            if self.next() != b':' {
+                return Err(Fault::Grammar);
+            }
+            self.at += 1;
+            if parent == SKIPPED {
+                return Ok(SKIPPED);
+            }
+            visitor.member(parent, &self.text[from..to], escaped)
+        };
+        Ok(match member {
+            Member::Skip => SKIPPED,
+            Member::Take(number) => number,
+        })
     }
 
-    /// The byte at hand; 0, which no grammar rule takes, at the end.
-    fn peek(&self) -> u8 {
+    /// The next byte that is no white space; 0, which no grammar rule takes, at the end.
+    #[inline(always)]
+    fn next(&mut self) -> u8 {
+        let byte = self.text.get(self.at).copied().unwrap_or(0);
+        if byte > b' ' {
+            return byte;
+        }
+        self.at = space_until(self.text, self.at);
         self.text.get(self.at).copied().unwrap_or(0)
     }
 
-    fn skip_space(&mut self) {
-        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
-            self.at += 1;
-        }
-    }
-
-    fn literal(&mut self, word: &[u8], token: Token) -> Result<Token, Fault> {
-        let found = self.text[self.at..].starts_with(word);
-        self.at += word.len();
-        if found { Ok(token) } else { Err(Fault::Grammar) }
-    }
-
+    #[inline(always)]
     fn text(&mut self) -> Result<Token, Fault> {
         let from = self.at + 1;
-        self.at = from;
+        let mut to = bytes::plain_until(self.text, from);
         let mut escaped = false;
-        loop {
-            match self.peek() {
-                b'"' => break,
-                b'\\' => {
-                    escaped = true;
-                    self.at += 1;
-                    match self.peek() {
-                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
-                        b'u' => {
-                            let digits = self.text.get(self.at + 1..self.at + 5);
-                            if !digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit)) {
-                                return Err(Fault::Grammar);
-                            }
-                            self.at += 5;
-                        }
-                        _ => return Err(Fault::Grammar),
-                    }
-                }
-                // Also the end of the text.
-                0..0x20 => return Err(Fault::Grammar),
-                _ => self.at += 1,
-            }
+        if self.text.get(to) != Some(&b'"') {
+            let ascii;
+            (to, escaped, ascii) = text_until(self.text, to).ok_or(Fault::Grammar)?;
+            self.ascii &= ascii;
         }
-        let to = self.at;
-        self.at += 1;
+        self.at = to + 1;
         Ok(Token::Text { from, to, escaped })
     }
 
+    #[inline(always)]
     fn number(&mut self) -> Result<Token, Fault> {
         let from = self.at;
-        if self.peek() == b'-' {
-            self.at += 1;
-        }
-        if self.peek() == b'0' {
-            self.at += 1;
-        } else {
-            self.digits()?;
-        }
-        let mut integer = true;
-        if self.peek() == b'.' {
-            integer = false;
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.peek(), b'e' | b'E') {
-            integer = false;
-            self.at += 1;
-            if matches!(self.peek(), b'+' | b'-') {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(Token::Number { from, to: self.at, integer })
+        let (to, decimal) = decimal::read(self.text, from).ok_or(Fault::Grammar)?;
+        self.at = to;
+        Ok(Token::Number { from, to, decimal })
     }
+}
 
-    /// One digit or more.
-    fn digits(&mut self) -> Result<(), Fault> {
-        let from = self.at;
-        while self.peek().is_ascii_digit() {
-            self.at += 1;
-        }
-        if self.at > from { Ok(()) } else { Err(Fault::Grammar) }
+/// The literal with which a text begins, and its length.
+#[inline(never)]
+fn literal(text: &[u8]) -> Option<(usize, Token)> {
+    let known =
+        [(&b"true"[..], Token::Bool), (&b"false"[..], Token::Bool), (&b"null"[..], Token::Null)];
+    let (word, token) = *known.iter().find(|(word, _)| text.starts_with(word))?;
+    Some((word.len(), token))
+}
+
+#[inline(always)]
+fn announce(visitor: &mut impl Visitor, member: u8, token: Token) {
+    if member != SKIPPED {
+        visitor.value(member, token);
     }
+}
+
+/// The bracket that closes the innermost one.
+#[inline(always)]
+fn closing(objects: u64) -> u8 {
+    if objects & 1 == 1 { b'}' } else { b']' }
+}
+
+#[cold]
+#[inline(never)]
+fn space_until(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count()
+}
+
+/// From within a text on: its closing quote, whether there was a backslash, and whether all of it was
+/// ASCII.
+#[cold]
+#[inline(never)]
+fn text_until(text: &[u8], mut at: usize) -> Option<(usize, bool, bool)> {
+    let (mut escaped, mut ascii) = (false, true);
+    loop {
+        match *text.get(at)? {
+            b'"' => return Some((at, escaped, ascii)),
+            b'\\' => {
+                escaped = true;
+                match *text.get(at + 1)? {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at += 2,
+                    b'u' if text.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => at += 6,
+                    _ => return None,
+                }
+            }
+            0..0x20 => return None,
+            0x80.. => {
+                ascii = false;
+                at += text[at..].iter().take_while(|byte| !byte.is_ascii()).count();
+            }
+            _ => at = bytes::plain_until(text, at),
+        }
+    }
+}
+
+/// Whether a name between its quotes, `escaped` if it holds a backslash, means `name`.
+#[inline(always)]
+pub fn is_name(found: &[u8], escaped: bool, name: &str) -> bool {
+    if escaped { unescape(found).eq(name.bytes()) } else { bytes::equal(found, name.as_bytes()) }
 }
 
 /// The bytes of a text that passed [`scan`], unescaped. Half of a surrogate pair, which JSON allows
@@ -347,12 +382,12 @@ mod tests {
     /// Takes every member and notes what it sees.
     #[derive(Default)]
     struct Notes {
-        members: Vec<(Option<u8>, String)>,
+        members: Vec<(u8, String)>,
         values: Vec<(u8, Token)>,
     }
 
     impl Visitor for Notes {
-        fn member(&mut self, parent: Option<u8>, name: &[u8], _: bool) -> Member {
+        fn member(&mut self, parent: u8, name: &[u8], _: bool) -> Member {
             self.members.push((parent, String::from_utf8(unescape(name).collect()).expect("text")));
             Member::Take(self.members.len() as u8 - 1)
         }
@@ -365,7 +400,7 @@ mod tests {
     struct Blind;
 
     impl Visitor for Blind {
-        fn member(&mut self, _: Option<u8>, _: &[u8], _: bool) -> Member {
+        fn member(&mut self, _: u8, _: &[u8], _: bool) -> Member {
             Member::Skip
         }
 
@@ -374,19 +409,17 @@ mod tests {
         }
     }
 
-    fn check(text: &str, expect: Result<Root, Fault>) {
+    fn check(text: &str, expect: Result<Option<usize>, Fault>) {
         assert_eq!(scan(text.as_bytes(), &mut Blind), expect, "{text}");
     }
 
     #[test]
     fn roots() {
-        check("{}", Ok((Token::Object, 1)));
-        check(" {\"a\":[1,{}]} \n", Ok((Token::Object, 12)));
-        check("[]", Ok((Token::Array, 1)));
-        check("null", Ok((Token::Null, 3)));
-        check("true", Ok((Token::Bool, 3)));
-        check("-0.5e+1", Ok((Token::Number { from: 0, to: 7, integer: false }, 6)));
-        check("\"\\\"\"", Ok((Token::Text { from: 1, to: 3, escaped: true }, 3)));
+        check("{}", Ok(Some(1)));
+        check(" {\"a\":[1,{}]} \n", Ok(Some(12)));
+        for text in ["[]", "[{}]", "null", "true", "false", "-0.5e+1", "\"\\\"\"", " 0 "] {
+            check(text, Ok(None));
+        }
         for text in [
             "",
             " ",
@@ -434,7 +467,7 @@ mod tests {
     #[test]
     fn depth() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        check(&nested(MAX_DEPTH), Ok((Token::Array, 2 * MAX_DEPTH - 1)));
+        check(&nested(MAX_DEPTH), Ok(None));
         check(&nested(MAX_DEPTH + 1), Err(Fault::TooDeep));
         check(&"[".repeat(1 << 20), Err(Fault::TooDeep));
         check(&"{\"a\":".repeat(1 << 20), Err(Fault::TooDeep));
@@ -446,8 +479,7 @@ mod tests {
         let text = r#"{"a":1,"b":{"\u0063":[{"d":2}],"e":{}},"f":"x"}"#;
         scan(text.as_bytes(), &mut notes).expect("JSON");
         let names: Vec<_> = notes.members.iter().map(|(p, n)| (*p, n.as_str())).collect();
-        let expect =
-            [(None, "a"), (None, "b"), (Some(1), "c"), (Some(2), "d"), (Some(1), "e"), (None, "f")];
+        let expect = [(RECORD, "a"), (RECORD, "b"), (1, "c"), (2, "d"), (1, "e"), (RECORD, "f")];
         assert_eq!(names, expect);
         let numbers: Vec<_> = notes.values.iter().map(|(member, _)| *member).collect();
         assert_eq!(numbers, [0, 1, 2, 2, 3, 4, 5], "the array, then the object in it");
@@ -483,8 +515,50 @@ mod tests {
         })
     }
 
+    /// Everything in a value that is neither an object nor an array, with the name that it is under.
+    fn leaves(name: &str, value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Array(values) => {
+                values.iter().for_each(|value| leaves(name, value, found));
+            }
+            serde_json::Value::Object(members) => {
+                members.iter().for_each(|(name, value)| leaves(name, value, found));
+            }
+            leaf => found.push(format!("{name}: {leaf}")),
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// What serde_json reads is announced, however it is spaced.
+        #[test]
+        fn announces_what_serde_json_reads(value in json(), pretty: bool) {
+            let root = serde_json::json!({"root": value});
+            let write = if pretty { serde_json::to_string_pretty } else { serde_json::to_string };
+            let text = write(&root).expect("a value can be written");
+            let mut notes = Notes::default();
+            prop_assert_eq!(scan(text.as_bytes(), &mut notes), Ok(Some(text.len() - 1)));
+            let announced = notes.values.iter().filter_map(|(member, token)| {
+                let leaf = match *token {
+                    Token::Text { from, to, .. } => &text[from - 1..=to],
+                    Token::Number { from, to, .. } => &text[from..to],
+                    Token::Null => "null",
+                    // Which of them, the token does not tell.
+                    Token::Bool => "true",
+                    Token::Array | Token::Object => return None,
+                };
+                Some(format!("{}: {leaf}", notes.members[usize::from(*member)].1))
+            });
+            let mut announced: Vec<_> = announced.collect();
+            let mut expect = Vec::new();
+            leaves("", &root, &mut expect);
+            let mut expect: Vec<_> =
+                expect.iter().map(|leaf| leaf.replace(": false", ": true")).collect();
+            announced.sort();
+            expect.sort();
+            prop_assert_eq!(announced, expect);
+        }
 
         /// What serde_json takes and refuses, so does the scanner: for JSON with bytes changed,
         /// taken out and put in.

@@ -9,7 +9,8 @@
 //! In the order a transaction passes through:
 //!
 //! - [`record`]: finding the spec's fields in a record's bytes, in one pass
-//!   ([`json`]: the scanner; [`timestamp`]: times in text)
+//!   ([`json`]: the scanner; [`names`]: members known by sight; [`timestamp`] and [`decimal`]: times
+//!   and numbers in text; [`bytes`]: looking at many at once)
 //! - [`history`]: what is remembered per entity, in a fixed table
 //!   ([`reported`]: which fraud reports have been counted)
 //! - [`features`]: record + history → feature vector, then the record into history
@@ -26,10 +27,13 @@
 //! What this crate is *not*: it has no clock, no I/O, no SDK outside `main.rs`, and reads the model
 //! only from a plan (`fraud-plan`), never from an ONNX file.
 
+mod bytes;
+pub mod decimal;
 pub mod engine;
 pub mod features;
 pub mod history;
 pub mod json;
+mod names;
 pub mod reasons;
 pub mod record;
 pub mod reported;

@@ -1,10 +1,13 @@
 //! Finding the spec's fields in a record's bytes, in one pass.
 
+use std::borrow::Cow;
+
 use fraud_plan::Program;
 use fraud_plan::program::{Field, Role, TimeUnit};
 
-use crate::json::{self, Fault, Member, Token, Visitor};
-use crate::timestamp;
+use crate::json::{self, Fault, Member, RECORD, Token, Visitor, is_name};
+use crate::names::Names;
+use crate::{bytes, timestamp};
 
 /// Why a record cannot be scored. Where several hold, the first in this order is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,6 +110,7 @@ const DAY: i64 = 86_400_000;
 pub struct Reader {
     verdict: String,
     fields: Vec<Field>,
+    names: Names,
     time_unit: TimeUnit,
     /// Sets of fields, a bit each: parts of reports, and what must not be absent.
     in_report: u64,
@@ -140,6 +144,7 @@ impl Reader {
         Self {
             verdict: program.verdict.clone(),
             fields: program.fields.clone(),
+            names: Names::new(),
             time_unit: program.time_unit,
             in_report,
             required,
@@ -159,16 +164,36 @@ impl Reader {
         if value.first() == Some(&0) {
             return Err(Reason::SchemaFramed);
         }
+        self.pass(value, broker_timestamp, &mut |_| ())
+    }
+
+    /// The reports of a value that was read as [`Record::Reports`], in their order.
+    pub fn for_each_report(
+        &mut self,
+        value: &[u8],
+        broker_timestamp: i64,
+        mut report: impl FnMut(&Event),
+    ) {
+        let read = self.pass(value, broker_timestamp, &mut report);
+        debug_assert_eq!(read, Ok(Record::Reports));
+    }
+
+    // One copy of the scanner in the module for both.
+    #[inline(never)]
+    fn pass(
+        &mut self,
+        value: &[u8],
+        broker_timestamp: i64,
+        report: &mut dyn FnMut(&Event),
+    ) -> Result<Record<'_>, Reason> {
         self.transaction.numbers.fill(f32::NAN);
-        let mut pass = Pass::new(self, value, broker_timestamp, |_| ());
-        let (root, end) = json::scan(value, &mut pass).map_err(|fault| match fault {
+        let mut pass = Pass::new(self, value, broker_timestamp, report);
+        let end = json::scan(value, &mut pass).map_err(|fault| match fault {
             Fault::Utf8 => Reason::InvalidUtf8,
             Fault::Grammar => Reason::InvalidJson,
             Fault::TooDeep => Reason::TooDeep,
         })?;
-        if root != Token::Object {
-            return Err(Reason::NotAnObject);
-        }
+        let end = end.ok_or(Reason::NotAnObject)?;
         pass.end_report();
         let (reports, absent, time, mut fault) = (pass.reports, pass.absent, pass.time, pass.fault);
         if let Some(good) = reports {
@@ -188,19 +213,6 @@ impl Reader {
         }
     }
 
-    /// The reports of a value that was read as [`Record::Reports`], in their order.
-    pub fn for_each_report(
-        &mut self,
-        value: &[u8],
-        broker_timestamp: i64,
-        report: impl FnMut(&Event),
-    ) {
-        let mut pass = Pass::new(self, value, broker_timestamp, report);
-        if json::scan(value, &mut pass).is_ok() {
-            pass.end_report();
-        }
-    }
-
     /// Offset of the last record's closing brace.
     pub fn end(&self) -> usize {
         self.end
@@ -210,17 +222,13 @@ impl Reader {
     pub fn partition_key(&self, value: &[u8]) -> Option<Vec<u8>> {
         let mut key = KeyPass { reader: self, key: None };
         json::scan(value, &mut key).ok()?;
-        match key.key? {
-            Token::Text { from, to, .. } => Some(json::unescape(&value[from..to]).collect()),
-            Token::Number { from, to, integer: true } => Some(value[from..to].to_vec()),
-            _ => None,
-        }
+        id_text(value, key.key?).map(Cow::into_owned)
     }
 
     /// The field called `name` in `parent`.
-    fn field(&self, parent: Option<u8>, name: &[u8], escaped: bool) -> Option<usize> {
+    fn field(&self, parent: u8, name: &[u8], escaped: bool) -> Option<usize> {
         self.fields.iter().position(|field| {
-            field.parent == parent && is_name(field.name.as_bytes(), name, escaped)
+            field.parent.unwrap_or(RECORD) == parent && is_name(name, escaped, &field.name)
         })
     }
 }
@@ -235,16 +243,12 @@ fn seconds(millis: i64, broker_timestamp: i64) -> Result<u32, Reason> {
     seconds.ok().filter(|_| millis <= latest).ok_or(Reason::BadTime)
 }
 
-fn is_name(name: &[u8], found: &[u8], escaped: bool) -> bool {
-    if escaped { json::unescape(found).eq(name.iter().copied()) } else { name == found }
-}
-
 fn first(fault: Option<Reason>, other: Reason) -> Option<Reason> {
     Some(fault.map_or(other, |fault| fault.min(other)))
 }
 
 /// One pass over one record.
-struct Pass<'r, F> {
+struct Pass<'r> {
     text: &'r [u8],
     broker_timestamp: i64,
     reader: &'r mut Reader,
@@ -257,24 +261,37 @@ struct Pass<'r, F> {
     /// Once it is clear that the record brings reports: whether all so far are good.
     reports: Option<bool>,
     in_report: bool,
-    report: F,
+    report: &'r mut dyn FnMut(&Event),
 }
 
-impl<F: FnMut(&Event)> Visitor for Pass<'_, F> {
-    fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member {
+impl Visitor for Pass<'_> {
+    #[inline(always)]
+    fn recognise(&mut self, parent: u8, text: &[u8]) -> Option<(usize, Member)> {
+        let (length, member) = self.reader.names.recognise(parent, text)?;
+        if let Member::Take(field) = member {
+            self.take(field);
+        }
+        Some((length, member))
+    }
+
+    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
         let Some(field) = self.reader.field(parent, name, escaped) else {
-            if parent.is_none() && is_name(self.reader.verdict.as_bytes(), name, escaped) {
+            if parent == RECORD && is_name(name, escaped, &self.reader.verdict) {
                 self.fault = first(self.fault, Reason::VerdictPresent);
+            } else if !escaped {
+                self.reader.names.learn(parent, name, Member::Skip);
             }
             return Member::Skip;
         };
-        if self.seen >> field & 1 == 1 {
-            self.fail(field, Reason::DuplicateField);
+        let member = Member::Take(field as u8);
+        if !escaped {
+            self.reader.names.learn(parent, name, member);
         }
-        self.seen |= 1 << field;
-        Member::Take(field as u8)
+        self.take(field as u8);
+        member
     }
 
+    #[inline(always)]
     fn value(&mut self, field: u8, token: Token) {
         let field = usize::from(field);
         let role = self.reader.fields[field].role;
@@ -310,8 +327,14 @@ impl<F: FnMut(&Event)> Visitor for Pass<'_, F> {
     }
 }
 
-impl<'r, F: FnMut(&Event)> Pass<'r, F> {
-    fn new(reader: &'r mut Reader, text: &'r [u8], broker_timestamp: i64, report: F) -> Self {
+impl<'r> Pass<'r> {
+    fn new(
+        reader: &'r mut Reader,
+        text: &'r [u8],
+        broker_timestamp: i64,
+        report: &'r mut dyn FnMut(&Event),
+    ) -> Self {
+        reader.names.restart();
         Self {
             text,
             broker_timestamp,
@@ -326,6 +349,16 @@ impl<'r, F: FnMut(&Event)> Pass<'r, F> {
         }
     }
 
+    /// The name of a field has stood.
+    #[inline(always)]
+    fn take(&mut self, field: u8) {
+        if self.seen >> field & 1 == 1 {
+            self.fail(usize::from(field), Reason::DuplicateField);
+        }
+        self.seen |= 1 << field;
+    }
+
+    #[cold]
     fn fail(&mut self, field: usize, reason: Reason) {
         if self.reader.in_report >> field & 1 == 1 {
             self.reports = Some(false);
@@ -373,7 +406,7 @@ struct KeyPass<'r> {
 }
 
 impl Visitor for KeyPass<'_> {
-    fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member {
+    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
         let field = self.reader.field(parent, name, escaped);
         field.map_or(Member::Skip, |field| Member::Take(field as u8))
     }
@@ -386,30 +419,51 @@ impl Visitor for KeyPass<'_> {
     }
 }
 
-/// An id is a text or an integer; `596` and `"596"` are the same.
-fn id(text: &[u8], token: Token) -> Result<u64, Reason> {
+/// An id's text: it is a text or an integer; `596` and `"596"` are the same.
+pub fn id_text(record: &[u8], token: Token) -> Option<Cow<'_, [u8]>> {
     match token {
-        Token::Text { from, to, escaped: true } => Ok(hash(json::unescape(&text[from..to]))),
-        Token::Text { from, to, .. } | Token::Number { from, to, integer: true } => {
-            Ok(hash(text[from..to].iter().copied()))
+        Token::Text { from, to, escaped: true } => {
+            Some(json::unescape(&record[from..to]).collect())
         }
+        Token::Text { from, to, .. } => Some(record[from..to].into()),
+        Token::Number { from, to, decimal } if decimal.integer => Some(record[from..to].into()),
+        _ => None,
+    }
+}
+
+/// The hash of an id's text.
+#[inline(always)]
+fn id(record: &[u8], token: Token) -> Result<u64, Reason> {
+    match token {
+        Token::Text { from, to, escaped: true } => Ok(hash_escaped(&record[from..to])),
+        Token::Text { from, to, .. } => Ok(hash(&record[from..to])),
+        Token::Number { from, to, decimal } if decimal.integer => Ok(hash(&record[from..to])),
         _ => Err(Reason::WrongType),
     }
 }
 
+const SEED: u64 = 0xcbf2_9ce4_8422_2325;
+
 /// 64 well-mixed bits of a text: eight bytes at a time through MurmurHash3's finisher. It has no
 /// secret: who can choose ids freely can make two of them share history.
-fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let (mut word, mut filled) = (0, 0);
-    let mut length = 0_u64;
-    for byte in bytes {
-        word |= u64::from(byte) << filled;
-        filled += 8;
+#[inline(always)]
+fn hash(text: &[u8]) -> u64 {
+    let (words, rest) = text.as_chunks();
+    let hash = words.iter().fold(SEED, |hash, word| mix(hash ^ u64::from_le_bytes(*word)));
+    mix(mix(hash ^ bytes::short_word(rest)) ^ text.len() as u64)
+}
+
+/// The hash of what a text means; it may be longer than any buffer.
+#[cold]
+#[inline(never)]
+fn hash_escaped(text: &[u8]) -> u64 {
+    let mut hash = SEED;
+    let (mut word, mut length) = (0, 0);
+    for byte in json::unescape(text) {
+        word |= u64::from(byte) << (length % 8 * 8);
         length += 1;
-        if filled == 64 {
-            hash = mix(hash ^ word);
-            (word, filled) = (0, 0);
+        if length % 8 == 0 {
+            hash = mix(hash ^ std::mem::take(&mut word));
         }
     }
     mix(mix(hash ^ word) ^ length)
@@ -421,37 +475,179 @@ fn mix(mut hash: u64) -> u64 {
     hash ^ hash >> 33
 }
 
-fn number(text: &[u8], token: Token) -> Result<f32, Reason> {
-    let Token::Number { from, to, .. } = token else {
+#[inline(always)]
+fn number(record: &[u8], token: Token) -> Result<f32, Reason> {
+    let Token::Number { from, to, decimal } = token else {
         return Err(Reason::WrongType);
     };
-    // Rust reads every number of JSON's grammar, exactly, and the same on every target.
-    let digits = std::str::from_utf8(&text[from..to]).map_err(|_| Reason::InvalidUtf8)?;
-    let value: f32 = digits.parse().map_err(|_| Reason::WrongType)?;
+    let value = decimal.nearest(&record[from..to]).ok_or(Reason::WrongType)?;
     if value.is_finite() { Ok(value) } else { Err(Reason::NotFinite) }
 }
 
-fn time(text: &[u8], token: Token, unit: TimeUnit) -> Result<i64, Reason> {
+/// A time in milliseconds since 1970: RFC 3339 text, or an integer in `unit`.
+#[inline(always)]
+pub fn time(record: &[u8], token: Token, unit: TimeUnit) -> Result<i64, Reason> {
     match token {
-        Token::Text { from, to, escaped: false } => timestamp::parse(&text[from..to]),
-        Token::Text { from, to, escaped: true } => {
-            // Longer than any time once unescaped: not a time.
-            let mut plain = [0; 64];
-            let mut length = 0;
-            for byte in json::unescape(&text[from..to]) {
-                *plain.get_mut(length).ok_or(Reason::BadTime)? = byte;
-                length += 1;
-            }
-            timestamp::parse(&plain[..length])
+        Token::Text { from, to, escaped: false } => timestamp::parse(&record[from..to]),
+        Token::Text { from, to, escaped: true } => escaped_time(&record[from..to]),
+        Token::Number { from, to, decimal } if decimal.integer => {
+            std::str::from_utf8(&record[from..to])
+                .ok()
+                .and_then(|digits| digits.parse::<i64>().ok())
+                .and_then(|count| match unit {
+                    TimeUnit::Seconds => count.checked_mul(1000),
+                    TimeUnit::Milliseconds => Some(count),
+                })
         }
-        Token::Number { from, to, integer: true } => std::str::from_utf8(&text[from..to])
-            .ok()
-            .and_then(|digits| digits.parse::<i64>().ok())
-            .and_then(|count| match unit {
-                TimeUnit::Seconds => count.checked_mul(1000),
-                TimeUnit::Milliseconds => Some(count),
-            }),
         _ => return Err(Reason::WrongType),
     }
     .ok_or(Reason::BadTime)
+}
+
+#[cold]
+#[inline(never)]
+fn escaped_time(text: &[u8]) -> Option<i64> {
+    // Longer than any time once unescaped: not a time.
+    let mut plain = [0; 64];
+    let mut length = 0;
+    for byte in json::unescape(text) {
+        *plain.get_mut(length)? = byte;
+        length += 1;
+    }
+    timestamp::parse(&plain[..length])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SPEC: &str = r#"
+        version = 1
+        [time]
+        path = "at.time"
+        [[entity]]
+        name = "customer"
+        path = "customer_id"
+        [[entity]]
+        name = "terminal"
+        path = "at.terminal_identifier_of_the_acquirer"
+        reported = 100
+        [[number]]
+        name = "amount"
+        path = "amount"
+        [reports]
+        path = "reports"
+        id = "id"
+        time = "at"
+        [[feature]]
+        name = "amount"
+        kind = "number"
+        of = "amount"
+    "#;
+
+    #[test]
+    fn the_same_hash_however_an_id_is_written() {
+        let text = "0123456789abcdefghijklmnopqrstuvwxyz\0é";
+        for (length, _) in text.char_indices() {
+            let text = &text[..length];
+            let escaped: String = text.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+            assert_eq!(hash(text.as_bytes()), hash_escaped(escaped.as_bytes()));
+            assert_ne!(hash(text.as_bytes()), hash(format!("{text}\0").as_bytes()));
+        }
+    }
+
+    fn member() -> impl Strategy<Value = String> {
+        let name = prop::sample::select(vec![
+            "customer_id",
+            "amount",
+            "at",
+            "time",
+            "reports",
+            "id",
+            "fraud",
+            "x",
+            "é",
+            "",
+            "amoun\\u0074",
+            "terminal_identifier_of_the_acquirer",
+            "customer_iD",
+            "\\\"",
+            "12345",
+            "123456789012",
+        ]);
+        let colon = prop::sample::select(vec![":", ":", ":", " :", ": "]);
+        let leaf = prop::sample::select(vec![
+            "1",
+            "57.16",
+            "-1e9",
+            "\"596\"",
+            "\"5\\u00396\"",
+            "null",
+            "true",
+            "[]",
+            "{}",
+            "\"é\"",
+            "\"2018-04-01T00:00:31Z\"",
+            "\"2018-04-01 00:00:31.5+01:00\"",
+            "nul",
+            "\"a long text, with a comma\"",
+        ]);
+        let leaf = leaf.prop_map(str::to_owned);
+        let value = leaf.prop_recursive(2, 8, 4, move |inner| {
+            let inner = ("(customer_id|amount|at|id|terminal_identifier_of_the_acquirer|x)", inner);
+            let object = prop::collection::vec(inner, 0..4).prop_map(|members| {
+                let members: Vec<_> =
+                    members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                format!("{{{}}}", members.join(","))
+            });
+            prop_oneof![
+                object.clone(),
+                prop::collection::vec(object, 0..3).prop_map(|all| format!("[{}]", all.join(",")))
+            ]
+        });
+        (name, colon, value).prop_map(|(name, colon, value)| format!("\"{name}\"{colon}{value}"))
+    }
+
+    fn record() -> impl Strategy<Value = Vec<u8>> {
+        let good = r#""customer_id":1,"at":{"time":"2018-04-01T00:00:31Z","terminal_identifier_of_the_acquirer":2},"amount":3"#;
+        let comma = prop::sample::select(vec![",", ",", ", ", ""]);
+        let edit = prop::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>()));
+        (any::<bool>(), prop::collection::vec(member(), 0..5), comma, edit).prop_map(
+            move |(is_good, mut members, comma, edit)| {
+                if is_good {
+                    members.insert(members.len() / 2, good.to_owned());
+                }
+                let mut record = format!("{{{}}}", members.join(comma)).into_bytes();
+                if let Some((at, byte)) = edit {
+                    let at = at.index(record.len());
+                    record[at] = byte;
+                }
+                record
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// What was read before makes no difference.
+        #[test]
+        fn a_record_is_read_by_itself(records in prop::collection::vec(record(), 1..12)) {
+            let program = fraud_plan::compile::spec::parse(SPEC, "SPEC").expect("a valid spec");
+            let mut reader = Reader::new(&program);
+            for record in records {
+                let mut fresh = Reader::new(&program);
+                let text = String::from_utf8_lossy(&record).into_owned();
+                let found = format!("{:?}", reader.read(Some(&record), -1));
+                prop_assert_eq!(&found, &format!("{:?}", fresh.read(Some(&record), -1)), "{}", text);
+                if found == "Ok(Reports)" {
+                    let (mut one, mut other) = (Vec::new(), Vec::new());
+                    reader.for_each_report(&record, -1, |report| one.push(format!("{report:?}")));
+                    fresh.for_each_report(&record, -1, |report| other.push(format!("{report:?}")));
+                    prop_assert_eq!(one, other, "{}", text);
+                }
+            }
+        }
+    }
 }

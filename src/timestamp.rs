@@ -3,22 +3,50 @@
 /// Milliseconds since 1970 of `YYYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm)`; `T` may be a space and
 /// letters may be small, as RFC 3339 allows. A fraction is cut after the millisecond; second 60 is
 /// the one after 59. `None` for anything else.
+#[inline(always)]
 pub fn parse(text: &[u8]) -> Option<i64> {
+    match text.try_into().ok().and_then(common) {
+        Some(seconds) => Some(seconds? * 1000),
+        None => any(text),
+    }
+}
+
+/// Seconds since 1970 of the form that is most common, `YYYY-MM-DDThh:mm:ssZ`: eight bytes at a time.
+/// `None` for another form, `Some(None)` for what is no time.
+#[inline(always)]
+fn common(text: &[u8; 20]) -> Option<Option<i64>> {
+    let mut wrong = 0;
+    let mut pairs = |at: usize, form: &[u8; 8]| {
+        let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+        // In each byte, a digit's value, or 0 for a separator that is right.
+        let values = word(&text[at..at + 8]) ^ word(form);
+        let room = word(&form.map(|byte| if byte == b'0' { 0x7f - 9 } else { 0x7f }));
+        wrong |= values | values.wrapping_add(room);
+        // In each byte, the number that two digits make.
+        move |at: usize| (values * 10 + (values >> 8)) >> (8 * at) & 0xff
+    };
+    let date = pairs(0, b"0000-00-");
+    let middle = pairs(8, b"00T00:00");
+    let end = pairs(12, b"0:00:00Z");
+    if wrong & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    let year = date(0) * 100 + date(2);
+    Some(seconds([year, date(5), middle(0), middle(3), middle(6), end(5)].map(|n| n as u32)))
+}
+
+#[cold]
+#[inline(never)]
+fn any(text: &[u8]) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| {
-        text.get(range)?.iter().try_fold(0, |sum: i64, digit| {
-            digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0'))
+        text.get(range)?.iter().try_fold(0, |sum: u32, digit| {
+            digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0'))
         })
     };
     let is = |at: usize, set: &[u8]| text.get(at).is_some_and(|byte| set.contains(byte));
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
     let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    let punctuated = is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":");
-    let in_range = (1..=12).contains(&month)
-        && (1..=days_in_month(year, month)).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second <= 60;
-    if !punctuated || !in_range {
+    if !(is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":")) {
         return None;
     }
     let mut at = 19;
@@ -39,15 +67,28 @@ pub fn parse(text: &[u8]) -> Option<i64> {
         if hours > 23 || minutes > 59 {
             return None;
         }
-        (hours * 60 + minutes) * if text[at] == b'-' { -1 } else { 1 }
+        i64::from(hours * 60 + minutes) * if text[at] == b'-' { -1 } else { 1 }
     } else {
         return None;
     };
-    let minutes = (days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
-    Some((minutes * 60 + second) * 1000 + millis)
+    let seconds = seconds([year, month, day, hour, minute, second])? - offset_minutes * 60;
+    Some(seconds * 1000 + i64::from(millis))
 }
 
-fn days_in_month(year: i64, month: i64) -> i64 {
+/// Seconds since 1970, if the numbers make a time.
+#[inline(always)]
+fn seconds([year, month, day, hour, minute, second]: [u32; 6]) -> Option<i64> {
+    let in_range = (1..=12).contains(&month)
+        && day >= 1
+        && (day <= 28 || day <= days_in_month(year, month))
+        && hour < 24
+        && minute < 60
+        && second <= 60;
+    let day_seconds = (hour * 60 + minute) * 60 + second;
+    in_range.then(|| days_since_1970(year, month, day) * 86_400 + i64::from(day_seconds))
+}
+
+fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,
@@ -56,17 +97,19 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days from 1970-01-01 in the proleptic Gregorian calendar, year ≥ 0; years counted from March, so
-/// that the leap day comes last.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    365 * year + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
+/// Days from 1970-01-01 in the proleptic Gregorian calendar; years counted from March, so that the
+/// leap day comes last, and from 400 years earlier, so that there is one before the year 0.
+#[inline(always)]
+fn days_since_1970(year: u32, month: u32, day: u32) -> i64 {
+    let (year, month) = if month > 2 { (year + 400, month - 3) } else { (year + 399, month + 9) };
+    let leap_days = year / 4 - year / 100 + year / 400;
+    i64::from(365 * year + leap_days + (153 * month + 2) / 5 + day - 1) - (719_468 + 146_097)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{any, parse};
+    use proptest::prelude::*;
 
     fn check(text: &str, expect: Option<i64>) {
         assert_eq!(parse(text.as_bytes()), expect, "{text}");
@@ -107,6 +150,27 @@ mod tests {
             "2018-04-01T00:00:3１Z",
         ] {
             check(text, None);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// The common form is read as any form is.
+        #[test]
+        fn the_common_form(
+            numbers: [u16; 6],
+            edit in prop::option::weighted(0.3, (0..20_usize, proptest::num::u8::ANY)),
+        ) {
+            let limits = [10_000, 14, 33, 26, 62, 63];
+            let [year, month, day, hour, minute, second] =
+                std::array::from_fn(|at| numbers[at] % limits[at]);
+            let time = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
+            let mut time = time.into_bytes();
+            if let Some((at, byte)) = edit {
+                time[at] = byte;
+            }
+            prop_assert_eq!(parse(&time), any(&time), "{}", String::from_utf8_lossy(&time));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Score → decision, and the record with the verdict spliced in.
 
-use std::fmt::Write;
-
 use fraud_plan::{Calibration, Plan};
+
+use crate::decimal;
 
 /// Whether there is enough history to judge by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +28,10 @@ pub struct Verdict {
 pub struct Judge {
     threshold: f32,
     calibration: Calibration,
-    /// `,"fraud":{"decision":"`
-    open: String,
-    /// `,"threshold":0.5,"model":"0123abcd","history":"`
-    middle: String,
-    score: String,
+    /// `,"fraud":{"decision":"valid","score":`, and for fraud
+    open: [String; 2],
+    /// `,"threshold":0.5,"model":"0123abcd","history":"cold"`, and for warm
+    middle: [String; 2],
 }
 
 impl Judge {
@@ -42,9 +41,11 @@ impl Judge {
         Self {
             threshold,
             calibration: plan.decision.calibration,
-            open: format!(r#","{name}":{{"decision":""#),
-            middle: format!(r#","threshold":{threshold},"model":"{id:08x}","history":""#),
-            score: String::with_capacity(64),
+            open: ["valid", "fraud"]
+                .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#)),
+            middle: ["cold", "warm"].map(|history| {
+                format!(r#","threshold":{threshold},"model":"{id:08x}","history":"{history}""#)
+            }),
         }
     }
 
@@ -73,35 +74,24 @@ impl Judge {
     /// `end`, and `reasons` as the verdict's last. The object has members: an empty one lacks the
     /// spec's fields.
     pub fn splice(
-        &mut self,
+        &self,
         verdict: &Verdict,
         reasons: &str,
         record: &[u8],
         end: usize,
         output: &mut Vec<u8>,
     ) {
-        self.score.clear();
-        write!(self.score, "{}", verdict.score).expect("writing to a string cannot fail");
-        let parts = [
-            &record[..end],
-            self.open.as_bytes(),
-            if verdict.fraud { b"fraud" } else { b"valid" },
-            br#"","score":"#,
-            self.score.as_bytes(),
-            self.middle.as_bytes(),
-            match verdict.history {
-                Warmth::Cold => b"cold",
-                Warmth::Warm => b"warm",
-            },
-            b"\"",
-            reasons.as_bytes(),
-            b"}",
-            &record[end..],
-        ];
-        output.reserve_exact(parts.iter().map(|part| part.len()).sum());
-        for part in parts {
-            output.extend_from_slice(part);
-        }
+        let open = &self.open[usize::from(verdict.fraud)];
+        let middle = &self.middle[usize::from(verdict.history == Warmth::Warm)];
+        let verdict_length = open.len() + decimal::LONGEST + middle.len() + reasons.len() + 1;
+        output.reserve_exact(record.len() + verdict_length);
+        output.extend_from_slice(&record[..end]);
+        output.extend_from_slice(open.as_bytes());
+        decimal::write(verdict.score, output);
+        output.extend_from_slice(middle.as_bytes());
+        output.extend_from_slice(reasons.as_bytes());
+        output.push(b'}');
+        output.extend_from_slice(&record[end..]);
     }
 }
 

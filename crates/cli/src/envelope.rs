@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use fraud_detector::json::{self, Member, Token, Visitor};
-use fraud_detector::timestamp;
-use fraud_plan::program::{Program, Role, TimeUnit};
+use fraud_detector::json::{self, Member, RECORD, Token, Visitor, is_name};
+use fraud_detector::record::{id_text, time};
+use fraud_plan::program::{Program, Role};
 
 /// Reads a feature spec.
 pub fn read_spec(path: &Path) -> Result<Program> {
@@ -69,11 +69,11 @@ impl Envelopes {
             _ => None,
         });
         let (key, id) = (pass.key, pass.id);
-        let time = pass.time.and_then(|token| time(record, token, self.program.time_unit));
-        if let Some(time) = time {
+        let unit = self.program.time_unit;
+        if let Some(Ok(time)) = pass.time.map(|token| time(record, token, unit)) {
             self.last_time = time;
         }
-        let text = |token: Option<Token>| token.and_then(|token| text(record, token));
+        let text = |token: Option<Token>| token.and_then(|token| id_text(record, token));
         Envelope { key: text(key), millis: self.last_time, transaction_id: text(id), amount }
     }
 }
@@ -86,23 +86,15 @@ struct Pass<'e> {
     amount: Option<Token>,
 }
 
-impl Pass<'_> {
-    fn is(name: &str, found: &[u8], escaped: bool) -> bool {
-        match escaped {
-            true => json::unescape(found).eq(name.bytes()),
-            false => name.as_bytes() == found,
-        }
-    }
-}
-
 impl Visitor for Pass<'_> {
-    fn member(&mut self, parent: Option<u8>, name: &[u8], escaped: bool) -> Member {
+    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
         let mut fields = self.of.program.fields.iter();
-        let known =
-            fields.position(|field| field.parent == parent && Self::is(&field.name, name, escaped));
+        let known = fields.position(|field| {
+            field.parent.unwrap_or(RECORD) == parent && is_name(name, escaped, &field.name)
+        });
         match known {
             Some(at) => Member::Take(at as u8),
-            None if parent.is_none() && Self::is("transaction_id", name, escaped) => {
+            None if parent == RECORD && is_name(name, escaped, "transaction_id") => {
                 Member::Take(ID)
             }
             None => Member::Skip,
@@ -121,33 +113,6 @@ impl Visitor for Pass<'_> {
             },
         };
         place.get_or_insert(token);
-    }
-}
-
-/// An id as text; `596` and `"596"` are the same.
-fn text(record: &[u8], token: Token) -> Option<Cow<'_, [u8]>> {
-    match token {
-        Token::Text { from, to, escaped: true } => {
-            Some(json::unescape(&record[from..to]).collect())
-        }
-        Token::Text { from, to, .. } | Token::Number { from, to, integer: true } => {
-            Some(record[from..to].into())
-        }
-        _ => None,
-    }
-}
-
-fn time(record: &[u8], token: Token, unit: TimeUnit) -> Option<i64> {
-    let bytes = text(record, token)?;
-    match token {
-        Token::Text { .. } => timestamp::parse(&bytes),
-        _ => {
-            let count: i64 = std::str::from_utf8(&bytes).ok()?.parse().ok()?;
-            match unit {
-                TimeUnit::Seconds => count.checked_mul(1000),
-                TimeUnit::Milliseconds => Some(count),
-            }
-        }
     }
 }
 
