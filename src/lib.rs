@@ -131,7 +131,7 @@ impl<'p> Detector<'p> {
             Ok(Observed::Reports) => return Outcome::Silent,
             Err(reason) => return Outcome::Unscorable(reason),
         };
-        let raw = self.engine.run(self.features.vector());
+        let raw = self.raw();
         let verdict = self.judge.judge(raw, history);
         let reasons = match verdict.fraud {
             true => self.reasons.find(&mut self.engine, self.features.vector(), raw),
@@ -167,6 +167,11 @@ impl<'p> Detector<'p> {
     /// The last observed record's features, in the order of the spec; NaN is missing.
     pub fn vector(&self) -> &[f32] {
         self.features.vector()
+    }
+
+    /// The model's output on the last observed transaction, before calibration.
+    pub fn raw(&mut self) -> f32 {
+        self.engine.run(self.features.vector())
     }
 
     /// The score from which on a transaction is fraud.

@@ -2,16 +2,16 @@
 //!
 //! # Layout
 //!
-//! - one file for each subcommand: [`simulate`], [`features`], [`run`], [`backtest`], [`reports`],
-//!   [`inspect`]
+//! - one file for each subcommand: [`simulate`], [`features`], [`tune`], [`run`], [`backtest`],
+//!   [`reports`], [`inspect`]
 //! - [`replay`]: transactions and fraud reports through the module, as a broker would run them;
 //!   [`target`]: the module and the broker it is for
 //! - [`input`]: the lines of a plain or compressed file; [`frauds`]: the list of known frauds
 //! - [`envelope`]: what is read of a record beside the module; [`verdict`]: what the module says
 //! - [`report`]: what a subcommand answers; [`progress`] and [`units`]: how it looks
 //!
-//! What it is *not*: it scores nothing itself. Vectors come from `fraud-detector`, verdicts from the
-//! compiled module on `transform-host`.
+//! What it is *not*: it scores nothing itself. Vectors and what they are tuned on come from
+//! `fraud-detector`, verdicts from the compiled module on `transform-host`.
 
 mod backtest;
 mod envelope;
@@ -26,6 +26,7 @@ mod reports;
 mod run;
 mod simulate;
 mod target;
+mod tune;
 mod units;
 mod verdict;
 
@@ -37,6 +38,7 @@ const AFTER_HELP: &str = "\
 A first look, from nothing to verdicts:
   fraud simulate --days 30 --seed 1 --output day30.jsonl.zst --frauds day30.frauds.csv
   fraud features --input day30.jsonl.zst --frauds day30.frauds.csv --output day30.arrow
+  fraud tune     --input day30.jsonl.zst --frauds day30.frauds.csv --skip 10d
   fraud run      --input day30.jsonl.zst --output scored
   fraud backtest --input day30.jsonl.zst --frauds day30.frauds.csv --from 2018-04-15
   fraud inspect  fraud-detector.wasm
@@ -60,6 +62,7 @@ struct Cli {
 enum Command {
     Simulate(simulate::Args),
     Features(features::Args),
+    Tune(tune::Args),
     Run(run::Args),
     Backtest(backtest::Args),
     Reports(reports::Args),
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
     let answer = match &cli.command {
         Command::Simulate(args) => simulate::run(args),
         Command::Features(args) => features::run(args),
+        Command::Tune(args) => tune::run(args),
         Command::Run(args) => run::run(args),
         Command::Backtest(args) => backtest::run(args),
         Command::Reports(args) => reports::run(args),

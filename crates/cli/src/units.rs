@@ -110,6 +110,21 @@ pub fn seconds(duration: Duration) -> String {
     format!("{:.2} s", duration.as_secs_f64())
 }
 
+/// Three decimals.
+pub fn figure(value: Option<f64>) -> String {
+    value.map_or("–".into(), |value| format!("{value:.3}"))
+}
+
+/// A share in per cent.
+pub fn percent(value: Option<f64>) -> String {
+    value.map_or("–".into(), |value| format!("{:.1}%", value * 100.0))
+}
+
+/// The number that a 32-bit float is written as: 0.72, not 0.7200000286.
+pub fn shortest(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or(f64::from(number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::metrics::{Ranking, Tally, at_alerts, card_precision, mean, ratio};
 use super::protocol::Period;
 use super::row::Row;
-use crate::units;
+use crate::units::{self, shortest};
 
 /// The measures of one period.
 pub struct Evaluation {
@@ -222,9 +222,4 @@ fn object(value: Value) -> Map<String, Value> {
         Value::Object(object) => object,
         _ => Map::new(),
     }
-}
-
-/// The number that a 32-bit float is written as: 0.72, not 0.7200000286.
-pub fn shortest(number: f32) -> f64 {
-    number.to_string().parse().unwrap_or(f64::from(number))
 }

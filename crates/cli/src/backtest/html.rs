@@ -7,8 +7,7 @@ use super::chart;
 use super::evaluation::{Evaluation, Part};
 use super::protocol::{CAVEAT, PUBLISHED};
 use super::row::Row;
-use super::text::{figure, percent};
-use crate::units::{self, count, plural, rfc3339};
+use crate::units::{self, count, figure, percent, plural, rfc3339};
 
 /// A page that needs nothing beside itself.
 pub fn page(answer: &Answer) -> String {

@@ -5,7 +5,7 @@ use super::evaluation::{Evaluation, Part};
 use super::metrics::Tally;
 use super::protocol::{CAVEAT, PUBLISHED};
 use crate::replay::unbalanced;
-use crate::units::{self, count, seconds, share};
+use crate::units::{self, count, figure, percent, seconds, share};
 
 /// Lines and tables.
 pub fn of(answer: &Answer) -> String {
@@ -163,14 +163,4 @@ fn published(main: &Evaluation) -> String {
     let ours = [main.all.auc_roc, main.all.average_precision, main.card_precision];
     row("this module", "simulation only", ours);
     text + CAVEAT + "\n"
-}
-
-/// Three decimals.
-pub fn figure(value: Option<f64>) -> String {
-    value.map_or("–".into(), |value| format!("{value:.3}"))
-}
-
-/// A share in per cent.
-pub fn percent(value: Option<f64>) -> String {
-    value.map_or("–".into(), |value| format!("{:.1}%", value * 100.0))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::document::Document;
-use super::{MaskArrays, lower, spec};
+use super::{Ensemble, MaskArrays, lower, spec};
 use crate::{Calibration, Decision, Plan, Program};
 
 /// A plan, and how it came about.
@@ -22,26 +22,52 @@ pub struct Compiled {
     pub inputs: Vec<PathBuf>,
 }
 
+/// A spec and the model for it, before anything is decided on the model's outputs.
+#[derive(Clone, Debug)]
+pub struct Undecided {
+    /// What comes before the engine.
+    pub program: Program,
+    ensemble: Ensemble,
+    masks: Option<MaskArrays>,
+}
+
+impl Undecided {
+    /// Of a spec and an ONNX file whose inputs are its features.
+    pub fn read(spec: &Path, onnx: &Path) -> Result<Self> {
+        let program = read_spec(spec)?;
+        let bytes = std::fs::read(onnx).with_context(|| {
+            format!("cannot read the model {}; `model/train/train.py` writes one", onnx.display())
+        })?;
+        let ensemble = lower(&bytes, &onnx.display().to_string())?;
+        let (asked, given) = (ensemble.features as usize, program.features.len());
+        ensure!(
+            asked == given,
+            "{} takes {asked} inputs, but {} makes {given} features; they must be the same ones, in \
+             the same order",
+            onnx.display(),
+            spec.display(),
+        );
+        let masks = MaskArrays::of(&ensemble);
+        Ok(Self { program, ensemble, masks })
+    }
+
+    /// The plan with a decision.
+    pub fn plan(&self, decision: Decision) -> Plan<'_> {
+        let ensemble = &self.ensemble;
+        let masks = self.masks.as_ref();
+        let forest = masks.map_or_else(|| ensemble.as_forest(), |masks| masks.as_forest(ensemble));
+        Plan { id: 0, program: self.program.clone(), decision, forest: Some(forest) }
+    }
+}
+
 /// The plan of `fraud.toml`, `fraud.onnx` and, if it is there, `decision.toml` in `dir`.
 pub fn model(dir: &Path) -> Result<Compiled> {
     let paths = ["fraud.toml", "fraud.onnx", "decision.toml"].map(|name| dir.join(name));
     let [spec, onnx, decision] = &paths;
-    let program = read_spec(spec)?;
-    let bytes = std::fs::read(onnx).with_context(|| {
-        format!("cannot read the model {}; `model/train/train.py` writes one", onnx.display())
-    })?;
-    let ensemble = lower(&bytes, &onnx.display().to_string())?;
-    let (asked, given) = (ensemble.features as usize, program.features.len());
-    ensure!(
-        asked == given,
-        "{} takes {asked} inputs, but {} makes {given} features; they must be the same ones, in the \
-         same order",
-        onnx.display(),
-        spec.display(),
-    );
+    let undecided = Undecided::read(spec, onnx)?;
     let mut warnings = Vec::new();
     let decision = if decision.exists() {
-        read_decision(decision, &program)?
+        read_decision(decision, &undecided.program)?
     } else {
         let decided = Decision::default();
         warnings.push(format!(
@@ -51,10 +77,7 @@ pub fn model(dir: &Path) -> Result<Compiled> {
         ));
         decided
     };
-    let masks = MaskArrays::of(&ensemble);
-    let forest =
-        masks.as_ref().map_or_else(|| ensemble.as_forest(), |masks| masks.as_forest(&ensemble));
-    let plan = Plan { id: 0, program, decision, forest: Some(forest) };
+    let plan = undecided.plan(decision);
     // A file that is not there yet would count as changed each time: its directory stands for it.
     let inputs = paths.iter().map(|path| if path.exists() { path } else { dir });
     Ok(Compiled { plan: plan.write(), warnings, inputs: inputs.map(PathBuf::from).collect() })

@@ -1,0 +1,169 @@
+//! Raw outputs to probabilities, and how far they are to be believed.
+
+use anyhow::{Result, ensure};
+use serde::Serialize;
+
+use super::threshold::Scored;
+
+/// Steps after which a fit has converged, or never will.
+const MOST_STEPS: usize = 100;
+/// Outputs nearer to 0 or 1 count as this near: the distance of 32-bit floats around 1.
+const NEAREST: f64 = 1.0 / (1 << 24) as f64;
+
+/// Platt's calibration of (output, is fraud), outputs being probabilities: slope and offset of the
+/// likeliest logistic curve over the outputs' log-odds, to four decimals.
+pub fn fit(outputs: impl Iterator<Item = (f32, bool)>) -> Result<(f32, f32)> {
+    let points = outputs.map(|(raw, fraud)| {
+        let raw = f64::from(raw).clamp(NEAREST, 1.0 - NEAREST);
+        ((raw / (1.0 - raw)).ln(), fraud)
+    });
+    let [slope, offset] = newton(&points.collect::<Vec<_>>()).map(|x| (x * 1e4).round() / 1e4);
+    ensure!(
+        slope > 0.0,
+        "the model ranks frauds no higher than genuine transactions: calibrated, its output has the \
+         slope {slope}, which must be above 0; do model, spec and list of frauds belong together?"
+    );
+    Ok((slope as f32, offset as f32))
+}
+
+/// Slope and offset with the least loss. Platt, "Probabilistic outputs for support vector machines"
+/// (1999), by Newton's method as in Lin, Lin and Weng, "A note on Platt's probabilistic outputs"
+/// (2007).
+fn newton(points: &[(f64, bool)]) -> [f64; 2] {
+    let frauds = points.iter().filter(|(_, fraud)| *fraud).count() as f64;
+    let genuine = points.len() as f64 - frauds;
+    // Not 0 and 1: as if one more of each had been seen, so that no slope is infinite.
+    let targets = [1.0 / (genuine + 2.0), (frauds + 1.0) / (frauds + 2.0)];
+    let loss = |[slope, offset]: [f64; 2]| -> f64 {
+        let of = |&(x, fraud): &(f64, bool)| {
+            let odds = slope * x + offset;
+            // -t ln p - (1 - t) ln (1 - p), without overflow
+            odds.max(0.0) - odds * targets[usize::from(fraud)] + (-odds.abs()).exp().ln_1p()
+        };
+        points.iter().map(of).sum()
+    };
+    let mut best = [0.0, ((frauds + 1.0) / (genuine + 1.0)).ln()];
+    let mut least = loss(best);
+    for _ in 0..MOST_STEPS {
+        // The gradient, and the matrix of second derivatives, kept invertible.
+        let (mut gradient, mut xx, mut x1, mut one) = ([0.0; 2], 1e-12, 0.0, 1e-12);
+        for &(x, fraud) in points {
+            let p = 1.0 / (1.0 + (-(best[0] * x + best[1])).exp());
+            let (error, weight) = (p - targets[usize::from(fraud)], p * (1.0 - p));
+            gradient = [gradient[0] + error * x, gradient[1] + error];
+            (xx, x1, one) = (xx + weight * x * x, x1 + weight * x, one + weight);
+        }
+        let [g, h] = gradient;
+        let step = [x1 * h - one * g, x1 * g - xx * h].map(|part| part / (xx * one - x1 * x1));
+        let downhill = g * step[0] + h * step[1];
+        // The whole step, or half of it, or a quarter, whichever first leads down enough.
+        let shares = (0..40).map(|halved| 0.5_f64.powi(halved));
+        let next = shares
+            .map(|share| (share, [best[0] + share * step[0], best[1] + share * step[1]]))
+            .find(|&(share, next)| loss(next) < least + 1e-4 * share * downhill);
+        let Some((_, next)) = next else { break };
+        (best, least) = (next, loss(next));
+    }
+    best
+}
+
+/// Scores in this many equal ranges.
+const BINS: usize = 5;
+
+/// How scores of one range agree with the truth.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Bin {
+    pub from: f64,
+    pub to: f64,
+    pub transactions: u64,
+    pub mean_score: Option<f64>,
+    pub fraud_share: Option<f64>,
+}
+
+/// Bins from the lowest scores to the highest.
+pub fn bins(rows: &[Scored]) -> Vec<Bin> {
+    let bin_of = |score: f32| ((score * BINS as f32) as usize).min(BINS - 1);
+    let bin = |at: usize| {
+        let (mut transactions, mut frauds, mut sum) = (0, 0, 0.0);
+        for row in rows.iter().filter(|row| bin_of(row.score) == at) {
+            transactions += 1;
+            frauds += u64::from(row.fraud);
+            sum += f64::from(row.score);
+        }
+        let mean = |sum: f64| (transactions > 0).then(|| sum / transactions as f64);
+        let limit = |at: usize| at as f64 / BINS as f64;
+        Bin {
+            from: limit(at),
+            to: limit(at + 1),
+            transactions,
+            mean_score: mean(sum),
+            fraud_share: mean(frauds as f64),
+        }
+    };
+    (0..BINS).map(bin).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Groups of equal outputs, given by their log-odds, with numbers of frauds and others.
+    fn check(groups: &[(f64, usize, usize)], slope: f64, offset: f64, tolerance: f64) {
+        let outputs = groups.iter().flat_map(|&(odds, frauds, genuine)| {
+            let raw = (1.0 / (1.0 + (-odds).exp())) as f32;
+            let of = move |fraud, count| std::iter::repeat_n((raw, fraud), count);
+            of(true, frauds).chain(of(false, genuine))
+        });
+        let (a, b) = fit(outputs).expect("a slope above 0");
+        let near = |is: f32, expect: f64| (f64::from(is) - expect).abs() < tolerance;
+        assert!(near(a, slope) && near(b, offset), "{a} {b} instead of {slope} {offset}");
+    }
+
+    /// With two distinct outputs the curve passes through the mean target at both.
+    #[test]
+    fn two_outputs_by_hand() {
+        let odds = |p: f64| (p / (1.0 - p)).ln();
+        // Frauds aim at 5/6, others at 1/6: (3 · 5/6 + 1/6) / 4 = 2/3 on one side, 1/3 on the other.
+        check(&[(-1.0, 1, 3), (1.0, 3, 1)], 2_f64.ln(), 0.0, 1e-4);
+        check(&[(0.0, 1, 3), (2.0, 3, 1)], 2_f64.ln(), -(2_f64.ln()), 1e-4);
+        // Told apart without a mistake, and still finite: 5/6 and 1/6.
+        check(&[(-1.0, 0, 4), (1.0, 4, 0)], 5_f64.ln(), 0.0, 1e-4);
+        // 2 frauds aim at 3/4, 98 others at 1/100.
+        let (high, low) = (odds((2.0 * 0.75 + 8.0 * 0.01) / 10.0), odds(0.01));
+        check(&[(-4.0, 0, 90), (0.0, 2, 8)], (high - low) / 4.0, high, 1e-4);
+    }
+
+    #[test]
+    fn probabilities_stay_what_they_are() {
+        let group = |tenths: usize| {
+            let p = tenths as f64 / 10.0;
+            ((p / (1.0 - p)).ln(), 1000 * tenths, 1000 * (10 - tenths))
+        };
+        check(&[1, 3, 5, 7, 9].map(group), 1.0, 0.0, 2e-3);
+    }
+
+    #[test]
+    fn certain_outputs_have_a_finite_curve() {
+        let all = [(0.0, false), (1.0, true), (1.0, true), (0.0, false), (1.0, false)];
+        let (slope, offset) = fit(all.into_iter()).expect("a slope above 0");
+        assert!(slope.is_finite() && offset.is_finite());
+    }
+
+    #[test]
+    fn a_model_the_wrong_way_round_is_refused() {
+        for outputs in [[(0.9, false), (0.1, true)], [(0.5, false), (0.5, true)]] {
+            let refused = fit(outputs.into_iter()).expect_err("no slope above 0").to_string();
+            assert!(refused.contains("no higher than genuine"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn five_bins() {
+        let rows = [(0.0, false), (0.1, true), (0.2, false), (1.0, true)];
+        let rows = rows.map(|(score, fraud)| Scored { score, fraud, amount: 1.0 });
+        let bins = bins(&rows);
+        let figures: Vec<_> = bins.iter().map(|bin| (bin.transactions, bin.fraud_share)).collect();
+        assert_eq!(figures, [(2, Some(0.5)), (1, Some(0.0)), (0, None), (0, None), (1, Some(1.0))]);
+        assert!((bins[0].mean_score.expect("two") - 0.05).abs() < 1e-6);
+    }
+}

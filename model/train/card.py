@@ -1,0 +1,45 @@
+"""Writes the model card from the decision and from the figures that train.py left."""
+
+import argparse
+import json
+import tomllib
+from pathlib import Path
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--metrics", required=True, type=Path, help="what train.py left")
+    parser.add_argument("--model", required=True, type=Path, help="directory of decision.toml; the card goes there")
+    arguments = parser.parse_args()
+    metrics = json.loads(arguments.metrics.read_text())
+    decision = tomllib.loads((arguments.model / "decision.toml").read_text())
+    (arguments.model / "README.md").write_text(card(metrics, decision, decision["expected"]))
+
+
+def card(metrics, decision, expected):
+    return f"""# Model card
+
+Written by `scripts/train`; the numbers are of that run.
+
+| | |
+|---|---|
+| model | LightGBM, {metrics["trees"]} trees of at most {metrics["leaves"]} leaves, {metrics["features"]} features |
+| trained on | {metrics["transactions"]:,} transactions with {metrics["frauds"]:,} frauds, from `fraud simulate` |
+| validated on | {metrics["validation_transactions"]:,} transactions with {metrics["validation_frauds"]:,} frauds, another seed |
+| AUC ROC | {metrics["auc_roc"]:.3f} |
+| average precision | {metrics["average_precision"]:.3f} |
+| threshold | {decision["threshold"]}: {decision["basis"]} |
+| expected | precision {expected["precision"]:.2f}, recall {expected["recall"]:.2f}, {expected["amount_caught"]:.0%} of the amounts, {expected["alerts_per_day"]:.0f} alerts a day |
+
+The frauds are simulated: these numbers show that the pipeline works, not what a bank would catch.
+A bank trains on its own transactions (`fraud features`, `train/train.py`, then `fraud tune`).
+
+- `fraud.toml`: the features, read from every transaction; `docs/spec.md` explains the format
+- `fraud.onnx`: the model, lowered into the module when it is built
+- `decision.toml`: calibration, threshold and baselines, written by `fraud tune`
+- `golden/vectors.csv`: feature vectors with onnxruntime's output, which the compiled engine must give
+"""
+
+
+if __name__ == "__main__":
+    main()
