@@ -129,7 +129,7 @@ mod tests {
         for from in 0..8 {
             for length in 0..=40 - from {
                 let one = &text[from..from + length];
-                assert!(equal(one, &one.to_vec()));
+                assert!(equal(one, one));
                 for at in 0..length {
                     let mut other = one.to_vec();
                     other[at] ^= 0x80;

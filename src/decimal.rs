@@ -79,7 +79,7 @@ fn parse(text: &[u8]) -> Option<f32> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Bytes of the longest text that [`write`] gives for a number from 0 to 1, and a few more.
+/// Bytes of the longest text that [`write()`] gives for a number from 0 to 1, and a few more.
 pub const LONGEST: usize = 64;
 
 /// Appends a number as `{}` does: the fewest digits that read back as the same f32, and of these the
@@ -119,7 +119,7 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
     let mut most = (scaled + half) >> shift;
     let mut unit = 1;
     loop {
-        let (fewer_least, fewer_most) = ((least + 9) / 10, most / 10);
+        let (fewer_least, fewer_most) = ((least - 1) / 10 + 1, most / 10);
         if fewer_least > fewer_most {
             break;
         }
