@@ -79,7 +79,7 @@ fn errors_name_the_file() {
     check_error(
         &directory("key", 4, Some("threshold = 0.5\ntreshold = 0.6")),
         "decision.toml:2:1: a decision has no key \"treshold\" (did you mean \"threshold\"?); its \
-         keys: threshold, basis, expected",
+         keys: threshold, basis, data, expected, calibration, baselines",
     );
     let dir = directory("no-model", 4, None);
     std::fs::remove_file(dir.join("fraud.onnx")).unwrap();
