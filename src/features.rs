@@ -240,13 +240,7 @@ fn streak(first: u32, last: u32, seconds: u32, gap: u32, events: u32) -> u32 {
 
 /// The nearest finite number; missing stays missing.
 fn finite(value: f32) -> f32 {
-    if value > f32::MAX {
-        f32::MAX
-    } else if value < f32::MIN {
-        f32::MIN
-    } else {
-        value
-    }
+    value.clamp(f32::MIN, f32::MAX)
 }
 
 /// 2000-01-01 was a Saturday: days from the Monday before.

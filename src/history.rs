@@ -100,7 +100,7 @@ impl Table {
 
     /// Where the entity with this hash is; if it is not there, the set it belongs to.
     pub fn find(&self, hash: u64) -> Place {
-        let set = ((hash >> 32) * self.sets as u64 >> 32) as usize;
+        let set = (((hash >> 32) * self.sets as u64) >> 32) as usize;
         let first = set * self.width * WAYS;
         let (low, high) = (hash as u32, (hash >> 32) as u32 & HIGH_TAG);
         let set = &self.words[first..first + HEAD * WAYS];

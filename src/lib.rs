@@ -121,7 +121,8 @@ impl<'p> Detector<'p> {
     ) -> Outcome {
         let observed = self.observe(value, broker_timestamp);
         let (from, until) = self.emits;
-        if from.is_some_and(|from| broker_timestamp < from)
+        // A record without the broker's time is written: better twice than not at all.
+        if from.is_some_and(|from| (0..from).contains(&broker_timestamp))
             || until.is_some_and(|until| broker_timestamp >= until)
         {
             return Outcome::Silent;

@@ -43,9 +43,7 @@ impl Places {
 
     /// Makes the places in memory that is given away for good.
     pub fn provide(&self, blocks: [Vec<u64>; 3]) {
-        // SAFETY: one thread, and no reference into the places outlives a method.
-        let places = unsafe { &mut *self.0.get() };
-        for (at, (place, block)) in places.iter_mut().zip(blocks).enumerate() {
+        for (at, (place, block)) in self.places().iter_mut().zip(blocks).enumerate() {
             let block = std::mem::ManuallyDrop::new(block);
             let align = if at < 2 { 1 } else { align_of::<u32>() };
             let (start, size) = (block.as_ptr().cast::<u8>().cast_mut(), block.capacity() * 8);
@@ -53,9 +51,14 @@ impl Places {
         }
     }
 
-    fn place_of(&self, block: *mut u8) -> Option<&mut Place> {
-        // SAFETY: as in `provide`.
-        let places = unsafe { &mut *self.0.get() };
+    /// The places, for as long as one method looks at them.
+    #[allow(clippy::mut_from_ref)] // as in any allocator, what is shared is changed behind a cell
+    fn places(&self) -> &mut [Place; 3] {
+        // SAFETY: one thread, and no method that has them calls another one that asks for them.
+        unsafe { &mut *self.0.get() }
+    }
+
+    fn place_of(places: &mut [Place; 3], block: *mut u8) -> Option<&mut Place> {
         places.iter_mut().find(|place| place.taken && place.start == block)
     }
 }
@@ -65,12 +68,10 @@ impl Places {
 // promises and never sees a place's address.
 unsafe impl GlobalAlloc for Places {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as in `provide`.
-        let places = unsafe { &mut *self.0.get() };
         let fits = |place: &&mut Place| {
             !place.taken && place.align == layout.align() && layout.size() <= place.size
         };
-        match places.iter_mut().filter(|_| layout.size() >= FLOOR).find(fits) {
+        match self.places().iter_mut().filter(|_| layout.size() >= FLOOR).find(fits) {
             Some(place) => {
                 place.taken = true;
                 place.start
@@ -81,7 +82,7 @@ unsafe impl GlobalAlloc for Places {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        match self.place_of(block) {
+        match Self::place_of(self.places(), block) {
             Some(place) => place.taken = false,
             // SAFETY: not a place's, so the system gave it.
             None => unsafe { System.dealloc(block, layout) },
@@ -91,8 +92,9 @@ unsafe impl GlobalAlloc for Places {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let grown = Layout::from_size_align(size, layout.align());
         let Ok(grown) = grown else { return null_mut() };
-        match self.place_of(block) {
-            Some(place) if size <= place.size => block,
+        let placed = Self::place_of(self.places(), block).map(|place| place.size);
+        match placed {
+            Some(place) if size <= place => block,
             // SAFETY: not a place's and not about to be, so it is between the system and the caller.
             None if size < FLOOR => unsafe { System.realloc(block, layout, size) },
             _ => {

@@ -37,8 +37,8 @@ pub enum Reason {
     /// The time is no time, before 2000, or more than a day after the broker's; or the record has
     /// none and neither has the broker.
     BadTime,
-    /// The record brings fraud reports, and one of them has not what the spec wants of it. None of
-    /// them counts.
+    /// The record brings fraud reports, and one of them has not what the spec wants of it, or it is
+    /// a transaction at the same time. None of them counts.
     BadReport,
 }
 
@@ -195,9 +195,16 @@ impl Reader {
         })?;
         let end = end.ok_or(Reason::NotAnObject)?;
         pass.end_report();
-        let (reports, absent, time, mut fault) = (pass.reports, pass.absent, pass.time, pass.fault);
+        let (reports, seen, absent) = (pass.reports, pass.seen, pass.absent);
+        let (time, mut fault) = (pass.time, pass.fault);
         if let Some(good) = reports {
-            return if good { Ok(Record::Reports) } else { Err(Reason::BadReport) };
+            // A record is one or the other: reports are not written, and no transaction is lost.
+            let is_transaction = seen & self.required & !self.in_report != 0;
+            return if good && !is_transaction {
+                Ok(Record::Reports)
+            } else {
+                Err(Reason::BadReport)
+            };
         }
         if absent & self.required & !self.in_report != 0 {
             fault = first(fault, Reason::MissingField);

@@ -75,7 +75,7 @@ impl Reported {
     }
 
     fn chain(&self, id: u64) -> usize {
-        ((id >> 32) * self.heads.len() as u64 >> 32) as usize
+        (((id >> 32) * self.heads.len() as u64) >> 32) as usize
     }
 }
 

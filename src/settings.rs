@@ -13,7 +13,7 @@ pub struct Settings {
     /// free for; history gets the rest.
     pub max_record: usize,
     /// `FRAUD_EMIT_FROM`: records whose broker timestamp is before this (milliseconds since 1970)
-    /// are remembered, but not written.
+    /// are remembered, but not written. Those without one are written.
     pub emit_from: Option<i64>,
     /// `FRAUD_EMIT_UNTIL`: the same for records at or after this.
     pub emit_until: Option<i64>,

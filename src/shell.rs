@@ -16,6 +16,9 @@ use crate::memory::Places;
 static PLAN: &PlanBytes<[u8]> =
     &PlanBytes(*include_bytes!(concat!(env!("OUT_DIR"), "/fraud.plan")));
 
+/// Least memory for history and the ids of fraud reports, bytes.
+const LEAST: usize = 256 << 10;
+
 #[global_allocator]
 static PLACES: Places = Places::new();
 
@@ -56,8 +59,17 @@ impl Shell {
         let settings = Settings::from_variables(variables)?;
         let topics = Topics::from_environment()?;
         let plan = Plan::read(&PLAN.0).context("the plan compiled into the module")?;
-        let (places, spare, scratch) = claim_for_records(settings.max_record)?;
-        let detector = Detector::new(plan, &settings, available_memory());
+        let claimed = claim_for_records(settings.max_record);
+        let available = available_memory();
+        let Some(Claimed { places, spare, scratch }) = claimed.filter(|_| available >= LEAST)
+        else {
+            bail!(
+                "FRAUD_MAX_RECORD is {}, and records of this size leave no memory for history; \
+                 set a smaller one, or have the broker give more",
+                settings.max_record
+            );
+        };
+        let detector = Detector::new(plan, &settings, available);
         PLACES.provide(places);
         drop(spare);
         let capacities = detector.history().tables().iter().map(Table::capacity);
@@ -156,21 +168,21 @@ fn unpack<'p>(
     headers
 }
 
-/// Memory for what a record grows with: places for the SDK's blocks, a little to spare for all that
-/// is small, and the shell's own buffer.
-fn claim_for_records(max_record: usize) -> Result<([Vec<u64>; 3], Vec<u64>, Vec<u8>)> {
+/// Memory for what a record grows with.
+struct Claimed {
+    /// For the SDK's blocks.
+    places: [Vec<u64>; 3],
+    /// For all that is small.
+    spare: Vec<u64>,
+    /// For the shell's own buffer.
+    scratch: Vec<u8>,
+}
+
+fn claim_for_records(max_record: usize) -> Option<Claimed> {
     let [input, output, list] = Places::sizes(max_record).map(claim);
     let mut scratch = Vec::new();
-    let reserved = scratch.try_reserve_exact(max_record + 1024).is_ok();
-    match (input, output, list, claim(32 << 10)) {
-        (Some(input), Some(output), Some(list), Some(spare)) if reserved => {
-            Ok(([input, output, list], spare, scratch))
-        }
-        _ => bail!(
-            "FRAUD_MAX_RECORD is {max_record}, and records of this size take more memory than \
-             the broker gives"
-        ),
-    }
+    scratch.try_reserve_exact(max_record + 1024).ok()?;
+    Some(Claimed { places: [input?, output?, list?], spare: claim(32 << 10)?, scratch })
 }
 
 /// Bytes that the broker still gives in one piece, up to 1 GiB.

@@ -200,6 +200,35 @@ fn odd_records() {
             time_as("99999999999999999999"),
         ],
     );
+    let reports = |reports: &str| format!(r#"{{"fraud_reports":{reports}}}"#);
+    let report = r#"{"transaction_id":"9","terminal_id":"3","amount":5,"reported_at":"2018-04-01T00:00:31Z"}"#;
+    let report_with =
+        |from: &str, to: &str| reports(&format!("[{}]", report.replacen(from, to, 1)));
+    texts(
+        "bad_report",
+        &[
+            reports("{}"),
+            reports("null"),
+            reports("[1]"),
+            reports("[[]]"),
+            reports("[{}]"),
+            reports(&format!("[{report},{{}}]")),
+            reports(&format!("[{report},null]")),
+            reports(&format!("[[{report}]]")),
+            report_with(r#""transaction_id":"9","#, ""),
+            report_with(r#""terminal_id":"3","#, ""),
+            report_with(r#""terminal_id":"3""#, r#""terminal_id":3.5"#),
+            report_with(r#""reported_at":"2018-04-01T00:00:31Z""#, r#""reported_at":null"#),
+            report_with("2018-04-01", "2018-04-04"),
+            report_with("2018-04-01", "1998-04-01"),
+            report_with(r#""amount":5"#, r#""amount":"5""#),
+            report_with(r#""amount":5"#, r#""amount":5,"amount":5"#),
+            format!(r#"{{"fraud_reports":[{report}],"fraud_reports":[{report}]}}"#),
+            // A transaction is written, whatever it brings.
+            extra(&format!(r#""fraud_reports":[{report}]"#)),
+            extra(r#""fraud_reports":[]"#),
+        ],
+    );
     // Several things wrong: the first in the order of the documentation.
     texts(
         "duplicate_field",
@@ -266,6 +295,63 @@ fn unscorable_records_touch_no_history() {
         other.send(NOW, None, Some(with("}", r#","fraud":1}"#).as_bytes()), &[]);
         let records = [&mut one, &mut other].map(|b| b.send(NOW, None, Some(GOOD.as_bytes()), &[]));
         assert_eq!(records[0], records[1]);
+    }
+}
+
+/// Sends records that bring good reports, which are remembered and not written.
+fn report(broker: &mut Broker, value: &str) {
+    assert_eq!(broker.send_any(NOW, None, Some(value.as_bytes()), &[]), [], "{value}");
+}
+
+#[test]
+fn good_reports_are_not_written() {
+    let mut broker = Broker::start();
+    let one = r#"{"transaction_id":9,"terminal_id":"3156","amount":5,"reported_at":"2018-04-01T00:00:31Z"}"#;
+    let bare = r#"{"transaction_id":"8","terminal_id":3156,"reported_at":1522540831000}"#;
+    let before = broker.send(NOW, None, Some(GOOD.as_bytes()), &[]);
+    report(&mut broker, r#"{"fraud_reports":[]}"#);
+    report(&mut broker, &format!(r#"{{"fraud_reports":[{one}]}}"#));
+    report(
+        &mut broker,
+        &format!(r#"{{"note":"x","fraud_reports":[{bare}, {one}],"timestamp":0}}"#),
+    );
+    let after = broker.send(NOW, None, Some(GOOD.as_bytes()), &[]);
+    let score = |written: &common::Written| {
+        let (_, verdict) = unsplice(written.value.as_deref().expect("scored"));
+        let verdict: serde_json::Value = serde_json::from_str(&verdict).expect("a JSON verdict");
+        verdict["score"].as_f64().expect("a number")
+    };
+    assert!(
+        score(&after) > score(&before),
+        "{after:?} is at a reported terminal, {before:?} not yet"
+    );
+}
+
+#[test]
+fn flagged_records_say_why() {
+    let mut broker = Broker::start();
+    for (amount, expect) in [("57.16", false), ("9999", true)] {
+        let written = broker.send(NOW, None, Some(with("57.16", amount).as_bytes()), &[]);
+        assert_eq!(written.topic == "fraud", expect, "{written:?}");
+        let (_, verdict) = unsplice(&written.value.expect("scored"));
+        let verdict: serde_json::Value = serde_json::from_str(&verdict).expect("a JSON verdict");
+        let first = verdict["reasons"][0].as_str();
+        assert_eq!(first, expect.then_some("amount"), "{verdict}");
+        assert!(verdict["reasons"].as_array().is_none_or(|reasons| reasons.len() <= 3));
+    }
+}
+
+/// Whatever the module says when it fails, it says nothing of the record.
+#[test]
+fn no_log_line_or_fault_shows_a_record() {
+    let mut broker = Broker::start();
+    let huge = GOOD.replacen("}", &format!(r#","x":"{}"}}"#, "SECRET".repeat(200_000)), 1);
+    let header: common::Header = (b"SECRET-header", Some(b"SECRET"));
+    let fault = broker.fail(NOW, Some(b"SECRET-key"), Some(huge.as_bytes()), &[header]);
+    let logs = broker.vm.take_logs();
+    assert!(!fault.contains("SECRET") && !fault.contains("596"), "{fault}");
+    for line in logs {
+        assert!(!line.message.contains("SECRET") && !line.message.contains("596"), "{line:?}");
     }
 }
 

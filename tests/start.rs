@@ -80,6 +80,45 @@ fn two_topics_do() {
     assert_eq!(written.headers, [(b"fraud-error".to_vec(), Some(b"no_value".to_vec()))]);
 }
 
+#[test]
+fn a_record_limit_too_large_is_refused_in_one_line() {
+    for kibibytes in (60..400).step_by(10) {
+        let mut deployment = deployment();
+        deployment.environment = vec![("FRAUD_MAX_RECORD".into(), format!("{kibibytes}KiB"))];
+        if let Err(log) = Broker::with(deployment, Limits::stock()) {
+            assert!(kibibytes > 64, "{log}");
+            let expect = format!("FRAUD_MAX_RECORD is {}, and records", kibibytes << 10);
+            assert!(log.contains(&expect) && log.trim_end().lines().count() == 1, "{log}");
+        }
+    }
+}
+
+#[test]
+fn records_outside_the_time_to_emit_for_are_remembered() {
+    const FROM: i64 = common::NOW - 1000;
+    let mut deployment = deployment();
+    let variables = [("FRAUD_EMIT_FROM", FROM), ("FRAUD_EMIT_UNTIL", common::NOW)];
+    deployment.environment =
+        variables.map(|(name, time)| (name.to_owned(), time.to_string())).to_vec();
+    let mut broker = Broker::with(deployment, Limits::stock()).expect("starts");
+    let mut send = |timestamp| broker.send_any(timestamp, None, Some(common::GOOD.as_bytes()), &[]);
+    for (timestamp, count) in
+        [(FROM - 1, 0), (FROM, 1), (common::NOW - 1, 1), (common::NOW, 0), (common::NOW + 1, 0)]
+    {
+        assert_eq!(send(timestamp).len(), count, "{timestamp}");
+    }
+    // Without the broker's time; the sixth transaction, and so warm.
+    let written = send(-1);
+    assert_eq!(written.len(), 1);
+    let value = String::from_utf8(written[0].value.clone().expect("scored")).expect("text");
+    assert!(value.contains(r#""history":"warm""#), "{value}");
+}
+
+#[test]
+fn the_module_is_small() {
+    assert!(common::module_bytes().len() <= 500_000);
+}
+
 /// Whatever the broker gives, the module takes no more, and history grows with it.
 #[test]
 fn any_memory_limit() {

@@ -76,23 +76,49 @@ impl Broker {
         value: Option<&[u8]>,
         headers: &[Header],
     ) -> Written {
+        let mut written = self.send_any(timestamp, key, value, headers);
+        assert_eq!(written.len(), 1, "every record leaves exactly once");
+        written.remove(0)
+    }
+
+    /// Sends a record that is too much for the module; what the host says of it.
+    pub fn fail(
+        &mut self,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[Header],
+    ) -> String {
+        let mut batch = BatchBuilder::new(self.offset);
+        batch.push(timestamp, key, value, headers);
+        let fed = self.vm.process(&Arc::new(batch.build()), &mut self.output);
+        fed.expect_err("too large for the memory limit").to_string()
+    }
+
+    /// Sends one record, which must not trap; what came of it.
+    pub fn send_any(
+        &mut self,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[Header],
+    ) -> Vec<Written> {
         let mut batch = BatchBuilder::new(self.offset);
         self.offset += 1;
         batch.push(timestamp, key, value, headers);
         let fed = self.vm.process(&Arc::new(batch.build()), &mut self.output);
         fed.unwrap_or_else(|fault| panic!("{fault} on {:?}", value.map(String::from_utf8_lossy)));
-        assert_eq!(self.output.len(), 1, "every record leaves exactly once");
-        let written = self.output.iter().next().expect("there is one");
-        let payload = written.payload;
-        Written {
+        let written = self.output.iter().map(|written| Written {
             topic: self.topics[written.topic].clone(),
-            key: payload.key().map(<[u8]>::to_vec),
-            value: payload.value().map(<[u8]>::to_vec),
-            headers: payload
+            key: written.payload.key().map(<[u8]>::to_vec),
+            value: written.payload.value().map(<[u8]>::to_vec),
+            headers: written
+                .payload
                 .headers()
                 .map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec)))
                 .collect(),
-        }
+        });
+        written.collect()
     }
 }
 
