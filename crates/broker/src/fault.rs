@@ -68,7 +68,8 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Instantiate(message) => f.write_str(message),
-            Self::Trap { kind } => write!(f, "wasm trap: {kind}"),
+            // It says "wasm trap" itself.
+            Self::Trap { kind } => write!(f, "{kind}"),
             Self::OutOfFuel { fuel } => {
                 write!(f, "wasm trap: all {fuel} fuel of one record consumed (code OUT_OF_FUEL)")
             }

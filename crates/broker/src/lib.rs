@@ -57,6 +57,13 @@
 //! check, are out of bounds here; a batch that writes more than [`Output::MAX_BYTES`] fails; a
 //! header count without headers takes no time; partitions that share a VM whose memory could not
 //! be had fail, where the broker may leave them waiting.
+//!
+//! # What only the source says
+//!
+//! Easily expected otherwise: with several output topics, a batch too large for one of them stops
+//! that output for good, its lag frozen and its queue growing, while the processor stays `running`;
+//! only with a single output does the processor fail and replay. A bad schema-registry marker is
+//! found before a missing ABI marker, and a topic that does not exist has a text of its own.
 
 mod abi;
 mod ballast;

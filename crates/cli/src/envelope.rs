@@ -2,6 +2,7 @@
 //! the transaction's id and the amount.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -70,13 +71,17 @@ impl Envelopes {
         });
         let (key, id) = (pass.key, pass.id);
         let unit = self.program.time_unit;
-        if let Some(Ok(time)) = pass.time.map(|token| time(record, token, unit)) {
+        let time = pass.time.and_then(|token| time(record, token, unit).ok());
+        if let Some(time) = time.filter(|time| TIMES.contains(time)) {
             self.last_time = time;
         }
         let text = |token: Option<Token>| token.and_then(|token| id_text(record, token));
         Envelope { key: text(key), millis: self.last_time, transaction_id: text(id), amount }
     }
 }
+
+/// Up to the end of 2135, milliseconds since 1970: one time beyond would have everything be late.
+const TIMES: Range<i64> = 0..5_238_518_400_000;
 
 struct Pass<'e> {
     of: &'e Envelopes,

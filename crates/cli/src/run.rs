@@ -74,7 +74,8 @@ pub fn run(args: &Args) -> Result<Report> {
     let program = read_spec(spec)?;
     let replay = Replay::open(&args.replay, &program, "run", reporting)?;
     let mut caught = frauds.as_ref().map(|frauds| Caught::new(frauds, Envelopes::new(program)));
-    let mut files = Files::create(&args.output, &target.output_topics)?;
+    let inputs = [Some(input), args.frauds.as_ref()];
+    let mut files = Files::create(&args.output, &target.output_topics, inputs)?;
     let replayed = replay.run(None, &mut |output| {
         if let Some(caught) = &mut caught {
             caught.look_at(output);
@@ -114,7 +115,10 @@ struct Topic {
 }
 
 impl Files {
-    fn create(directory: &Path, topics: &[String]) -> Result<Self> {
+    /// Empty files, none of which is one of `inputs`.
+    fn create(directory: &Path, topics: &[String], inputs: [Option<&PathBuf>; 2]) -> Result<Self> {
+        let inputs: Vec<_> =
+            inputs.into_iter().flatten().filter_map(|path| path.canonicalize().ok()).collect();
         fs::create_dir_all(directory)
             .with_context(|| format!("cannot make the directory {}", directory.display()))?;
         let mut files = Self { topics: Vec::new(), unscorable: BTreeMap::new() };
@@ -124,6 +128,11 @@ impl Files {
                 "--output-topic {name} is given twice; a transform's output topics differ"
             );
             let path = directory.join(format!("{name}.jsonl"));
+            ensure!(
+                !path.canonicalize().is_ok_and(|path| inputs.contains(&path)),
+                "{} is read and would be written over; choose another --output",
+                path.display()
+            );
             let file =
                 File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
             let file = BufWriter::with_capacity(1 << 18, file);

@@ -298,27 +298,3 @@ fn log_append_time_replaces_every_timestamp() {
         assert_eq!(record.value(), Some(&77i64.to_le_bytes()[..]));
     }
 }
-
-/// Not a test of speed: run it with `--ignored --nocapture` to see what the host itself costs.
-#[test]
-#[ignore = "prints figures"]
-fn speed() {
-    let mut vm = Vm::new(&module(&transform(IDENTITY)), &deployment(&["out"]));
-    vm.start().expect("starts");
-    for (count, bytes) in [(1, 120), (100, 120), (1000, 120)] {
-        let mut builder = BatchBuilder::new(0);
-        for _ in 0..count {
-            builder.push(0, Some(b"customer"), Some(&vec![b'x'; bytes]), &[]);
-        }
-        let batch = Arc::new(builder.build());
-        let mut output = Output::default();
-        let before = vm.stats();
-        for _ in 0..2_000_000 / count {
-            vm.process(&batch, &mut output).expect("runs");
-        }
-        let after = vm.stats();
-        let seconds = (after.engine_time - before.engine_time).as_secs_f64();
-        let records = (after.records - before.records) as f64;
-        println!("{count} records a batch: {:.0} records/s", records / seconds);
-    }
-}
