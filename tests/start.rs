@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Broker, deployment};
+use fraud_detector::reported::Reported;
 use transform_host::Limits;
 
 /// The one log line of a start with these variables and output topics.
@@ -114,9 +115,74 @@ fn records_outside_the_time_to_emit_for_are_remembered() {
     assert!(value.contains(r#""history":"warm""#), "{value}");
 }
 
+/// The recipes of docs/operations.md: the new module reads the past without writing, the old one
+/// stops where the new one begins, and the new one is warm from its first record on.
+#[test]
+fn an_update_writes_every_record_once() {
+    const SWITCH: i64 = common::NOW;
+    let start = |variable: Option<&str>| {
+        let mut deployment = deployment();
+        let time = |name: &str| (name.to_owned(), "2018-04-02T00:00:00Z".to_owned());
+        deployment.environment = variable.map(time).into_iter().collect();
+        Broker::with(deployment, Limits::stock()).expect("starts")
+    };
+    let mut old = start(Some("FRAUD_EMIT_UNTIL"));
+    let mut new = start(Some("FRAUD_EMIT_FROM"));
+    let mut only = start(None);
+    for minute in -100..100 {
+        let timestamp = SWITCH + minute * 60_000;
+        let record = common::GOOD.replacen("57.16", &format!("{}", 100 + minute), 1);
+        let mut send =
+            |broker: &mut Broker| broker.send_any(timestamp, None, Some(record.as_bytes()), &[]);
+        let written = [send(&mut old), send(&mut new)].concat();
+        assert_eq!(written, send(&mut only), "minute {minute}");
+    }
+}
+
 #[test]
 fn the_module_is_small() {
     assert!(common::module_bytes().len() <= 500_000);
+}
+
+/// After as many customers once each, and 10,000 reported terminals, beside records of 64 KiB: at
+/// least 95 in 100 are remembered.
+#[test]
+fn what_history_holds() {
+    for (mebibytes, customers) in [(2, 30_000), (64, 1_200_000)] {
+        let limits = Limits { memory_bytes: mebibytes << 20, ..Limits::stock() };
+        let mut broker = Broker::with(deployment(), limits).expect("starts");
+        let [room, terminals] = capacities(&mut broker)[..] else { panic!("two tables") };
+        // A native detector with no more room, whose history can be looked into.
+        let plan = common::plan_bytes();
+        let bytes = (room + terminals) * 24;
+        let mut detector = common::native(&plan, bytes + Reported::bytes(8192.max(bytes / 1024)));
+        let tables = |detector: &fraud_detector::Detector| {
+            detector.history().tables().iter().map(|table| table.len()).collect::<Vec<_>>()
+        };
+        assert!(detector.history().tables()[0].capacity() <= room);
+        let mut check = |record: &str| detector.observe(Some(record.as_bytes()), -1).expect("good");
+        for terminal in 0..10_000 {
+            check(&format!(
+                r#"{{"fraud_reports":[{{"transaction_id":{terminal},"terminal_id":{terminal},"reported_at":{}}}]}}"#,
+                common::NOW + terminal
+            ));
+        }
+        for customer in 0..customers {
+            let record = common::GOOD.replacen("596", &customer.to_string(), 1);
+            check(&record);
+        }
+        let lens = tables(&detector);
+        assert!(lens[0] * 100 >= 95 * customers, "{lens:?} at {mebibytes} MiB, room for {room}");
+        assert!(lens[1] * 100 >= 95 * 10_000, "{lens:?} at {mebibytes} MiB");
+    }
+}
+
+/// The room in each table, as the start's log line says.
+fn capacities(broker: &mut Broker) -> Vec<usize> {
+    let log: String = broker.vm.take_logs().into_iter().map(|line| line.message).collect();
+    let (_, rest) = log.split_once("history of ").expect("the start's log line");
+    let (numbers, _) = rest.split_once(" entities").expect("the start's log line");
+    numbers.split(" + ").map(|number| number.parse().expect("a number")).collect()
 }
 
 /// Whatever the broker gives, the module takes no more, and history grows with it.
@@ -128,10 +194,7 @@ fn any_memory_limit() {
         let mut broker = Broker::with(deployment(), limits).expect("starts");
         let peak = broker.vm.stats().peak_memory_bytes;
         assert!(peak <= mebibytes << 20, "{peak} bytes at {mebibytes} MiB");
-        let log: String = broker.vm.take_logs().into_iter().map(|line| line.message).collect();
-        let (_, rest) = log.split_once("history of ").expect("the start's log line");
-        let (entities, _) = rest.split_once(' ').expect("the start's log line");
-        let entities: usize = entities.parse().expect("a number");
+        let entities = capacities(&mut broker)[0];
         assert!(entities > last, "{entities} at {mebibytes} MiB");
         last = entities;
     }

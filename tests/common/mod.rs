@@ -2,11 +2,11 @@
 #![allow(dead_code)] // every test file uses its part of this
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fraud_detector::{Detector, Outcome, Settings};
 use fraud_plan::{Plan, PlanBytes, compile};
-use transform_host::{BatchBuilder, Deployment, Engine, Limits, Output, Vm};
+use transform_host::{BatchBuilder, Deployment, Engine, Limits, Module, Output, Vm};
 
 /// The broker's timestamp of records in tests: 2018-04-02T00:00:00Z.
 pub const NOW: i64 = 1_522_627_200_000;
@@ -59,8 +59,13 @@ impl Broker {
 
     /// With the log of a start that failed.
     pub fn with(deployment: Deployment, limits: Limits) -> Result<Self, String> {
-        let engine = Engine::new(&limits);
-        let module = engine.compile(&module_bytes()).expect("the module compiles");
+        let compile =
+            |limits| Engine::new(limits).compile(&module_bytes()).expect("the module compiles");
+        static STOCK: OnceLock<Module> = OnceLock::new();
+        let module = match limits == Limits::stock() {
+            true => STOCK.get_or_init(|| compile(&limits)).clone(),
+            false => compile(&limits),
+        };
         let mut vm = Vm::new(&module, &deployment);
         if vm.start().is_err() {
             return Err(vm.take_logs().into_iter().map(|line| line.message).collect());
