@@ -213,7 +213,7 @@ impl<'g> Source<'g> {
             "{}: node \"{}\" ({}) cannot be compiled{reason}. Supported are TreeEnsembleClassifier, \
              TreeEnsembleRegressor and TreeEnsemble on the input as it is, with a tail that selects \
              the second class's probability (ZipMap, ArrayFeatureExtractor, Gather, Cast, Identity) \
-             or a Sigmoid. The tract engine (`--features tract`) runs any graph",
+             or a Sigmoid. An engine for any other graph (tract) is not built in yet",
             self.file,
             node.name,
             node.operator,

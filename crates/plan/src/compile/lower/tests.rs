@@ -252,7 +252,7 @@ fn check_refused(model: Model, error: &str) {
     let supported = ". Supported are TreeEnsembleClassifier, TreeEnsembleRegressor and \
                      TreeEnsemble on the input as it is, with a tail that selects the second \
                      class's probability (ZipMap, ArrayFeatureExtractor, Gather, Cast, Identity) \
-                     or a Sigmoid. The tract engine (`--features tract`) runs any graph";
+                     or a Sigmoid. An engine for any other graph (tract) is not built in yet";
     assert_eq!(refused.replace(supported, " …"), error);
 }
 
