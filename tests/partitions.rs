@@ -49,7 +49,7 @@ fn run(events: &[Event], partitions: usize, instances: usize, batch: usize) -> V
         (0..partitions).map(|_| (BatchBuilder::new(0), Vec::new())).collect();
     let mut output = Output::default();
     let mut flush = |partition: usize, queue: &mut (BatchBuilder, Vec<usize>)| {
-        if queue.0.len() == 0 {
+        if queue.0.is_empty() {
             return;
         }
         let vm = &mut vms[partition % instances];
@@ -70,7 +70,7 @@ fn run(events: &[Event], partitions: usize, instances: usize, batch: usize) -> V
         };
         for partition in to {
             queues[partition].0.push(millis, None, Some(value), &[]);
-            if queues[partition].0.len() as usize >= batch {
+            if queues[partition].0.len() >= batch {
                 flush(partition, &mut queues[partition]);
             }
         }

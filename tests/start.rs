@@ -132,7 +132,7 @@ fn an_update_writes_every_record_once() {
     for minute in -100..100 {
         let timestamp = SWITCH + minute * 60_000;
         let record = common::GOOD.replacen("57.16", &format!("{}", 100 + minute), 1);
-        let mut send =
+        let send =
             |broker: &mut Broker| broker.send_any(timestamp, None, Some(record.as_bytes()), &[]);
         let written = [send(&mut old), send(&mut new)].concat();
         assert_eq!(written, send(&mut only), "minute {minute}");
