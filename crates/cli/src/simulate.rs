@@ -16,10 +16,21 @@ const AFTER_HELP: &str = "\
 Examples:
   fraud simulate --days 30 --seed 1 --output day30.jsonl.zst --frauds day30.frauds.csv
   fraud simulate --days 183 --output half-year.jsonl.zst --frauds half-year.frauds.csv
+  fraud simulate --preset shifted --seed 2 --output other.jsonl.zst --frauds other.frauds.csv
 
 Equal arguments give equal files, on every machine. The transactions come in order of time, one
 JSON object a line, and say nothing of fraud; the list does: transaction_id,scenario with scenario
-1 (a conspicuous amount), 2 (a compromised terminal) or 3 (a compromised customer).";
+1 (a conspicuous amount), 2 (a compromised terminal) or 3 (a compromised customer).
+
+What --preset shifted does to the frauds:
+                                   default   shifted
+  1 amounts above                      220       330
+  2 terminals newly compromised a day    2         3
+    for so many days                    28        14
+  3 customers newly compromised a day    3       4.5
+    for so many days                    14         7
+    share of what they do              1/3       1/2
+    times the amount                     5       2.5";
 
 /// Make transactions with known frauds.
 #[derive(clap::Args)]
@@ -40,12 +51,32 @@ pub struct Args {
     /// Any number; each gives other customers and other days
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The rules that frauds follow
+    #[arg(long, value_enum, default_value_t = Preset::Default)]
+    preset: Preset,
     /// Where the transactions go, one JSON object a line; compressed if it ends in .zst
     #[arg(long, value_name = "FILE.jsonl[.zst]")]
     output: PathBuf,
     /// Where the list of frauds goes
     #[arg(long, value_name = "FILE.csv")]
     frauds: PathBuf,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Preset {
+    /// those of the published simulation, on which the model is trained
+    Default,
+    /// every amount, rate and duration of them shifted by half: what such a model has not seen
+    Shifted,
+}
+
+impl Preset {
+    fn config(self) -> Config {
+        match self {
+            Preset::Default => Config::default(),
+            Preset::Shifted => Config::shifted(),
+        }
+    }
 }
 
 /// Runs the command.
@@ -57,7 +88,7 @@ pub fn run(args: &Args) -> Result<Report> {
         customers: args.customers,
         terminals: args.terminals,
         seed: args.seed,
-        ..Config::default()
+        ..args.preset.config()
     });
     let transactions = &simulation.transactions;
     write_transactions(&args.output, transactions).with_context(|| cannot_write(&args.output))?;

@@ -35,6 +35,22 @@ fn equal_seeds_give_equal_files() {
 }
 
 #[test]
+fn a_preset_shifts_the_frauds() {
+    let place = Place::new();
+    let [usual, shifted] = ["default", "shifted"].map(|preset| {
+        let simulate = "simulate --days 10 --output t.jsonl.zst --frauds f.csv --preset";
+        place.json(&format!("{simulate} {preset}")).0
+    });
+    assert_eq!(usual["transactions"], shifted["transactions"]);
+    let frauds = |report: &Value, scenario: &str| report["scenarios"][scenario].as_u64();
+    // Hardly any purchase costs more than 330, and half as many again are compromised.
+    assert!(frauds(&usual, "1") > Some(10) && frauds(&shifted, "1") < Some(3), "{shifted}");
+    for scenario in ["2", "3"] {
+        assert!(frauds(&shifted, scenario) > frauds(&usual, scenario), "{usual} {shifted}");
+    }
+}
+
+#[test]
 fn features_of_simulated_transactions() {
     let place = Place::new();
     let (simulated, _) = place.json("simulate --days 3 --output t.jsonl.zst --frauds f.csv");
