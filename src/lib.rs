@@ -64,8 +64,7 @@ pub struct Detector<'p> {
     engine: Engine<'p>,
     judge: Judge,
     reasons: Reasons,
-    /// Broker timestamps from which on and before which records are written.
-    emits: (Option<i64>, Option<i64>),
+    settings: Settings,
 }
 
 /// What became of a record.
@@ -106,7 +105,7 @@ impl<'p> Detector<'p> {
             engine: Engine::new(&plan),
             judge: Judge::new(&plan, settings.threshold.unwrap_or(plan.decision.threshold)),
             reasons: Reasons::new(&plan),
-            emits: (settings.emit_from, settings.emit_until),
+            settings: *settings,
             plan,
         }
     }
@@ -120,11 +119,7 @@ impl<'p> Detector<'p> {
         output: &mut Vec<u8>,
     ) -> Outcome {
         let observed = self.observe(value, broker_timestamp);
-        let (from, until) = self.emits;
-        // A record without the broker's time is written: better twice than not at all.
-        if from.is_some_and(|from| (0..from).contains(&broker_timestamp))
-            || until.is_some_and(|until| broker_timestamp >= until)
-        {
+        if self.settings.silences(broker_timestamp) {
             return Outcome::Silent;
         }
         let history = match observed {

@@ -107,6 +107,13 @@ impl Settings {
             _ => Ok(settings),
         }
     }
+
+    /// Whether a record with this broker timestamp is remembered, but not written. One without the
+    /// broker's time is written: better twice than not at all.
+    pub fn silences(&self, broker_timestamp: i64) -> bool {
+        self.emit_from.is_some_and(|from| (0..from).contains(&broker_timestamp))
+            || self.emit_until.is_some_and(|until| broker_timestamp >= until)
+    }
 }
 
 fn time(name: &'static str, value: String) -> Result<i64, SettingsError> {

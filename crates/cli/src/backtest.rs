@@ -25,7 +25,7 @@ use serde_json::{Map, Value, json};
 use crate::envelope::read_spec;
 use crate::frauds::Frauds;
 use crate::replay::broker::Failure;
-use crate::replay::{Options, Replay, Replayed, Reporting};
+use crate::replay::{Options, Replay, Replayed, Reporting, Wipe};
 use crate::report::Report;
 use crate::units::{self, DAY, parse_date, shortest};
 use evaluation::Evaluation;
@@ -37,6 +37,7 @@ const AFTER_HELP: &str = "\
 Examples:
   fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --from 2018-05-01 --html report.html
   fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --wipe 2018-05-15 --json
+  fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --wipe 2018-05-15 --republish 35d
 
 The compiled module itself scores every transaction of the file, as in `fraud run`, and is told of
 each fraud when its report has come (--report-delay 3650d: never). Everything is computed from its
@@ -81,6 +82,10 @@ pub struct Args {
     /// Forget all history right before the first transaction of this day
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     wipe: Option<i64>,
+    /// Publish the reports made in so much time before the wipe again right after it, as with
+    /// `fraud reports`
+    #[arg(long, value_name = "TIME", requires = "wipe", value_parser = units::parse_duration)]
+    republish: Option<Duration>,
     /// Also evaluate with this many alerts a day
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "20,50,100")]
     alerts: Vec<usize>,
@@ -106,6 +111,12 @@ impl Args {
         Ok((first, last))
     }
 
+    fn wiped(&self) -> Option<Wipe> {
+        let at = self.wipe? * DAY;
+        let back = self.republish.unwrap_or_default().as_millis();
+        Some(Wipe { at, republish_from: at.saturating_sub(back.try_into().unwrap_or(i64::MAX)) })
+    }
+
     /// Weeks before the period that are evaluated too.
     fn earlier_weeks(&self) -> i64 {
         i64::from(self.weeks.unwrap_or(1)) - 1
@@ -123,7 +134,7 @@ pub fn run(args: &Args) -> Result<Report> {
     let program = read_spec(&args.replay.spec)?;
     let replay = Replay::open(&args.replay, &program, "backtest", Some(reporting))?;
     let mut rows = Rows::new(&frauds, program, wanted.clone());
-    let replayed = replay.run(args.wipe.map(|day| day * DAY), &mut |output| rows.take(output))?;
+    let replayed = replay.run(args.wiped(), &mut |output| rows.take(output))?;
     if let Some(failure) = &replayed.failure {
         return Ok(given_up(failure, &replayed));
     }
@@ -188,7 +199,7 @@ impl Answer<'_> {
     }
 
     fn lost(&self) -> i64 {
-        self.replayed.records as i64 - self.rows.written as i64
+        self.replayed.lost(self.rows.written)
     }
 
     /// The mean over the weeks of each headline figure.
@@ -205,9 +216,11 @@ impl Answer<'_> {
         add("reports", json!(self.replayed.reports));
         add("report_records", json!(self.replayed.report_records));
         add("unscorable", json!(self.rows.unscorable));
+        add("silenced", json!(self.replayed.silenced));
         add("lost", json!(self.lost()));
         add("restarts", json!(self.replayed.usage.restarts));
         add("wipe", json!(self.args.wipe.map(units::date)));
+        add("republished", json!(self.args.republish.map(|_| self.replayed.republished)));
         add("seconds", json!(self.elapsed.as_secs_f64()));
         if self.args.weeks.is_some() {
             let weeks: Vec<_> = self.weeks.iter().map(|week| Value::Object(week.json())).collect();

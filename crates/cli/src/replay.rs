@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use fraud_detector::Settings;
 use fraud_plan::Program;
 use transform_host::Output;
 
@@ -65,9 +66,29 @@ pub struct Replayed {
     pub reports: u64,
     /// Records with reports, as delivered: once to each partition.
     pub report_records: u64,
+    /// Reports that were published again after the wipe.
+    pub republished: u64,
+    /// Transactions that the deployment's settings keep from being written.
+    pub silenced: u64,
     pub failure: Option<Failure>,
     pub usage: Usage,
     pub logs: Logs,
+}
+
+impl Replayed {
+    /// Transactions that should have been written and were not.
+    pub fn lost(&self, written: u64) -> i64 {
+        (self.records - self.silenced) as i64 - written as i64
+    }
+}
+
+/// A restart of all instances, with empty memories.
+#[derive(Clone, Copy)]
+pub struct Wipe {
+    /// Right before the first transaction from then on, milliseconds since 1970.
+    pub at: i64,
+    /// Reports made from then on are published again.
+    pub republish_from: i64,
 }
 
 /// Opened files and a loaded module, ready to run.
@@ -75,6 +96,7 @@ pub struct Replay<'f> {
     stream: Stream<'f>,
     partitions: Partitions,
     broker: Broker,
+    settings: Settings,
 }
 
 impl<'f> Replay<'f> {
@@ -88,18 +110,20 @@ impl<'f> Replay<'f> {
         let envelopes = Envelopes::new(program.clone());
         let module = options.target.compile(&options.module)?;
         let lines = Lines::open(&options.input, what)?;
+        // What is wrong with them the module itself says when it starts.
+        let settings = Settings::from_variables(options.target.variables.iter().cloned());
         Ok(Self {
             stream: Stream::new(lines, envelopes, reporting),
             partitions: Partitions::new(options.partitions, options.batch as usize),
             broker: Broker::new(&module, &options.target.deployment(), options.instances),
+            settings: settings.unwrap_or_default(),
         })
     }
 
     /// Runs it to the end, or until a batch fails for good. `out` gets what each batch has written.
-    /// At the first transaction from `wipe` on (milliseconds since 1970), all instances start afresh.
     pub fn run(
         mut self,
-        wipe: Option<i64>,
+        wipe: Option<Wipe>,
         out: &mut dyn FnMut(&Output) -> Result<()>,
     ) -> Result<Replayed> {
         let mut counts = Counts::default();
@@ -109,27 +133,42 @@ impl<'f> Replay<'f> {
         };
         self.stream.done();
         let usage = self.broker.usage();
-        let Counts { records, reports, report_records } = counts;
-        Ok(Replayed { records, reports, report_records, failure, usage, logs: self.broker.logs })
+        let Counts { records, reports, report_records, republished, silenced } = counts;
+        Ok(Replayed {
+            records,
+            reports: reports - republished,
+            report_records,
+            republished,
+            silenced,
+            failure,
+            usage,
+            logs: self.broker.logs,
+        })
     }
 
     fn play(
         &mut self,
-        mut wipe: Option<i64>,
+        mut wipe: Option<Wipe>,
         counts: &mut Counts,
         out: &mut dyn FnMut(&Output) -> Result<()>,
     ) -> Result<()> {
-        let Self { stream, partitions, broker } = self;
+        let Self { stream, partitions, broker, settings } = self;
         broker.start()?;
-        while let Some(event) = stream.next()? {
+        if let Some(wipe) = wipe {
+            stream.keep_reports(wipe.republish_from);
+        }
+        while let Some(millis) = stream.next_millis()? {
+            if wipe.is_some_and(|wipe| millis >= wipe.at) {
+                wipe = None;
+                partitions.rest().try_for_each(|lot| broker.process(&lot, out))?;
+                broker.wipe()?;
+                counts.republished = stream.republish();
+            }
+            let Some(event) = stream.next()? else { break };
             match event {
                 Event::Transaction { line, key, millis, value } => {
-                    if wipe.is_some_and(|wipe| millis >= wipe) {
-                        wipe = None;
-                        partitions.rest().try_for_each(|lot| broker.process(&lot, out))?;
-                        broker.wipe()?;
-                    }
                     counts.records += 1;
+                    counts.silenced += u64::from(settings.silences(millis));
                     if let Some(lot) = partitions.push(line, key, millis, value) {
                         broker.process(&lot, out)?;
                     }
@@ -155,6 +194,8 @@ struct Counts {
     records: u64,
     reports: u64,
     report_records: u64,
+    republished: u64,
+    silenced: u64,
 }
 
 /// What is said if not as many records came out as went in.

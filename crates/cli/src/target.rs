@@ -12,7 +12,7 @@ use crate::units;
 pub struct Target {
     /// An environment variable of the transform; may be given repeatedly
     #[arg(long = "var", value_name = "K=V", value_parser = parse_variable)]
-    variables: Vec<(String, String)>,
+    pub variables: Vec<(String, String)>,
     /// data_transforms_per_function_memory_limit of the cluster
     #[arg(long, value_name = "SIZE", default_value = "2MiB", value_parser = units::parse_size)]
     memory_limit: u64,

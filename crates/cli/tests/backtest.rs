@@ -98,6 +98,62 @@ fn a_wipe_makes_history_cold() {
     assert!(cold(&wiped) > cold(&warm), "{:?} {:?}", cold(&wiped), cold(&warm));
 }
 
+/// What is lost with history, and how much of it comes back with the reports.
+#[test]
+fn reports_published_again_restore_what_a_wipe_took() {
+    let place = Place::new();
+    std::fs::copy(fraud_detector(), place.path("fraud-detector.wasm")).expect("writable");
+    let simulate = "simulate --days 40 --customers 1500 --terminals 3000";
+    place.json(&format!("{simulate} --output t.jsonl.zst --frauds f.csv"));
+    let week = " --from 2018-05-04";
+    let [never, republished, wiped] =
+        ["", " --wipe 2018-05-04 --republish 35d", " --wipe 2018-05-04"]
+            .map(|options| backtest(&place, &format!("{week}{options}")));
+    let precision = |report: &Value| report["average_precision"].as_f64().expect("a share");
+    let of_three = [precision(&never), precision(&republished), precision(&wiped)];
+    println!("average precision: never wiped, republished, wiped: {of_three:.3?}");
+    let [never_wiped, again, cold] = of_three;
+    assert!(never_wiped > again + 0.03 && again > cold + 0.05, "{of_three:?}");
+
+    // They are the reports that one would publish, and none of them counts as new.
+    let reports = format!("reports --spec {MODEL} --input t.jsonl.zst --frauds f.csv");
+    let (written, _) =
+        place.json(&format!("{reports} --since 2018-03-30 --until 2018-05-04 --output r.jsonl"));
+    assert_eq!(republished["republished"], written["reports"]);
+    for key in ["reports", "records", "transactions", "frauds"] {
+        assert_eq!(republished[key], wiped[key], "{key}");
+    }
+    assert_eq!(wiped["republished"], Value::Null);
+    let more = |report: &Value| report["report_records"].as_u64().expect("a count");
+    let again = more(&republished) - more(&wiped);
+    assert_eq!(again, 4 * written["records"].as_u64().expect("a count"));
+    let without_wipe = format!("backtest --spec {MODEL} --input t.jsonl.zst --frauds f.csv");
+    place.refused(&format!("{without_wipe} --republish 35d"), "--wipe");
+}
+
+#[test]
+fn what_settings_silence_is_not_lost() {
+    let place = simulated();
+    let run = format!("run --spec {MODEL} --input t.jsonl.zst --frauds f.csv --output o");
+    let (all, _) = place.json(&run);
+    assert_eq!(all["silenced"], 0);
+    let (from, to) = ("2018-04-04T00:00:00Z", "2018-04-06T12:00:00Z");
+    let (some, status) =
+        place.json(&format!("{run} --var FRAUD_EMIT_FROM={from} --var FRAUD_EMIT_UNTIL={to}"));
+    assert_eq!((status, &some["lost"]), (0, &0.into()), "{some:#}");
+    let lines = zstd::decode_all(&place.read("t.jsonl.zst")[..]).expect("valid zstd");
+    let time = |line: &String| {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        line["timestamp"].as_str().expect("text").to_owned()
+    };
+    let times: Vec<String> = place::lines(&lines).iter().map(time).collect();
+    let silenced = times.iter().filter(|&time| !(from..to).contains(&time.as_str())).count();
+    assert!(silenced > 0 && silenced < times.len());
+    assert_eq!(some["silenced"], silenced);
+    let by_topic = some["by_topic"].as_object().expect("by topic").values();
+    assert_eq!(by_topic.filter_map(Value::as_u64).sum::<u64>(), (times.len() - silenced) as u64);
+}
+
 #[test]
 fn a_backtest_refuses_what_cannot_be() {
     let place = simulated();

@@ -54,7 +54,12 @@ fn header(answer: &Answer) -> String {
         ),
     };
     let wipe = answer.args.wipe.map_or(String::new(), |day| {
-        format!(" Right before {} all history was wiped.", units::date(day))
+        let mut text = format!(" Right before {} all history was wiped.", units::date(day));
+        if answer.args.republish.is_some() {
+            let reports = count(answer.replayed.republished);
+            text += &format!(" {reports} reports were published again after that.");
+        }
+        text
     });
     format!(
         "<header><h1>{} of {} frauds caught, with {:.1} alerts a day</h1>\n\

@@ -73,6 +73,10 @@ pub fn of(answer: &Answer) -> String {
         count(answer.rows.unscorable),
         answer.replayed.usage.restarts,
     );
+    if answer.args.republish.is_some() {
+        let again = count(answer.replayed.republished);
+        text += &format!("{again} of the reports were published again after the wipe\n");
+    }
     text + &unbalanced(answer.lost())
 }
 

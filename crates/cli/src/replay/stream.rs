@@ -28,6 +28,9 @@ pub struct Stream<'f> {
     reporting: Option<Reporting<'f>>,
     shape: Option<Shape>,
     pending: Pending,
+    /// Reports made from `keep_from` on, to be published again.
+    kept: BTreeMap<(i64, u64), Vec<u8>>,
+    keep_from: i64,
     /// The transaction that comes next, unless it has been given out.
     next: Option<Next>,
     line: Vec<u8>,
@@ -78,6 +81,8 @@ impl<'f> Stream<'f> {
             envelopes,
             reporting,
             pending: Pending::default(),
+            kept: BTreeMap::new(),
+            keep_from: i64::MAX,
             next: None,
             line: Vec::new(),
             key: Vec::new(),
@@ -87,13 +92,8 @@ impl<'f> Stream<'f> {
 
     /// The next event; `None` at the end of the file.
     pub fn next(&mut self) -> Result<Option<Event<'_>>> {
-        let next = match self.next.take() {
-            Some(next) => next,
-            None => match self.read()? {
-                Some(next) => next,
-                None => return Ok(None),
-            },
-        };
+        self.next_millis()?;
+        let Some(next) = self.next.take() else { return Ok(None) };
         if let Some(shape) = &self.shape {
             if let Some((millis, count)) = self.pending.due(next.millis, shape, &mut self.record) {
                 let line = next.number;
@@ -101,7 +101,11 @@ impl<'f> Stream<'f> {
                 return Ok(Some(Event::Reports { line, millis, value: &self.record, count }));
             }
             if let Some(at) = next.report {
-                self.pending.add(at, shape.report(&self.line, at)?);
+                let report = shape.report(&self.line, at)?;
+                if at >= self.keep_from {
+                    self.kept.insert((at, self.pending.added), report.clone());
+                }
+                self.pending.add(at, report);
             }
         }
         Ok(Some(Event::Transaction {
@@ -110,6 +114,27 @@ impl<'f> Stream<'f> {
             millis: next.millis,
             value: &self.line,
         }))
+    }
+
+    /// Event time of the transaction that comes next; `None` at the end of the file.
+    pub fn next_millis(&mut self) -> Result<Option<i64>> {
+        if self.next.is_none() {
+            self.next = self.read()?;
+        }
+        Ok(self.next.as_ref().map(|next| next.millis))
+    }
+
+    /// Keeps the reports that are made from `since` on for [`Stream::republish`].
+    pub fn keep_reports(&mut self, since: i64) {
+        self.keep_from = since;
+    }
+
+    /// Has the kept reports come once more, before the next transaction; gives their number.
+    pub fn republish(&mut self) -> u64 {
+        let due = self.pending.reports.len();
+        self.pending.reports.append(&mut self.kept);
+        self.keep_from = i64::MAX;
+        (self.pending.reports.len() - due) as u64
     }
 
     /// Instead of events, all reports that are due from `since` on and before `until`, by default up

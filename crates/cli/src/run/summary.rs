@@ -24,7 +24,7 @@ impl Summary<'_> {
     /// In both forms.
     pub fn report(&self) -> Report {
         let written: u64 = self.files.topics.iter().map(|topic| topic.records).sum();
-        let lost = self.replayed.records as i64 - written as i64;
+        let lost = self.replayed.lost(written);
         Report {
             json: self.json(lost),
             text: self.text(lost),
@@ -50,6 +50,7 @@ impl Summary<'_> {
             "report_records": replayed.report_records,
             "by_topic": by_topic,
             "unscorable": self.files.unscorable,
+            "silenced": replayed.silenced,
             "lost": lost,
             "seconds": self.elapsed.as_secs_f64(),
             "engine_seconds": usage.engine.as_secs_f64(),
@@ -97,6 +98,13 @@ impl Summary<'_> {
                 count(topic.records),
                 share(topic.records, *records),
                 topic.path.display(),
+            );
+        }
+        if self.replayed.silenced > 0 {
+            text += &format!(
+                "  {:name_width$}  {:>width$}  not written: outside of the time to emit for\n",
+                "",
+                count(self.replayed.silenced)
             );
         }
         for (reason, &unscorable) in &self.files.unscorable {
