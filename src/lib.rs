@@ -21,6 +21,7 @@
 //! Beside it:
 //!
 //! - [`settings`]: `FRAUD_*` variables → [`Settings`], or a clear refusal at start
+//! - [`history_log`]: what the log is told of history
 //! - `main.rs`, `shell.rs`: SDK callback, environment, topics; no logic
 //! - `memory.rs`: the module's allocator
 //!
@@ -33,6 +34,7 @@ pub mod engine;
 pub mod features;
 mod gaps;
 pub mod history;
+pub mod history_log;
 pub mod json;
 pub mod reasons;
 pub mod record;

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use fraud_detector::history::Table;
+use fraud_detector::history_log::HistoryLog;
 use fraud_detector::{Detector, Outcome, Settings};
 use fraud_plan::{Plan, PlanBytes};
 use redpanda_transform_sdk::{
@@ -41,6 +42,7 @@ pub fn run() {
 struct Shell {
     detector: Detector<'static>,
     topics: Topics,
+    log: HistoryLog,
     /// A record's headers, packed, and behind them its value with the verdict.
     scratch: Vec<u8>,
 }
@@ -82,17 +84,23 @@ impl Shell {
             settings.max_record,
         );
         let _ = std::io::stdout().write_all(line.as_bytes());
-        Ok(Self { detector, topics, scratch })
+        let log = HistoryLog::new(detector.history());
+        Ok(Self { detector, topics, log, scratch })
     }
 
     /// Every record leaves exactly once. An `Err`, which stalls the partition, comes only from a
     /// broker that refuses the write: passing over it would lose the record.
     fn transform(&mut self, event: WriteEvent, writer: &mut RecordWriter) -> Result<()> {
-        let Self { detector, topics, scratch } = self;
+        let Self { detector, topics, log, scratch } = self;
         let record = event.record;
         let (key, value, timestamp) = (record.key(), record.value(), millis(record.timestamp()));
         let count = record.headers().len();
         scratch.clear();
+        if log.is_due(timestamp) {
+            log.write(timestamp, &detector.plan().program, detector.history(), scratch);
+            let _ = std::io::stdout().write_all(scratch);
+            scratch.clear();
+        }
         pack(record.headers(), scratch);
         // Gives the SDK's list back before there is another.
         drop(record);
