@@ -22,6 +22,9 @@ struct Event {
     to_mean: f64,
 }
 
+/// A value of an event.
+type Of = fn(&Event) -> f64;
+
 /// What the spec's features are of `now`, computed from the list of the customer's events before.
 fn oracle(events: &[Event], now: &Event) -> Vec<f64> {
     let Event { time, amount, tip, .. } = *now;
@@ -29,18 +32,18 @@ fn oracle(events: &[Event], now: &Event) -> Vec<f64> {
     let seen = if time < last { last } else { time };
     let decay = |event: &Event, half_life: f64| (-(seen - event.time) / half_life).exp2();
     // Of all events with a value: Σ decay, Σ value · decay.
-    let sums = |value: fn(&Event) -> f64, half_life| {
+    let sums = |value: Of, half_life| {
         let valued = events.iter().filter(|event| !value(event).is_nan());
         valued.fold([0.0; 2], |[count, sum], event| {
             let decay = decay(event, half_life);
             [count + decay, sum + value(event) * decay]
         })
     };
-    let max = |value: fn(&Event) -> f64, half_life| {
+    let max = |value: Of, half_life| {
         let decayed = events.iter().map(|event| value(event) * decay(event, half_life));
         if events.is_empty() { f64::NAN } else { decayed.fold(0.0, f64::max) }
     };
-    let running = |value: fn(&Event) -> f64, clip: f64| {
+    let running = |value: Of, clip: f64| {
         let mut mean = f64::NAN;
         for (event, n) in events.iter().zip(1..) {
             let value = value(event);
@@ -59,7 +62,7 @@ fn oracle(events: &[Event], now: &Event) -> Vec<f64> {
         _ if divisor > 0.0 => value / divisor,
         _ => f64::NAN,
     };
-    let (amounts, tips): (fn(&Event) -> f64, fn(&Event) -> f64) = (|e| e.amount, |e| e.tip);
+    let (amounts, tips): (Of, Of) = (|event| event.amount, |event| event.tip);
     let half_hour = 1800.0;
     let [count, sum] = sums(amounts, DAY);
     let [tip_count, tip_sum] = sums(tips, DAY);
