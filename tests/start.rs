@@ -115,8 +115,7 @@ fn records_outside_the_time_to_emit_for_are_remembered() {
     assert!(value.contains(r#""history":"warm""#), "{value}");
 }
 
-/// The recipes of docs/operations.md: the new module reads the past without writing, the old one
-/// stops where the new one begins, and the new one is warm from its first record on.
+/// The old module stops where the new one begins, and the new one has learned as much until then.
 #[test]
 fn an_update_writes_every_record_once() {
     const SWITCH: i64 = common::NOW;

@@ -1,0 +1,132 @@
+//! The recipes of docs/operations.md, on brokers' cores: offsets, commits and restarts included.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use transform_host::{BatchBuilder, Core, CoreOptions, Deployment, Engine, FromOffset, Limits};
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+const PARTITIONS: usize = 4;
+const CUSTOMERS: i64 = 8;
+/// The new module's, to know its verdicts by.
+const NEW_THRESHOLD: &str = "0.77";
+
+/// A verdict, and where it came from.
+#[derive(Debug)]
+struct Said {
+    /// The transaction's broker timestamp, which is also its id.
+    at: i64,
+    by_new: bool,
+    warm: bool,
+}
+
+/// Transforms that read the same topic, each with a core to itself.
+struct Cluster {
+    cores: Vec<Core>,
+    produced: Vec<i64>,
+}
+
+impl Cluster {
+    fn new(transforms: usize) -> Self {
+        let options =
+            CoreOptions { partitions: PARTITIONS, start_ms: common::NOW, ..CoreOptions::default() };
+        let cores = (0..transforms).map(|_| Core::new(options.clone())).collect();
+        Self { cores, produced: Vec::new() }
+    }
+
+    fn now(&self) -> i64 {
+        self.cores[0].now_ms()
+    }
+
+    /// One transaction of each customer, every `step` milliseconds, for so long.
+    fn live(&mut self, step: i64, time: i64) {
+        for _ in 0..time / step {
+            for customer in 0..CUSTOMERS {
+                let at = self.now() + customer;
+                let record = format!(
+                    r#"{{"transaction_id":"{at}","timestamp":{at},"customer_id":{customer},"terminal_id":1,"amount":10}}"#
+                );
+                self.produced.push(at);
+                for core in &mut self.cores {
+                    let mut batch = BatchBuilder::new(0);
+                    batch.push(at, None, Some(record.as_bytes()), &[]);
+                    core.produce(customer as usize % PARTITIONS, batch.build());
+                }
+            }
+            for core in &mut self.cores {
+                core.advance(step as u64);
+            }
+        }
+    }
+
+    fn deploy(&mut self, core: usize, from_offset: FromOffset, variables: &[(&str, String)]) {
+        let module = Engine::new(&Limits::stock()).compile(&common::module_bytes());
+        let owned = |(name, value): &(&str, String)| (name.to_string(), value.clone());
+        let environment = variables.iter().map(owned).collect();
+        let deployment = Deployment { environment, from_offset, ..common::deployment() };
+        self.cores[core].deploy(module, &deployment);
+    }
+
+    /// Everything in the output topics, by the transactions' time.
+    fn said(&mut self) -> BTreeMap<i64, Vec<Said>> {
+        let mut all = BTreeMap::<_, Vec<_>>::new();
+        for core in &mut self.cores {
+            assert!(core.run_until_idle(60_000));
+            for value in (0..3).flat_map(|topic| core.values(topic)) {
+                let record: serde_json::Value = serde_json::from_slice(&value).expect("JSON");
+                let verdict = &record["fraud"];
+                let said = Said {
+                    at: record["timestamp"].as_i64().expect("a time"),
+                    by_new: verdict["threshold"].to_string() == NEW_THRESHOLD,
+                    warm: verdict["history"] == "warm",
+                };
+                all.entry(said.at).or_default().push(said);
+            }
+        }
+        all
+    }
+}
+
+#[test]
+fn a_first_deployment_is_warm_and_writes_from_then_on() {
+    let mut cluster = Cluster::new(1);
+    cluster.live(DAY / 4, 40 * DAY);
+    let from = cluster.now() + 5 * MINUTE;
+    let past = FromOffset::Timestamp(cluster.now() - 35 * DAY);
+    cluster.deploy(0, past, &[("FRAUD_EMIT_FROM", from.to_string())]);
+    cluster.live(MINUTE, 20 * MINUTE);
+    let said = cluster.said();
+    let expect: Vec<i64> = cluster.produced.iter().copied().filter(|&at| at >= from).collect();
+    assert_eq!(expect.len() as i64, 15 * CUSTOMERS);
+    assert!(said.keys().eq(&expect), "{said:?}");
+    assert!(said.values().all(|said| said.len() == 1 && said[0].warm), "{said:?}");
+}
+
+#[test]
+fn a_new_model_takes_over_warm_and_no_record_is_written_twice() {
+    let mut cluster = Cluster::new(2);
+    cluster.deploy(0, FromOffset::Start(0), &[]);
+    cluster.live(DAY / 4, 40 * DAY);
+    let switch = cluster.now() + 30 * MINUTE;
+    let past = FromOffset::Timestamp(cluster.now() - 35 * DAY);
+    let new =
+        [("FRAUD_EMIT_FROM", switch.to_string()), ("FRAUD_THRESHOLD", NEW_THRESHOLD.to_owned())];
+    cluster.deploy(1, past, &new);
+    cluster.live(MINUTE, 28 * MINUTE);
+    let restart = cluster.now();
+    cluster.deploy(0, FromOffset::Now, &[("FRAUD_EMIT_UNTIL", switch.to_string())]);
+    cluster.live(MINUTE, 20 * MINUTE);
+    let said = cluster.said();
+    cluster.cores[0].delete();
+    assert!(said.keys().eq(&cluster.produced), "{} of {}", said.len(), cluster.produced.len());
+    let first = cluster.produced[0];
+    for (at, said) in said {
+        let [Said { by_new, warm, .. }] = said[..] else { panic!("not once: {said:?}") };
+        assert_eq!(by_new, at >= switch, "{at}");
+        // Each customer's first five, and what the old one scores after its restart.
+        let cold = at < first + 5 * DAY / 4 || (restart..switch).contains(&at);
+        assert_eq!(warm, !cold, "{at}");
+    }
+}
