@@ -40,7 +40,7 @@ impl Judge {
         let (name, id) = (escape(&plan.program.verdict), plan.id);
         Self {
             threshold,
-            calibration: plan.decision.calibration,
+            calibration: plan.decision.calibration.clone(),
             open: ["valid", "fraud"]
                 .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#)),
             middle: ["cold", "warm"].map(|history| {
@@ -56,8 +56,9 @@ impl Judge {
 
     /// The verdict on the model's raw output.
     pub fn judge(&self, raw: f32, history: Warmth) -> Verdict {
-        let score = match self.calibration {
+        let score = match &self.calibration {
             Calibration::Identity => raw,
+            Calibration::Isotonic { knots } => interpolate(knots, raw),
             Calibration::Platt { slope, offset } => {
                 let raw = f64::from(raw);
                 let odds = slope * libm::log(raw / (1.0 - raw)) + offset;
@@ -95,6 +96,14 @@ impl Judge {
     }
 }
 
+/// The score of a raw output on the lines between knots of (raw output, score).
+fn interpolate(knots: &[[f32; 2]], raw: f32) -> f32 {
+    let above = knots.partition_point(|&[x, _]| x <= raw).clamp(1, knots.len() - 1);
+    let [[x0, y0], [x1, y1]] = [knots[above - 1], knots[above]].map(|knot| knot.map(f64::from));
+    // In double precision, so that rounding to single keeps the order.
+    (y0 + (f64::from(raw) - x0) * ((y1 - y0) / (x1 - x0))) as f32
+}
+
 /// A text as it stands between the quotes of a JSON text.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -106,4 +115,33 @@ pub(crate) fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::interpolate;
+
+    #[test]
+    fn between_knots() {
+        let knots = [[0.0, 0.0], [0.25, 0.5], [0.5, 0.75], [1.0, 1.0]];
+        for (raw, expect) in
+            [(0.0, 0.0), (0.125, 0.25), (0.25, 0.5), (0.375, 0.625), (0.75, 0.875), (1.0, 1.0)]
+        {
+            assert_eq!(interpolate(&knots, raw), expect, "{raw}");
+        }
+        assert!(interpolate(&knots, f32::NAN).is_nan());
+    }
+
+    /// Across each knot, float by float, the order is kept.
+    #[test]
+    fn order_is_kept() {
+        let knots = [[0.0_f32, 0.0], [0.007, 0.0013], [0.1, 0.7], [0.93, 0.71], [1.0, 1.0]];
+        for &[output, score] in &knots[1..] {
+            let bits = output.to_bits();
+            let scores: Vec<_> = (bits - 1000..=bits)
+                .map(|bits| interpolate(&knots, f32::from_bits(bits)))
+                .collect();
+            assert!(scores.is_sorted() && scores[1000] == score, "{output}");
+        }
+    }
 }

@@ -36,8 +36,8 @@ Examples:
   fraud tune --input day120.jsonl.zst --frauds day120.frauds.csv --review-cost 4.50
 
 The very code that runs in the broker scores the transactions, and is told of each fraud when its
-report has come. Its outputs are calibrated (Platt's method), so that of transactions with a score
-of 0.3 three in ten are frauds; then the threshold is chosen: by default for 50 alerts a day. What
+report has come. Its outputs are calibrated, so that of transactions with a score of 0.3 three in
+ten are frauds; then the threshold is chosen: by default for 50 alerts a day. What
 it is expected to do is measured on the same transactions: take ones that the model was not trained
 on. `fraud backtest` measures it on others.
 
@@ -72,9 +72,20 @@ pub struct Args {
     skip: Duration,
     #[command(flatten)]
     goal: GoalArgs,
+    /// How outputs become probabilities
+    #[arg(long, value_enum, default_value_t = Kind::Isotonic)]
+    calibration: Kind,
     /// Where the decision goes
     #[arg(long, value_name = "FILE.toml", default_value = "model/decision.toml")]
     output: PathBuf,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Kind {
+    /// the likeliest increasing curve, in straight lines between at most 16 knots
+    Isotonic,
+    /// the likeliest logistic curve over the outputs' log-odds: two numbers
+    Platt,
 }
 
 #[derive(clap::Args)]
@@ -135,7 +146,7 @@ pub fn run(args: &Args) -> Result<Report> {
             "basis": decided.basis(),
             "data": decided.data,
             "expected": decided.choice,
-            "calibration": { "slope": shortest(decided.slope), "offset": shortest(decided.offset) },
+            "calibration": decided.calibration_json(),
             // JSON has no NaN: such a one is null.
             "baselines": baselines.collect::<BTreeMap<_, _>>(),
             "alternatives": alternatives.collect::<Vec<_>>(),
@@ -192,10 +203,15 @@ fn suffices(args: &Args, sample: &Sample, frauds: &Frauds) -> Result<(String, St
 
 fn decide(args: &Args, model: &Undecided, sample: &mut Sample, when: String) -> Result<Decided> {
     let outputs = sample.rows.iter().map(|row| (row.raw, row.fraud));
+    // Either kind: a slope above 0 says that there is something to calibrate.
     let (slope, offset) =
-        calibration::fit(outputs).with_context(|| args.model.display().to_string())?;
-    let calibration = Calibration::Platt { slope: slope.into(), offset: offset.into() };
-    let judge = Judge::new(&model.plan(Decision { calibration, ..Decision::default() }), 0.5);
+        calibration::platt(outputs.clone()).with_context(|| args.model.display().to_string())?;
+    let calibration = match args.calibration {
+        Kind::Platt => Calibration::Platt { slope: slope.into(), offset: offset.into() },
+        Kind::Isotonic => Calibration::Isotonic { knots: calibration::isotonic(outputs) },
+    };
+    let decision = Decision { calibration: calibration.clone(), ..Decision::default() };
+    let judge = Judge::new(&model.plan(decision), 0.5);
     let scored = sample.rows.iter().map(|&Row { raw, fraud, amount }| Scored {
         score: judge.judge(raw, Warmth::Warm).score,
         fraud,
@@ -213,8 +229,7 @@ fn decide(args: &Args, model: &Undecided, sample: &mut Sample, when: String) -> 
         on: format!("{input}, {days} days, {when}"),
         data: format!("sha256:{}", hash(&[&args.input, &args.frauds])?),
         choice: cuts.choose(goal).with_context(|| args.input.display().to_string())?,
-        slope,
-        offset,
+        calibration,
         baselines: names.zip(sample.baselines()).collect(),
         alternatives: ALTERNATIVES
             .map(|a_day| (a_day, cuts.choose(Goal::Alerts(a_day.into())).ok()))

@@ -42,7 +42,12 @@ fn number(value: &Value) -> f64 {
 #[test]
 fn what_is_decided_is_what_happens() {
     let place = simulated();
-    for goal in ["--alerts-per-day 3", "--min-precision 0.7", "--review-cost 30"] {
+    for goal in [
+        "--alerts-per-day 3",
+        "--min-precision 0.7",
+        "--review-cost 30",
+        "--review-cost 30 --calibration platt",
+    ] {
         let report = tune(&place, &format!("--skip 5d --report-delay 3650d {goal}"));
         let compiled = fraud_plan::compile::model(place.0.path()).expect("a plan");
         assert!(compiled.warnings.is_empty(), "{:?}", compiled.warnings);
@@ -55,12 +60,21 @@ fn what_is_decided_is_what_happens() {
             number => is.to_string() == number.to_string().trim_end_matches(".0"),
         };
         assert!(same(decision.threshold, &report["threshold"]), "{decision:?} {report:#}");
-        let Calibration::Platt { slope, offset } = decision.calibration else {
-            panic!("not calibrated");
-        };
-        for (is, name) in [(slope, "slope"), (offset, "offset")] {
-            assert!(same(is as f32, &report["calibration"][name]), "{name} {is}");
+        let written = &report["calibration"];
+        match &decision.calibration {
+            Calibration::Isotonic { knots } => {
+                for (at, [output, score]) in knots.iter().enumerate() {
+                    assert!(same(*output, &written["output"][at]), "{output} {written}");
+                    assert!(same(*score, &written["score"][at]), "{score} {written}");
+                }
+            }
+            Calibration::Platt { slope, offset } => {
+                assert!(same(*slope as f32, &written["slope"]), "{slope} {written}");
+                assert!(same(*offset as f32, &written["offset"]), "{offset} {written}");
+            }
+            Calibration::Identity => panic!("not calibrated"),
         }
+        assert_eq!(goal.contains("platt"), written["slope"].is_f64());
         assert_eq!(decision.baselines.len(), plan.program.features.len());
         for (feature, &is) in plan.program.features.iter().zip(&decision.baselines) {
             let written = &report["baselines"][&feature.name];
@@ -93,6 +107,21 @@ fn what_is_decided_is_what_happens() {
             _ => {}
         }
     }
+}
+
+/// Both calibrations leave the order of all transactions as it is.
+#[test]
+fn calibrations_do_not_change_the_order() {
+    let place = simulated();
+    let choices = ["platt", "isotonic"].map(|kind| {
+        let report = tune(&place, &format!("--skip 5d --calibration {kind}"));
+        let at = |choice: &Value| {
+            ["precision", "recall", "alerts_per_day"].map(|key| choice["expected"][key].clone())
+        };
+        let alternatives = report["alternatives"].as_array().expect("a list");
+        alternatives.iter().chain([&report]).map(at).collect::<Vec<_>>()
+    });
+    assert_eq!(choices[0], choices[1]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub struct Decision {
 }
 
 /// A strictly increasing map from the model's raw output to a probability.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Calibration {
     /// The raw output is the score.
     Identity,
@@ -27,6 +27,30 @@ pub enum Calibration {
         /// In natural logarithms of the odds.
         offset: f64,
     },
+    /// Linear between knots, as isotonic regression gives them; for a raw output from 0 to 1.
+    Isotonic {
+        /// Raw output and score, both strictly increasing; the first output is 0, the last 1.
+        knots: Vec<[f32; 2]>,
+    },
+}
+
+/// Most knots of a calibration.
+pub const MOST_KNOTS: usize = 16;
+
+impl Calibration {
+    /// The first rule that it breaks.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let Calibration::Isotonic { knots } = self else { return None };
+        let increases = |at: usize| knots.windows(2).all(|pair| pair[0][at] < pair[1][at]);
+        let spans = knots.len() <= MOST_KNOTS
+            && matches!(
+                (knots.first(), knots.last()),
+                (Some([0.0, (0.0..)]), Some([1.0, (..=1.0)]))
+            );
+        (!spans || !increases(0) || !increases(1)).then_some(
+            "a calibration of 2 to 16 knots, both of its numbers increasing, the outputs from 0 to 1",
+        )
+    }
 }
 
 impl Default for Decision {

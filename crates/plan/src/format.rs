@@ -123,7 +123,8 @@ impl<'a> Plan<'a> {
         if baselines > 0 && baselines != self.program.features.len() {
             return Some("a baseline for each feature, or none");
         }
-        self.program.fault().or(forest.and_then(Forest::fault))
+        let calibration = self.decision.calibration.fault();
+        calibration.or(self.program.fault()).or(forest.and_then(Forest::fault))
     }
 
     /// The bytes of this plan; its `id` is computed, not taken.

@@ -22,7 +22,7 @@ pub mod forest;
 pub mod format;
 pub mod program;
 
-pub use decision::{Calibration, Decision};
+pub use decision::{Calibration, Decision, MOST_KNOTS};
 pub use forest::{Forest, Link};
 pub use format::{Plan, PlanBytes, PlanError};
 pub use program::Program;

@@ -1,6 +1,7 @@
 //! Raw outputs to probabilities, and how far they are to be believed.
 
 use anyhow::{Result, ensure};
+use fraud_plan::MOST_KNOTS;
 use serde::Serialize;
 
 use super::threshold::Scored;
@@ -12,7 +13,7 @@ const NEAREST: f64 = 1.0 / (1 << 24) as f64;
 
 /// Platt's calibration of (output, is fraud), outputs being probabilities: slope and offset of the
 /// likeliest logistic curve over the outputs' log-odds, to four decimals.
-pub fn fit(outputs: impl Iterator<Item = (f32, bool)>) -> Result<(f32, f32)> {
+pub fn platt(outputs: impl Iterator<Item = (f32, bool)>) -> Result<(f32, f32)> {
     let points = outputs.map(|(raw, fraud)| {
         let raw = f64::from(raw).clamp(NEAREST, 1.0 - NEAREST);
         ((raw / (1.0 - raw)).ln(), fraud)
@@ -67,6 +68,80 @@ fn newton(points: &[(f64, bool)]) -> [f64; 2] {
     best
 }
 
+/// Isotonic regression of (output, is fraud): knots of a line that increases everywhere, so that
+/// what the regression puts level keeps its order.
+///
+/// The regression is by pooling adjacent violators. The line goes through the middle of its steps;
+/// while there are too many, the one is left out without which the logarithmic loss grows least.
+pub fn isotonic(outputs: impl Iterator<Item = (f32, bool)>) -> Vec<[f32; 2]> {
+    let mut outputs: Vec<_> = outputs.collect();
+    outputs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let mut steps = Vec::new();
+    for tie in outputs.chunk_by(|a, b| a.0 == b.0) {
+        let count = tie.len() as f64;
+        let frauds = tie.iter().filter(|(_, fraud)| *fraud).count() as f64;
+        pool(&mut steps, Step { count, frauds, sum: count * f64::from(tie[0].0) }, 0.0);
+    }
+    // As if one more of each had been seen on every step, so that no score is 0 or 1.
+    let mut smooth = Vec::new();
+    steps.into_iter().for_each(|step| pool(&mut smooth, step, 1.0));
+    let steps = smooth;
+
+    let middles: Vec<_> =
+        steps.iter().map(|step| [step.sum / step.count, step.share(1.0)]).collect();
+    // Of the steps between two knots.
+    let loss = |from: usize, to: usize| -> f64 {
+        let [[x0, y0], [x1, y1]] = [middles[from], middles[to]];
+        let score = |at: usize| y0 + (middles[at][0] - x0) * (y1 - y0) / (x1 - x0);
+        (from + 1..to).map(|at| steps[at].loss(score(at))).sum()
+    };
+    let mut knots: Vec<usize> = (0..steps.len()).collect();
+    while knots.len() > MOST_KNOTS - 2 {
+        let cost = |at: &usize| {
+            let [below, knot, above] = [knots[at - 1], knots[*at], knots[at + 1]];
+            let own = steps[knot].loss(middles[knot][1]);
+            loss(below, above) - loss(below, knot) - own - loss(knot, above)
+        };
+        let least = (1..knots.len() - 1).min_by(|a, b| cost(a).total_cmp(&cost(b)));
+        knots.remove(least.expect("more than two are left"));
+    }
+    let inner = knots.into_iter().map(|at| middles[at].map(|number| number as f32));
+    let inner = inner.filter(|&[output, _]| output > 0.0 && output < 1.0);
+    [[0.0, 0.0]].into_iter().chain(inner).chain([[1.0, 1.0]]).collect()
+}
+
+/// Outputs that follow each other.
+struct Step {
+    count: f64,
+    frauds: f64,
+    /// Of the outputs.
+    sum: f64,
+}
+
+impl Step {
+    /// The share of frauds, as if so many more of each kind had been seen.
+    fn share(&self, more: f64) -> f64 {
+        (self.frauds + more) / (self.count + 2.0 * more)
+    }
+
+    /// The logarithmic loss of a score for all.
+    fn loss(&self, score: f64) -> f64 {
+        -self.frauds * score.ln() - (self.count - self.frauds) * (1.0 - score).ln()
+    }
+}
+
+/// Adds a step, joined with those below that are not lower.
+fn pool(steps: &mut Vec<Step>, mut step: Step, more: f64) {
+    while let Some(below) = steps.pop_if(|below| below.share(more) >= step.share(more)) {
+        step = Step {
+            count: below.count + step.count,
+            frauds: below.frauds + step.frauds,
+            sum: below.sum + step.sum,
+        };
+    }
+    steps.push(step);
+}
+
 /// Scores in this many equal ranges.
 const BINS: usize = 5;
 
@@ -114,7 +189,7 @@ mod tests {
             let of = move |fraud, count| std::iter::repeat_n((raw, fraud), count);
             of(true, frauds).chain(of(false, genuine))
         });
-        let (a, b) = fit(outputs).expect("a slope above 0");
+        let (a, b) = platt(outputs).expect("a slope above 0");
         let near = |is: f32, expect: f64| (f64::from(is) - expect).abs() < tolerance;
         assert!(near(a, slope) && near(b, offset), "{a} {b} instead of {slope} {offset}");
     }
@@ -145,15 +220,65 @@ mod tests {
     #[test]
     fn certain_outputs_have_a_finite_curve() {
         let all = [(0.0, false), (1.0, true), (1.0, true), (0.0, false), (1.0, false)];
-        let (slope, offset) = fit(all.into_iter()).expect("a slope above 0");
+        let (slope, offset) = platt(all.into_iter()).expect("a slope above 0");
         assert!(slope.is_finite() && offset.is_finite());
     }
 
     #[test]
     fn a_model_the_wrong_way_round_is_refused() {
         for outputs in [[(0.9, false), (0.1, true)], [(0.5, false), (0.5, true)]] {
-            let refused = fit(outputs.into_iter()).expect_err("no slope above 0").to_string();
+            let refused = platt(outputs.into_iter()).expect_err("no slope above 0").to_string();
             assert!(refused.contains("no higher than genuine"), "{refused}");
+        }
+    }
+
+    /// `output frauds/count …` and the knots' `output score …` between the ends.
+    #[track_caller]
+    fn check_isotonic(groups: &str, expect: &str) {
+        let outputs = groups.split(", ").flat_map(|group| {
+            let (raw, group) = group.split_once(' ').expect("output and group");
+            let (frauds, count) = group.split_once('/').expect("frauds and count");
+            let [frauds, count] = [frauds, count].map(|n| n.parse::<usize>().expect("a count"));
+            let raw: f32 = raw.parse().expect("a number");
+            (0..count).map(move |at| (raw, at < frauds))
+        });
+        let knots = isotonic(outputs);
+        assert_eq!((knots[0], knots[knots.len() - 1]), ([0.0; 2], [1.0; 2]));
+        let inner = &knots[1..knots.len() - 1];
+        let found: Vec<_> = inner.iter().map(|[x, y]| format!("{x:.3} {y:.3}")).collect();
+        assert_eq!(found.join(", "), expect);
+    }
+
+    #[test]
+    fn steps_by_hand() {
+        // Shares with one more of each: 1/10, 5/10.
+        check_isotonic("0.2 0/8, 0.6 4/8", "0.200 0.100, 0.600 0.500");
+        // Of two that fall, one in the middle: 3 of 10, with one more of each 4/12.
+        check_isotonic(
+            "0.2 0/8, 0.4 2/5, 0.5 1/5, 0.9 8/8",
+            "0.200 0.100, 0.450 0.333, 0.900 0.900",
+        );
+        // Outputs at the ends are where the line begins and ends.
+        check_isotonic("0.0 0/8, 0.5 1/2, 1.0 8/8", "0.500 0.500");
+        // Steps that rise no more with one more of each are one: 68 of 105.
+        check_isotonic("0.1 0/2, 0.3 65/100, 0.4 2/3", "0.100 0.250, 0.303 0.648");
+    }
+
+    #[test]
+    fn no_more_knots_than_allowed_and_all_rise() {
+        // A parabola, to which sixteen knots come close.
+        let groups = (1..100).map(|at| {
+            let p = f64::from(at) / 100.0;
+            (p as f32, (p * p * 10_000.0) as usize)
+        });
+        let outputs =
+            groups.flat_map(|(raw, frauds)| (0..10_000).map(move |at| (raw, at < frauds)));
+        let knots = isotonic(outputs);
+        assert_eq!(knots.len(), MOST_KNOTS);
+        for pair in knots.windows(2) {
+            assert!(pair[0][0] < pair[1][0] && pair[0][1] < pair[1][1], "{knots:?}");
+            let [x, y] = [0, 1].map(|at| (pair[0][at] + pair[1][at]) / 2.0);
+            assert!((y - x * x).abs() < 0.01, "{x} {y} {knots:?}");
         }
     }
 

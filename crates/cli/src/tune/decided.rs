@@ -1,10 +1,11 @@
 //! The decision: as the file that the module is built with, and on a screen.
 
-use serde_json::Value;
+use fraud_plan::Calibration;
+use serde_json::{Value, json};
 
 use super::calibration::Bin;
 use super::threshold::Choice;
-use crate::units::{count, percent};
+use crate::units::{count, percent, shortest};
 
 /// Everything that was decided.
 pub struct Decided {
@@ -15,8 +16,7 @@ pub struct Decided {
     /// The hash of the files.
     pub data: String,
     pub choice: Choice,
-    pub slope: f32,
-    pub offset: f32,
+    pub calibration: Calibration,
     /// Of each feature its name and usual value.
     pub baselines: Vec<(String, f32)>,
     /// What else could be chosen, by alerts a day.
@@ -47,17 +47,12 @@ impl Decided {
              alerts_per_day = {alerts_per_day:.1}\n\
              amount_caught = {amount_caught:.3}\n\
              \n\
-             # score = 1 / (1 + e^-(slope * ln(output / (1 - output)) + offset))\n\
-             [calibration]\n\
-             slope = {:?}\n\
-             offset = {:?}\n\
-             \n\
+             {}\n\
              # The median of each feature over genuine transactions; nan: most lack it.\n\
              [baselines]\n",
             Value::from(self.basis()),
             self.data,
-            self.slope,
-            self.offset,
+            self.calibration_toml(),
         );
         for (name, value) in &self.baselines {
             let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -69,6 +64,38 @@ impl Decided {
             text += &format!(" = {value:?}\n").replace("NaN", "nan");
         }
         text
+    }
+
+    fn calibration_toml(&self) -> String {
+        match &self.calibration {
+            Calibration::Identity => String::new(),
+            Calibration::Platt { slope, offset } => format!(
+                "# score = 1 / (1 + e^-(slope * ln(output / (1 - output)) + offset))\n\
+                 [calibration]\nslope = {:?}\noffset = {:?}\n",
+                *slope as f32, *offset as f32,
+            ),
+            Calibration::Isotonic { knots } => format!(
+                "# The score is linear between these.\n\
+                 [calibration]\noutput = {:?}\nscore = {:?}\n",
+                column(knots, 0),
+                column(knots, 1),
+            ),
+        }
+    }
+
+    /// The calibration for machines.
+    pub fn calibration_json(&self) -> Value {
+        match &self.calibration {
+            Calibration::Identity => Value::Null,
+            Calibration::Platt { slope, offset } => json!({
+                "slope": shortest(*slope as f32),
+                "offset": shortest(*offset as f32),
+            }),
+            Calibration::Isotonic { knots } => {
+                let column = |at| column(knots, at).into_iter().map(shortest).collect::<Vec<_>>();
+                json!({ "output": column(0), "score": column(1) })
+            }
+        }
     }
 
     /// For people.
@@ -103,4 +130,9 @@ impl Decided {
         }
         text
     }
+}
+
+/// One of the numbers of each knot.
+fn column(knots: &[[f32; 2]], at: usize) -> Vec<f32> {
+    knots.iter().map(|knot| knot[at]).collect()
 }

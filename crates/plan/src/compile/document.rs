@@ -167,6 +167,26 @@ impl<'d> Section<'d> {
         }
     }
 
+    /// A list of finite numbers.
+    pub fn numbers(&self, key: &'static str) -> Result<Option<Vec<f32>>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let number = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
+            DeValue::Integer(digits) => digits.as_str().parse::<f32>().ok(),
+            DeValue::Float(digits) => digits.as_str().parse().ok().filter(|x: &f32| x.is_finite()),
+            _ => None,
+        };
+        let numbers = match value.get_ref() {
+            DeValue::Array(values) => values.iter().map(number).collect(),
+            _ => None,
+        };
+        match numbers {
+            Some(numbers) => Ok(Some(numbers)),
+            None => Err(self.refuse(key, value, "it takes a list of numbers")),
+        }
+    }
+
     /// A number, or `nan`, under each of these names and no others.
     pub fn number_each<'n>(
         &self,

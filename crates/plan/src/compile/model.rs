@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::document::Document;
+use super::document::{Document, Section};
 use super::{Ensemble, MaskArrays, lower, spec};
 use crate::{Calibration, Decision, Plan, Program};
 
@@ -114,13 +114,7 @@ fn read_decision(path: &Path, program: &Program) -> Result<Decision> {
     root.table("expected")?;
     let calibration = match root.table("calibration")? {
         None => Calibration::Identity,
-        Some(section) => {
-            let slope = section.number("slope", "a number above 0", |slope| slope > 0.0)?;
-            let offset = section.number("offset", "a number", |_| true)?;
-            let (slope, offset) = (section.need("slope", slope)?, section.need("offset", offset)?);
-            section.finish("[calibration]")?;
-            Calibration::Platt { slope: f64::from(slope), offset: f64::from(offset) }
-        }
+        Some(section) => read_calibration(section)?,
     };
     let names = program.features.iter().map(|feature| feature.name.as_str());
     let baselines = match root.table("baselines")? {
@@ -129,4 +123,26 @@ fn read_decision(path: &Path, program: &Program) -> Result<Decision> {
     };
     root.finish("a decision")?;
     Ok(Decision { threshold, calibration, baselines })
+}
+
+fn read_calibration(section: Section) -> Result<Calibration> {
+    let calibration = if let Some(outputs) = section.numbers("output")? {
+        let scores = section.need("score", section.numbers("score")?)?;
+        let (one, other) = (outputs.len(), scores.len());
+        if one != other {
+            return Err(section.fault(format_args!("{one} outputs have {other} scores")));
+        }
+        let knots = outputs.into_iter().zip(scores).map(|(output, score)| [output, score]);
+        Calibration::Isotonic { knots: knots.collect() }
+    } else {
+        let slope = section.number("slope", "a number above 0", |slope| slope > 0.0)?;
+        let offset = section.number("offset", "a number", |_| true)?;
+        let (slope, offset) = (section.need("slope", slope)?, section.need("offset", offset)?);
+        Calibration::Platt { slope: f64::from(slope), offset: f64::from(offset) }
+    };
+    if let Some(rule) = calibration.fault() {
+        return Err(section.fault(format_args!("it takes {rule}")));
+    }
+    section.finish("[calibration]")?;
+    Ok(calibration)
 }

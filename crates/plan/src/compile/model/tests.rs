@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{features_only, model};
+use crate::Calibration::{Identity, Isotonic, Platt};
 use crate::forest::Trees;
 use crate::{Plan, PlanBytes};
 
@@ -61,8 +62,45 @@ fn a_decision_may_be_missing() {
     let compiled = model(&dir).unwrap();
     assert_eq!(compiled.warnings.len(), 1);
     assert_eq!(compiled.inputs[2], dir);
-    with_plan(&compiled.plan, |plan| assert_eq!(plan.decision.threshold, 0.5));
+    assert!(compiled.warnings[0].contains("calibrated by nothing"), "{:?}", compiled.warnings);
+    with_plan(&compiled.plan, |plan| {
+        assert_eq!((plan.decision.threshold, &plan.decision.calibration), (0.5, &Identity));
+        assert!(plan.decision.baselines.is_empty());
+    });
     std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn calibrations() {
+    let decision = |calibration| format!("threshold = 0.5\n[calibration]\n{calibration}\n");
+    for (text, expect) in [
+        ("slope = 1.5\noffset = -2", Platt { slope: 1.5, offset: -2.0 }),
+        (
+            "output = [0, 0.5, 1]\nscore = [0.0, 0.25, 1.0]",
+            Isotonic { knots: vec![[0.0, 0.0], [0.5, 0.25], [1.0, 1.0]] },
+        ),
+    ] {
+        let dir = directory("calibrated", 4, Some(&decision(text)));
+        let compiled = model(&dir).unwrap();
+        with_plan(&compiled.plan, |plan| assert_eq!(plan.decision.calibration, expect));
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+    let rule = "decision.toml:2:1: calibration: it takes a calibration of 2 to 16 knots, both of \
+                its numbers increasing, the outputs from 0 to 1";
+    for (text, error) in [
+        ("output = [0, 1]", "decision.toml:2:1: calibration: `score` is missing"),
+        ("output = [0, 1]\nscore = [0]", "decision.toml:2:1: calibration: 2 outputs have 1 scores"),
+        (
+            "output = [0, nan]\nscore = [0, 1]",
+            "decision.toml:3:10: calibration: `output` is [0, nan], but it takes a list of numbers",
+        ),
+        ("output = [0, 0.9]\nscore = [0, 1]", rule),
+        ("output = [0, 0.5, 0.5, 1]\nscore = [0, 0.1, 0.2, 1]", rule),
+        ("output = [0, 0.5, 1]\nscore = [0, 0, 1]", rule),
+        ("output = [0, 1]\nscore = [0, 1.5]", rule),
+    ] {
+        check_error(&directory("uncalibrated", 4, Some(&decision(text))), error);
+    }
 }
 
 #[test]
