@@ -11,7 +11,7 @@ const DAY: i64 = 24 * 60 * MINUTE;
 const PARTITIONS: usize = 4;
 const CUSTOMERS: i64 = 8;
 /// The new module's, to know its verdicts by.
-const NEW_THRESHOLD: &str = "0.77";
+const NEW_THRESHOLD: f64 = 0.77;
 
 /// A verdict, and where it came from.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Cluster {
                 let verdict = &record["fraud"];
                 let said = Said {
                     at: record["timestamp"].as_i64().expect("a time"),
-                    by_new: verdict["threshold"].to_string() == NEW_THRESHOLD,
+                    by_new: verdict["threshold"] == NEW_THRESHOLD,
                     warm: verdict["history"] == "warm",
                 };
                 all.entry(said.at).or_default().push(said);
@@ -112,7 +112,7 @@ fn a_new_model_takes_over_warm_and_no_record_is_written_twice() {
     let switch = cluster.now() + 30 * MINUTE;
     let past = FromOffset::Timestamp(cluster.now() - 35 * DAY);
     let new =
-        [("FRAUD_EMIT_FROM", switch.to_string()), ("FRAUD_THRESHOLD", NEW_THRESHOLD.to_owned())];
+        [("FRAUD_EMIT_FROM", switch.to_string()), ("FRAUD_THRESHOLD", NEW_THRESHOLD.to_string())];
     cluster.deploy(1, past, &new);
     cluster.live(MINUTE, 28 * MINUTE);
     let restart = cluster.now();

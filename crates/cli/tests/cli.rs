@@ -227,6 +227,12 @@ fn a_record_that_always_traps_ends_the_run() {
     let human = place.fraud(&run);
     let said = text(&human.stdout) + &text(&human.stderr);
     assert!(said.contains("offset 16 (line 17") && !said.contains("secret"), "{said}");
+
+    // A fault that is no record's.
+    place.write_module(&IDENTITY.replacen("(loop $records", "unreachable (loop $records", 1));
+    let said = text(&place.fraud(&run).stdout);
+    assert!(said.contains("offset 0 (line 1"), "{said}");
+    assert!(said.contains("before its first record was read"), "{said}");
 }
 
 /// The check of this name.

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! - `model`: the directory's three files to a plan: [`model()`], [`Undecided`], [`features_only`]
+//! - `model`: the directory's three files to a plan: [`model()`], [`Undecided`]
 //! - [`spec`]: `fraud.toml` to a [`Program`](crate::Program)
 //! - `document`: TOML whose values know their line
 //! - `lower`: `fraud.onnx` to an [`Ensemble`]: its graph is walked back from the score
@@ -24,4 +24,4 @@ mod tree;
 
 pub use lower::{Ensemble, lower};
 pub use masks::MaskArrays;
-pub use model::{Compiled, Undecided, features_only, model};
+pub use model::{Compiled, Undecided, model};

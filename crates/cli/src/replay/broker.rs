@@ -19,8 +19,8 @@ const ATTEMPTS: u32 = 3;
 pub enum Failure {
     /// An instance did not start.
     Start { instance: usize, fault: String },
-    /// A batch failed [`ATTEMPTS`] times.
-    Batch { partition: u32, offset: i64, line: u64, fault: String },
+    /// A batch failed [`ATTEMPTS`] times: at this record, or, if none was read, before its first.
+    Batch { partition: u32, offset: i64, line: u64, read: u64, fault: String },
 }
 
 impl fmt::Display for Failure {
@@ -29,7 +29,12 @@ impl fmt::Display for Failure {
             Failure::Start { instance, fault } => {
                 write!(f, "instance {instance} does not start: {fault}")
             }
-            Failure::Batch { partition, offset, line, fault } => write!(
+            Failure::Batch { partition, offset, line, read: 0, fault } => write!(
+                f,
+                "given up: partition {partition}, the batch from offset {offset} (line {line} of \
+                 the input) failed {ATTEMPTS} times before its first record was read: {fault}"
+            ),
+            Failure::Batch { partition, offset, line, read: _, fault } => write!(
                 f,
                 "given up: partition {partition}, offset {offset} (line {line} of the input) failed \
                  {ATTEMPTS} times: {fault}"
@@ -45,9 +50,13 @@ impl Failure {
     pub fn json(&self) -> Value {
         match self {
             Failure::Start { instance, fault } => json!({ "instance": instance, "fault": fault }),
-            Failure::Batch { partition, offset, line, fault } => {
-                json!({ "partition": partition, "offset": offset, "line": line, "fault": fault })
-            }
+            Failure::Batch { partition, offset, line, read, fault } => json!({
+                "partition": partition,
+                "offset": offset,
+                "line": line,
+                "records_read": read,
+                "fault": fault,
+            }),
         }
     }
 }
@@ -131,6 +140,7 @@ impl Broker {
                     partition: lot.partition,
                     offset: batch.header().base_offset + at as i64,
                     line: lot.lines[at],
+                    read,
                     fault: fault.to_string(),
                 })?;
             }

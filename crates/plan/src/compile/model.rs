@@ -83,13 +83,6 @@ pub fn model(dir: &Path) -> Result<Compiled> {
     Ok(Compiled { plan: plan.write(), warnings, inputs: inputs.map(PathBuf::from).collect() })
 }
 
-/// The plan of a spec alone: it computes features, and has no engine.
-pub fn features_only(spec: &Path) -> Result<Vec<u8>> {
-    let plan =
-        Plan { id: 0, program: read_spec(spec)?, decision: Decision::default(), forest: None };
-    Ok(plan.write())
-}
-
 fn read_spec(path: &Path) -> Result<Program> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| {
