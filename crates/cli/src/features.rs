@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::envelope::{Envelopes, read_spec};
 use crate::frauds::Frauds;
 use crate::input::Lines;
-use crate::replay::Reporting;
+use crate::replay::Labelled;
 use crate::replay::stream::{Event, Stream};
 use crate::report::Report;
 use crate::units;
@@ -42,15 +42,8 @@ pub struct Args {
     /// The feature spec
     #[arg(long, value_name = "FILE.toml", default_value = "model/fraud.toml")]
     spec: PathBuf,
-    /// Transactions in the order they happened, one JSON object a line, plain or zstd
-    #[arg(long, value_name = "FILE.jsonl[.zst]")]
-    input: PathBuf,
-    /// The list of frauds: a CSV with transaction_id and perhaps scenario
-    #[arg(long, value_name = "FILE.csv")]
-    frauds: PathBuf,
-    /// How long after its transaction a fraud is reported, where the list has no reported_at
-    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = units::parse_duration)]
-    report_delay: Duration,
+    #[command(flatten)]
+    labelled: Labelled,
     /// Forget customers, reports or both, as a broker that restarts does, at random about this often
     #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
     wipe_every: Option<Duration>,
@@ -69,11 +62,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Report> {
     let began = Instant::now();
     let program = read_spec(&args.spec)?;
-    let listed = Frauds::read(&args.frauds)?;
+    let listed = Frauds::read(&args.labelled.frauds)?;
     let names = program.features.iter().map(|feature| feature.name.clone());
     let mut table = Table::create(&args.output, names.collect())?;
-    let lines = Lines::open(&args.input, "features")?;
-    let reporting = Reporting { frauds: &listed, delay: args.report_delay };
+    let lines = Lines::open(&args.labelled.input, "features")?;
+    let reporting = args.labelled.reporting(&listed);
     let mut stream = Stream::new(lines, Envelopes::new(program.clone()), Some(reporting));
     let mut envelopes = Envelopes::new(program.clone());
     let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
@@ -113,7 +106,7 @@ pub fn run(args: &Args) -> Result<Report> {
     stream.done();
     table.finish()?;
     if rows > 0 {
-        listed.belong_to(&args.input)?;
+        listed.belong_to(&args.labelled.input)?;
     }
     let missing = listed.missing();
     let evictions: u64 = detector.history().tables().iter().map(|table| table.evictions()).sum();

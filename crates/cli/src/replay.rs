@@ -22,6 +22,7 @@ use crate::envelope::Envelopes;
 use crate::frauds::Frauds;
 use crate::input::Lines;
 use crate::target::Target;
+use crate::units;
 use broker::{Broker, Failure, Logs, Usage};
 use partitions::Partitions;
 use stream::{Event, Stream};
@@ -49,6 +50,27 @@ pub struct Options {
     pub batch: u32,
     #[command(flatten)]
     pub target: Target,
+}
+
+/// Transactions of which the frauds are known.
+#[derive(clap::Args)]
+pub struct Labelled {
+    /// Transactions in the order they happened, one JSON object a line, plain or zstd
+    #[arg(long, value_name = "FILE.jsonl[.zst]")]
+    pub input: PathBuf,
+    /// The frauds among them: a CSV with transaction_id and perhaps scenario and reported_at
+    #[arg(long, value_name = "FILE.csv")]
+    pub frauds: PathBuf,
+    /// How long after its transaction a fraud is reported, where the list does not say
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = units::parse_duration)]
+    report_delay: Duration,
+}
+
+impl Labelled {
+    /// The frauds that have been read, and when they are reported.
+    pub fn reporting<'f>(&self, frauds: &'f Frauds) -> Reporting<'f> {
+        Reporting { frauds, delay: self.report_delay }
+    }
 }
 
 /// Known frauds, and how long after its transaction one is reported if the list does not say.

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -11,7 +10,7 @@ use serde_json::json;
 use crate::envelope::{Envelopes, read_spec};
 use crate::frauds::Frauds;
 use crate::input::Lines;
-use crate::replay::Reporting;
+use crate::replay::Labelled;
 use crate::replay::stream::Stream;
 use crate::report::Report;
 use crate::units::{self, count, rfc3339};
@@ -33,15 +32,8 @@ Each line is a record, {\"fraud_reports\":[…]}, of at most 100 reports and 32 
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Transactions, one JSON object a line, plain or zstd
-    #[arg(long, value_name = "FILE.jsonl[.zst]")]
-    input: PathBuf,
-    /// Known frauds: a CSV with transaction_id and perhaps reported_at
-    #[arg(long, value_name = "FILE.csv")]
-    frauds: PathBuf,
-    /// How long after its transaction a fraud is reported, where the list does not say
-    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = units::parse_duration)]
-    report_delay: Duration,
+    #[command(flatten)]
+    labelled: Labelled,
     /// Only what was reported from then on: a date, or a time like 2018-07-01T12:00:00Z
     #[arg(long, value_name = "TIME", value_parser = units::parse_instant)]
     since: i64,
@@ -62,10 +54,10 @@ pub fn run(args: &Args) -> Result<Report> {
         let until_text = rfc3339(until);
         ensure!(args.since < until, "--until {until_text} is not after --since");
     }
-    let frauds = Frauds::read(&args.frauds)?;
-    let reporting = Reporting { frauds: &frauds, delay: args.report_delay };
+    let frauds = Frauds::read(&args.labelled.frauds)?;
+    let reporting = args.labelled.reporting(&frauds);
     let envelopes = Envelopes::new(read_spec(&args.spec)?);
-    let lines = Lines::open(&args.input, "reports")?;
+    let lines = Lines::open(&args.labelled.input, "reports")?;
     let cannot_write = || format!("cannot write {}", args.output.display());
     let mut file = BufWriter::new(File::create(&args.output).with_context(cannot_write)?);
     let (mut records, mut reports) = (0, 0);
@@ -76,7 +68,7 @@ pub fn run(args: &Args) -> Result<Report> {
         file.write_all(&[record, b"\n"].concat()).with_context(cannot_write)
     })?;
     file.flush().with_context(cannot_write)?;
-    frauds.belong_to(&args.input)?;
+    frauds.belong_to(&args.labelled.input)?;
     let mut text = format!(
         "{} reports in {} records in {}\n",
         count(reports),

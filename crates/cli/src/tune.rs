@@ -23,7 +23,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::frauds::Frauds;
-use crate::replay::Reporting;
+use crate::replay::Labelled;
 use crate::report::Report;
 use crate::units::{self, count, share, shortest};
 use decided::Decided;
@@ -58,15 +58,8 @@ pub struct Args {
     /// The model
     #[arg(long, value_name = "FILE.onnx", default_value = "model/fraud.onnx")]
     model: PathBuf,
-    /// Transactions in the order they happened, one JSON object a line, plain or zstd
-    #[arg(long, value_name = "FILE.jsonl[.zst]")]
-    input: PathBuf,
-    /// The frauds among them: a CSV with transaction_id and perhaps reported_at
-    #[arg(long, value_name = "FILE.csv")]
-    frauds: PathBuf,
-    /// How long after its transaction a fraud is reported, where the list does not say
-    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = units::parse_duration)]
-    report_delay: Duration,
+    #[command(flatten)]
+    labelled: Labelled,
     /// Warm-up: so much at the start fills history and is not used otherwise
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = units::parse_duration)]
     skip: Duration,
@@ -126,9 +119,9 @@ fn a_share(text: &str) -> Result<f64, String> {
 pub fn run(args: &Args) -> Result<Report> {
     let began = Instant::now();
     let model = Undecided::read(&args.spec, &args.model)?;
-    let frauds = Frauds::read(&args.frauds)?;
-    let reporting = Reporting { frauds: &frauds, delay: args.report_delay };
-    let mut sample = Sample::read(&model, &args.input, reporting, args.skip)?;
+    let frauds = Frauds::read(&args.labelled.frauds)?;
+    let reporting = args.labelled.reporting(&frauds);
+    let mut sample = Sample::read(&model, &args.labelled.input, reporting, args.skip)?;
     let (from, to) = suffices(args, &sample, &frauds)?;
     let decided = decide(args, &model, &mut sample, format!("{from} to {to}"))?;
     std::fs::write(&args.output, decided.toml())
@@ -180,7 +173,8 @@ pub fn run(args: &Args) -> Result<Report> {
 
 /// An error if there is too little to decide on; else the first and the last date.
 fn suffices(args: &Args, sample: &Sample, frauds: &Frauds) -> Result<(String, String)> {
-    let (input, more) = (args.input.display(), "give a shorter --skip or a longer --input");
+    let (input, more) =
+        (args.labelled.input.display(), "give a shorter --skip or a longer --input");
     let (Some(&first), Some(&last)) = (sample.days.first(), sample.days.last()) else {
         bail!(
             "{input}: no transaction is left to decide on; {} are the warm-up, {} cannot be scored; \
@@ -189,14 +183,14 @@ fn suffices(args: &Args, sample: &Sample, frauds: &Frauds) -> Result<(String, St
             count(sample.unscorable),
         );
     };
-    frauds.belong_to(&args.input)?;
+    frauds.belong_to(&args.labelled.input)?;
     let (found, rows) = (sample.frauds(), sample.rows.len() as u64);
     ensure!(
         found >= FEWEST_FRAUDS && found < rows,
         "{input}: {found} of {} transactions after the warm-up are listed as frauds in {}; it takes \
          at least {FEWEST_FRAUDS}, and some that are none; {more}",
         count(rows),
-        args.frauds.display(),
+        args.labelled.frauds.display(),
     );
     Ok((units::date(first), units::date(last)))
 }
@@ -223,12 +217,12 @@ fn decide(args: &Args, model: &Undecided, sample: &mut Sample, when: String) -> 
     let cuts = Cuts::new(scored, days);
     let goal = args.goal.goal();
     let names = model.program.features.iter().map(|feature| feature.name.clone());
-    let input = args.input.file_name().unwrap_or_default().to_string_lossy();
+    let input = args.labelled.input.file_name().unwrap_or_default().to_string_lossy();
     Ok(Decided {
         goal: goal.to_string(),
         on: format!("{input}, {days} days, {when}"),
-        data: format!("sha256:{}", hash(&[&args.input, &args.frauds])?),
-        choice: cuts.choose(goal).with_context(|| args.input.display().to_string())?,
+        data: format!("sha256:{}", hash(&[&args.labelled.input, &args.labelled.frauds])?),
+        choice: cuts.choose(goal).with_context(|| args.labelled.input.display().to_string())?,
         calibration,
         baselines: names.zip(sample.baselines()).collect(),
         alternatives: ALTERNATIVES
