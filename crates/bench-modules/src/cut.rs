@@ -12,12 +12,10 @@ use fraud_plan::Plan;
 
 use crate::Cut;
 
-/// The real module's.
 #[path = "../../../src/memory.rs"]
-pub mod memory;
-/// The real module's.
+pub(crate) mod memory;
 #[path = "../../../src/shell.rs"]
-pub mod shell;
+pub(crate) mod shell;
 
 /// The real detector, of which [`Cut`] runs some stages.
 pub struct Detector<'p> {

@@ -53,8 +53,8 @@ pub fn run(args: &Args, cores: u32, records: &Records) -> Result<Report> {
     let bar = progress::count("rounds", slices.len() as u64 * u64::from(args.passes));
     for _ in 0..args.passes {
         for lane in &mut lanes {
-            let instances = lane.alone.iter_mut().chain(&mut lane.together);
-            instances.map(|instance| instance.start().map(|_| ())).collect::<Result<()>>()?;
+            let mut instances = lane.alone.iter_mut().chain(&mut lane.together);
+            instances.try_for_each(|instance| instance.start().map(|_| ()))?;
         }
         for slice in &slices {
             for lane in &mut lanes {
