@@ -25,7 +25,7 @@ use crate::envelope::read_spec;
 use crate::report::Report;
 use crate::target::Target;
 use crate::{progress, units};
-use modules::{Instance, Kind};
+use modules::{Kind, Loaded};
 use records::Records;
 use rounds::{Cost, Lane};
 use sweep::Sweep;
@@ -122,7 +122,7 @@ fn compare(args: &Args, records: &Records) -> Result<Report> {
     let stage = progress::stages();
     stage.set_message("compiling the modules");
     let lane = |kind| -> Result<Lane> {
-        let instance = Instance::load(args, kind, &args.target.limits())?;
+        let instance = Loaded::new(args, kind, &args.target.limits())?.instance(args);
         Ok(Lane { instance, slices: &slices })
     };
     let mut lanes = Kind::ALL.into_iter().map(lane).collect::<Result<Vec<_>>>()?;

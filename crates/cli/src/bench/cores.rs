@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::modules::{Instance, Kind};
+use super::modules::{Instance, Kind, Loaded};
 use super::records::{Records, Slice};
 use super::rounds::quantile;
 use super::table::{Aim, Ratio, ratios_text};
@@ -42,12 +42,15 @@ impl Lane {
 /// Every instance works off all slices; alone and together in turn.
 pub fn run(args: &Args, cores: u32, records: &Records) -> Result<Report> {
     let slices = records.slices(args.partitions, args.batch);
-    let load = |kind, count| -> Result<Vec<Instance>> {
-        (0..count).map(|_| Instance::load(args, kind, &args.target.limits())).collect()
-    };
     let lane = |kind| -> Result<Lane> {
-        let (alone, together) = (load(kind, 1)?, load(kind, cores)?);
-        Ok(Lane { kind, alone, together, rates: Default::default() })
+        let module = Loaded::new(args, kind, &args.target.limits())?;
+        let instances = |count| (0..count).map(|_| module.instance(args)).collect();
+        Ok(Lane {
+            kind,
+            alone: instances(1),
+            together: instances(cores),
+            rates: Default::default(),
+        })
     };
     let mut lanes = KINDS.into_iter().map(lane).collect::<Result<Vec<_>>>()?;
     let bar = progress::count("rounds", slices.len() as u64 * u64::from(args.passes));

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
-use transform_host::{Batch, Engine, Level, Limits, Output, Vm};
+use anyhow::{Context, Result, ensure};
+use transform_host::{Batch, Engine, Level, Limits, Module, Output, Vm};
 
 use super::Args;
 
@@ -53,11 +53,45 @@ impl Kind {
     }
 }
 
+/// A compiled module.
+pub struct Loaded {
+    kind: Kind,
+    module: Module,
+    bytes: u64,
+}
+
+impl Loaded {
+    /// Compiles it for a broker with these limits.
+    pub fn new(args: &Args, kind: Kind, limits: &Limits) -> Result<Self> {
+        let path = match kind {
+            Kind::Pipeline => args.module.clone(),
+            other => args.modules.join(format!("bench-{}.wasm", other.name())),
+        };
+        let wasm = std::fs::read(&path).with_context(|| {
+            format!("cannot read {}; ./scripts/fraud builds what `bench` needs", path.display())
+        })?;
+        let module = Engine::new(limits).compile(&wasm);
+        let module = module.with_context(|| format!("cannot load {}", path.display()))?;
+        Ok(Self { kind, module, bytes: wasm.len() as u64 })
+    }
+
+    /// An instance that is not running yet.
+    pub fn instance(&self, args: &Args) -> Instance {
+        Instance {
+            kind: self.kind,
+            vm: Vm::new(&self.module, &args.target.deployment()),
+            module_bytes: self.bytes,
+            output: Output::default(),
+        }
+    }
+}
+
 /// One instance of a module.
 pub struct Instance {
     pub kind: Kind,
     pub vm: Vm,
     pub module_bytes: u64,
+    /// What it has written last.
     pub output: Output,
 }
 
@@ -70,21 +104,6 @@ pub struct Took {
 }
 
 impl Instance {
-    /// Compiles the module for a broker with these limits; not running yet.
-    pub fn load(args: &Args, kind: Kind, limits: &Limits) -> Result<Self> {
-        let path = match kind {
-            Kind::Pipeline => args.module.clone(),
-            other => args.modules.join(format!("bench-{}.wasm", other.name())),
-        };
-        let wasm = std::fs::read(&path).with_context(|| {
-            format!("cannot read {}; ./scripts/fraud builds what `bench` needs", path.display())
-        })?;
-        let module = Engine::new(limits).compile(&wasm);
-        let module = module.with_context(|| format!("cannot load {}", path.display()))?;
-        let vm = Vm::new(&module, &args.target.deployment());
-        Ok(Self { kind, vm, module_bytes: wasm.len() as u64, output: Output::default() })
-    }
-
     /// Starts it with an empty memory; what it wrote to its log.
     pub fn start(&mut self) -> Result<String> {
         let started = self.vm.start();
@@ -112,7 +131,7 @@ impl Instance {
             ns: (after.engine_time - before.engine_time).as_nanos() as f64,
             fuel: after.record_fuel - before.record_fuel,
         };
-        anyhow::ensure!(
+        ensure!(
             written == took.records,
             "{} made {written} records of {}",
             self.kind.name(),

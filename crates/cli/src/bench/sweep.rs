@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use transform_host::Limits;
 
-use super::modules::{Instance, Kind};
+use super::modules::{Instance, Kind, Loaded};
 use super::records::{Record, Records, slices};
 use super::rounds::{Cost, Lane, pass, passes};
 use super::{Args, about, markdown};
@@ -95,13 +95,12 @@ fn sizes(args: &Args, records: &Records) -> Result<Vec<Row>> {
         let batch = (READ_BYTES / bytes).clamp(1, args.batch as usize);
         sets.push(slices(&padded, 1, batch as u32, count as u64));
     }
-    let mut lanes = Vec::new();
-    for slices in &sets {
-        for kind in kinds {
-            let instance = Instance::load(args, kind, &args.target.limits())?;
-            lanes.push(Lane { instance, slices });
-        }
-    }
+    let load = |kind| Loaded::new(args, kind, &args.target.limits());
+    let modules = kinds.into_iter().map(load).collect::<Result<Vec<_>>>()?;
+    let lanes = sets.iter().flat_map(|slices| {
+        modules.iter().map(move |module| Lane { instance: module.instance(args), slices })
+    });
+    let mut lanes: Vec<_> = lanes.collect();
     let costs = passes(&mut lanes, 1)?;
     let row = |(size, costs): (Option<usize>, &[Cost])| {
         let [identity, floor, pipeline] = costs else { panic!("as many as kinds") };
@@ -208,7 +207,7 @@ fn with_room(args: &Args, customers: u32) -> Result<(Instance, u64, u64)> {
             core_memory_bytes: memory.max(20 << 20),
             ..Limits::stock()
         };
-        let mut instance = Instance::load(args, Kind::Pipeline, &limits)?;
+        let mut instance = Loaded::new(args, Kind::Pipeline, &limits)?.instance(args);
         let log = instance.start()?;
         let room = inspect::capacity_in(&log).context("the module's log says how many it holds")?;
         if room >= u64::from(customers) || bits == *MEMORY.end() {
@@ -274,12 +273,13 @@ const FEATURES_HEAD: [&str; 5] = ["features", "bytes a customer", "ns", "fuel", 
 /// Windows over the customer without a model; a detector that computes one feature is the base.
 fn features(args: &Args, records: &Records) -> Result<Vec<Row>> {
     let slices = records.slices(args.partitions, args.batch);
+    let module = Loaded::new(args, Kind::Given, &args.target.limits())?;
     let (mut lanes, mut bytes) = (Vec::new(), Vec::new());
     for count in FEATURES {
         let program = compile::spec::parse(&spec(count), "the features measured")?;
         bytes.push(History::new(&program, 0).tables()[0].bytes_per_slot());
         let plan = Plan { id: 0, program, decision: Decision::default(), forest: None }.write();
-        let mut instance = Instance::load(args, Kind::Given, &args.target.limits())?;
+        let mut instance = module.instance(args);
         instance.start()?;
         let first = Record { millis: 0, key: None, value: plan };
         instance.vm.process(&first.alone(), &mut instance.output)?;
@@ -339,11 +339,9 @@ const PARTITIONS_HEAD: [&str; 4] = ["partitions", "ns", "÷ 1 partition", "fuel"
 
 fn partitions(args: &Args, records: &Records) -> Result<Vec<Row>> {
     let sets = PARTITIONS.map(|count| records.slices(count, args.batch));
-    let lane = |slices| -> Result<Lane> {
-        let instance = Instance::load(args, Kind::Pipeline, &args.target.limits())?;
-        Ok(Lane { instance, slices })
-    };
-    let mut lanes = sets.iter().map(|slices| lane(slices)).collect::<Result<Vec<_>>>()?;
+    let module = Loaded::new(args, Kind::Pipeline, &args.target.limits())?;
+    let lanes = sets.iter().map(|slices| Lane { instance: module.instance(args), slices });
+    let mut lanes: Vec<_> = lanes.collect();
     let costs = passes(&mut lanes, args.passes)?;
     let row = |(count, cost): (u32, &Cost)| {
         let growth = cost.paired(&costs[0], |ns, base| ns / base);

@@ -1,0 +1,61 @@
+//! What a record costs never rises unnoticed: the fuel that the compiled module takes on ten
+//! simulated days is the figure in `fuel.txt`, or less.
+
+mod common;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use common::Broker;
+use fraud_simulator::Config;
+use transform_host::{BatchBuilder, Output};
+
+/// Records in a batch.
+const BATCH: usize = 100;
+
+const UPDATE: &str = "./scripts/build && UPDATE_FUEL=1 cargo native-test --locked --test fuel";
+
+#[test]
+fn a_record_takes_no_more_fuel_than_committed() {
+    let path = common::root().join("tests/fuel.txt");
+    let fuel = fuel_per_record();
+    if std::env::var_os("UPDATE_FUEL").is_some() {
+        std::fs::write(&path, format!("{fuel}\n")).expect("a writable file");
+        return;
+    }
+    let committed = std::fs::read_to_string(&path).expect("tests/fuel.txt");
+    let committed: f64 = committed.trim().parse().expect("tests/fuel.txt is a number");
+    assert!(
+        fuel <= committed,
+        "a record takes {fuel} fuel, and tests/fuel.txt allows {committed}. If there is a reason, \
+         give it in the commit, with the file as this makes it: {UPDATE}"
+    );
+    if fuel < committed {
+        // Past the test harness, which shows nothing of a test that passes.
+        let note = format!("a record takes {fuel} fuel, not {committed} any more: {UPDATE}\n");
+        let _ = std::io::stderr().write_all(note.as_bytes());
+    }
+}
+
+/// The mean, to the hundredth.
+fn fuel_per_record() -> f64 {
+    let config = Config { days: 10, ..Config::default() };
+    let transactions = fraud_simulator::simulate(&config).transactions;
+    let mut vm = Broker::start().vm;
+    let (mut batch, mut output) = (BatchBuilder::new(0), Output::default());
+    let mut line = Vec::new();
+    for chunk in transactions.chunks(BATCH) {
+        for transaction in chunk {
+            line.clear();
+            fraud_simulator::write_transaction(transaction, &mut line).expect("memory");
+            let key = transaction.customer.to_string();
+            let millis = transaction.seconds * 1000;
+            batch.push(millis, Some(key.as_bytes()), Some(line.trim_ascii_end()), &[]);
+        }
+        vm.process(&Arc::new(batch.build()), &mut output).expect("it runs");
+        assert_eq!(output.len(), chunk.len());
+    }
+    let stats = vm.stats();
+    assert_eq!(stats.records, transactions.len() as u64);
+    (stats.record_fuel as f64 / stats.records as f64 * 100.0).round() / 100.0
+}
