@@ -83,7 +83,7 @@ pub struct Args {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     batch: u32,
     /// How often the whole input is gone through, each time from a start
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     passes: u32,
     /// Run so many instances side by side instead, and say how that scales
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000))]
