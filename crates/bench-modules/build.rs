@@ -1,4 +1,4 @@
-//! Compiles `model/` as the real module's build does, and once more for the naive engine.
+//! Compiles the model as the real module's build does, and once more for the naive engine.
 
 use std::path::Path;
 use std::{env, fs};
@@ -14,7 +14,9 @@ fn main() -> Result<()> {
     }
     println!("cargo::rustc-link-arg-bins=-zstack-size=32768");
 
-    let model = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../model");
+    println!("cargo::rerun-if-env-changed=FRAUD_MODEL");
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../..");
+    let model = root.join(env::var("FRAUD_MODEL").unwrap_or("model".into()));
     let compiled = compile::model(&model)?;
     for input in &compiled.inputs {
         println!("cargo::rerun-if-changed={}", input.display());

@@ -23,11 +23,14 @@ pub struct Detector<'p> {
     cut: Cut,
 }
 
+/// Left to [`Cut`], bytes: the shell gives all there is to history.
+const OWN: usize = 64 << 10;
+
 impl<'p> Detector<'p> {
     /// As the real one.
     pub fn new(plan: Plan<'p>, settings: &Settings, history_bytes: usize) -> Self {
         let cut = Cut::new(&plan, settings);
-        Self { real: detector::Detector::new(plan, settings, history_bytes), cut }
+        Self { real: detector::Detector::new(plan, settings, history_bytes - OWN), cut }
     }
 
     /// Runs the stages, and writes what came of them.

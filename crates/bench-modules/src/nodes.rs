@@ -3,8 +3,8 @@
 use fraud_plan::forest::{Trees, Walk};
 use fraud_plan::{Forest, Link};
 
-/// The model's output for a feature vector.
-pub fn run(forest: &Forest, vector: &[f32]) -> f32 {
+/// A leaf of each tree, added up.
+pub fn sum(forest: &Forest, vector: &[f32]) -> f64 {
     let Trees::Walk(walk) = &forest.trees else { panic!("compiled to nodes") };
     let mut sum = f64::from(forest.base);
     for four in walk.trees.chunks(4) {
@@ -16,6 +16,12 @@ pub fn run(forest: &Forest, vector: &[f32]) -> f32 {
         let [a, b, c, d] = leaves;
         sum += (a + b) + (c + d);
     }
+    sum
+}
+
+/// The model's output for a feature vector.
+pub fn run(forest: &Forest, vector: &[f32]) -> f32 {
+    let sum = sum(forest, vector);
     match forest.link {
         Link::Identity => sum as f32,
         Link::Logistic => (1.0 / (1.0 + libm::exp(-sum))) as f32,
