@@ -247,7 +247,8 @@ impl Made {
             seconds,
             customer,
             terminal: self.random(10_000),
-            amount_cents: i64::from(self.random(20_000)),
+            // Around what this customer usually spends: reasons for an alarm cost fuel of their own.
+            amount_cents: i64::from(1_000 + customer % 4_000 + self.random(500)),
             scenario: 0,
         };
         self.number += 1;
