@@ -1,5 +1,6 @@
-//! Compiles `model/` into the module, and leaves the module's memory to history rather than to the
-//! shadow stack. Only the module has a model: native builds of the library need none.
+//! Compiles `model/`, or the directory in `FRAUD_MODEL`, into the module, and leaves the module's
+//! memory to history rather than to the shadow stack. Only the module has a model: native builds of
+//! the library need none.
 
 use std::path::Path;
 use std::{env, fs};
@@ -13,8 +14,10 @@ fn main() {
     // flag in .cargo/config.toml would not do: `rpk transform build` replaces those.
     println!("cargo::rustc-link-arg-bins=-zstack-size=32768");
 
+    println!("cargo::rerun-if-env-changed=FRAUD_MODEL");
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    let compiled = fraud_plan::compile::model(&Path::new(&root).join("model"));
+    let model = Path::new(&root).join(env::var("FRAUD_MODEL").unwrap_or("model".into()));
+    let compiled = fraud_plan::compile::model(&model);
     let compiled = compiled.unwrap_or_else(|error| {
         for line in format!("{error:#}").lines() {
             println!("cargo::error={line}");

@@ -1,23 +1,40 @@
-//! What parts of the module cost in fuel, which is the same on every machine.
+//! What a record costs never rises unnoticed: the fuel that the compiled module takes on ten
+//! simulated days is the figure in `fuel.txt`, or less.
 
 mod common;
 
+use std::io::Write;
+use std::sync::Arc;
+
 use common::{Broker, deployment};
 use fraud_simulator::{Config, simulate, write_transaction};
-use transform_host::Limits;
+use transform_host::{BatchBuilder, Limits, Output};
 
-/// Fuel for each of these records, and what comes of the last.
-fn fuel(records: &[Vec<u8>], threshold: &str) -> (u64, String) {
-    let mut deployment = deployment();
-    deployment.environment = vec![("FRAUD_THRESHOLD".into(), threshold.into())];
-    let mut broker = Broker::with(deployment, Limits::stock()).expect("starts");
-    let mut last = None;
-    for record in records {
-        last = broker.send(common::NOW, None, Some(record), &[]).value;
+/// Records in a batch.
+const BATCH: usize = 100;
+
+const UPDATE: &str = "./scripts/build && UPDATE_FUEL=1 cargo native-test --locked --test fuel";
+
+#[test]
+fn a_record_takes_no_more_fuel_than_committed() {
+    let path = common::root().join("tests/fuel.txt");
+    let fuel = fuel_per_record();
+    if std::env::var_os("UPDATE_FUEL").is_some() {
+        std::fs::write(&path, format!("{fuel}\n")).expect("a writable file");
+        return;
     }
-    let stats = broker.vm.stats();
-    let last = String::from_utf8(last.expect("scored")).expect("text");
-    (stats.record_fuel / stats.records, last)
+    let committed = std::fs::read_to_string(&path).expect("tests/fuel.txt");
+    let committed: f64 = committed.trim().parse().expect("tests/fuel.txt is a number");
+    assert!(
+        fuel <= committed,
+        "a record takes {fuel} fuel, and tests/fuel.txt allows {committed}. If there is a reason, \
+         give it in the commit, with the file as this makes it: {UPDATE}"
+    );
+    if fuel < committed {
+        // Past the test harness, which shows nothing of a test that passes.
+        let note = format!("a record takes {fuel} fuel, not {committed} any more: {UPDATE}\n");
+        let _ = std::io::stderr().write_all(note.as_bytes());
+    }
 }
 
 /// One evaluation of the model for each feature, and only on what is flagged.
@@ -31,9 +48,46 @@ fn reasons() {
             record
         })
         .collect();
-    let (flagged, with) = fuel(&records, "0");
-    let (passed, without) = fuel(&records, "1");
+    let (flagged, with) = fuel_of(&records, "0");
+    let (passed, without) = fuel_of(&records, "1");
     println!("{passed} fuel a record, {flagged} with reasons");
     assert!(with.contains("\"reasons\":[") && !without.contains("reasons"), "{with} {without}");
     assert!(flagged < 8 * passed, "{flagged} {passed}");
+}
+
+/// The mean, to the hundredth.
+fn fuel_per_record() -> f64 {
+    let config = Config { days: 10, ..Config::default() };
+    let transactions = simulate(&config).transactions;
+    let mut vm = Broker::start().vm;
+    let (mut batch, mut output) = (BatchBuilder::new(0), Output::default());
+    let mut line = Vec::new();
+    for chunk in transactions.chunks(BATCH) {
+        for transaction in chunk {
+            line.clear();
+            write_transaction(transaction, &mut line).expect("memory");
+            let key = transaction.customer.to_string();
+            let millis = transaction.seconds * 1000;
+            batch.push(millis, Some(key.as_bytes()), Some(line.trim_ascii_end()), &[]);
+        }
+        vm.process(&Arc::new(batch.build()), &mut output).expect("it runs");
+        assert_eq!(output.len(), chunk.len());
+    }
+    let stats = vm.stats();
+    assert_eq!(stats.records, transactions.len() as u64);
+    (stats.record_fuel as f64 / stats.records as f64 * 100.0).round() / 100.0
+}
+
+/// Fuel for each of these records, and what comes of the last.
+fn fuel_of(records: &[Vec<u8>], threshold: &str) -> (u64, String) {
+    let mut deployment = deployment();
+    deployment.environment = vec![("FRAUD_THRESHOLD".into(), threshold.into())];
+    let mut broker = Broker::with(deployment, Limits::stock()).expect("starts");
+    let mut last = None;
+    for record in records {
+        last = broker.send(common::NOW, None, Some(record), &[]).value;
+    }
+    let stats = broker.vm.stats();
+    let last = String::from_utf8(last.expect("scored")).expect("text");
+    (stats.record_fuel / stats.records, last)
 }

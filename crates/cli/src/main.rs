@@ -3,7 +3,7 @@
 //! # Layout
 //!
 //! - one file for each subcommand: [`simulate`], [`features`], [`tune`], [`run`], [`backtest`],
-//!   [`reports`], [`inspect`]
+//!   [`reports`], [`inspect`], [`mod@bench`]
 //! - [`replay`]: transactions and fraud reports through the module, as a broker would run them;
 //!   [`target`]: the module and the broker it is for
 //! - [`input`]: the lines of a plain or compressed file; [`frauds`]: the list of known frauds
@@ -14,6 +14,7 @@
 //! `fraud-detector`, verdicts from the compiled module on `transform-host`.
 
 mod backtest;
+mod bench;
 mod envelope;
 mod features;
 mod frauds;
@@ -42,6 +43,7 @@ A first look, from nothing to verdicts:
   fraud run      --input day30.jsonl.zst --output scored
   fraud backtest --input day30.jsonl.zst --frauds day30.frauds.csv --from 2018-04-15
   fraud inspect  fraud-detector.wasm
+  fraud bench
 
 Every command takes --json for one machine-readable object on standard output.
 Exit status: 0 success, 1 the answer is no, 2 usage or bad input.";
@@ -67,6 +69,7 @@ enum Command {
     Backtest(backtest::Args),
     Reports(reports::Args),
     Inspect(inspect::Args),
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Backtest(args) => backtest::run(args),
         Command::Reports(args) => reports::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Bench(args) => bench::run(args),
     };
     match answer {
         Ok(report) => {

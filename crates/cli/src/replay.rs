@@ -7,7 +7,7 @@
 
 pub mod broker;
 mod partition;
-mod partitions;
+pub mod partitions;
 pub mod stream;
 
 use std::path::PathBuf;

@@ -194,7 +194,7 @@ impl Run {
 }
 
 /// N of `history of N entities`, or of `history of N + M entities`.
-fn capacity_in(message: &str) -> Option<u64> {
+pub fn capacity_in(message: &str) -> Option<u64> {
     let (_, rest) = message.split_once("history of ")?;
     rest.split_once(' ')?.0.parse().ok()
 }

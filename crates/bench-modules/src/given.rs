@@ -1,0 +1,34 @@
+//! A detector whose plan comes as the first record, so that any spec can be measured without a build
+//! of its own. A plain shell: no headers, one output topic.
+
+use std::cell::RefCell;
+
+use anyhow::{Context, Result, ensure};
+use detector::{Detector, Outcome, Settings};
+use fraud_plan::Plan;
+use redpanda_transform_sdk::{BorrowedRecord, RecordWriter, WriteEvent, on_record_written};
+
+/// Of the stock 2 MiB.
+const HISTORY: usize = 1 << 20;
+
+fn main() {
+    let state = RefCell::new(None);
+    on_record_written(|event, writer| transform(event, writer, &mut state.borrow_mut()));
+}
+
+type State = Option<(Detector<'static>, Vec<u8>)>;
+
+fn transform(event: WriteEvent, writer: &mut RecordWriter, state: &mut State) -> Result<()> {
+    let (key, value) = (event.record.key(), event.record.value());
+    let Some((detector, scored)) = state else {
+        let plan = Plan::read(value.context("a plan")?.to_vec().leak())?;
+        *state = Some((Detector::new(plan, &Settings::default(), HISTORY), Vec::new()));
+        return Ok(());
+    };
+    scored.clear();
+    // Its records have a time of their own.
+    let outcome = detector.score(value, -1, scored);
+    ensure!(matches!(outcome, Outcome::Scored(_)), "{outcome:?}");
+    writer.write(BorrowedRecord::new(key, Some(scored)))?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! `fraud bench`: the shape of its answers, and those of its figures that do not depend on the
+//! machine.
+
+mod place;
+
+use std::path::{Path, PathBuf};
+
+use place::{Place, fraud_detector};
+use serde_json::Value;
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/fraud.toml");
+
+/// Fuel above which the floor is none.
+const FLOOR: f64 = 6_000.0;
+/// The pipeline's fuel, at most, as a multiple of the floor's.
+const TO_FLOOR: f64 = 2.1;
+
+/// The modules beside the real one, in the target directory that this test was built in.
+fn modules() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_fraud")).ancestors().nth(3).expect("target");
+    let modules = target.join("wasm32-wasip1/release");
+    assert!(
+        modules.join("bench-floor.wasm").exists(),
+        "not built: cargo build --release --locked --package bench-modules --features modules"
+    );
+    modules
+}
+
+/// The answer for a simulated day.
+fn bench(options: &str) -> Value {
+    let place = Place::new();
+    place.json("simulate --days 1 --output t.jsonl --frauds f.csv");
+    let command = format!(
+        "bench --input t.jsonl --passes 1 --spec {MODEL} --module {} --modules {} {options}",
+        fraud_detector().display(),
+        modules().display(),
+    );
+    let (answer, status) = place.json(command.trim_end());
+    assert_eq!(status, 0);
+    answer
+}
+
+/// The objects of a list, by name.
+fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
+    let mut found = list.as_array().expect("a list").iter().filter(|one| one["name"] == name);
+    found.next().unwrap_or_else(|| panic!("no {name} in {list:#}"))
+}
+
+#[test]
+fn modules_side_by_side() {
+    let answer = bench("");
+    let modules = &answer["modules"];
+    for name in ["identity", "floor", "pipeline", "naive"] {
+        let module = named(modules, name);
+        for key in [
+            "records_per_second",
+            "ns_per_record",
+            "fuel_per_record",
+            "p50_us",
+            "p99_us",
+            "p999_us",
+            "peak_memory_bytes",
+            "module_bytes",
+            "start_us",
+            "start_fuel",
+        ] {
+            assert!(module[key].as_f64().is_some_and(|figure| figure > 0.0), "{name} {key}");
+        }
+    }
+    let fuel = |name| named(modules, name)["fuel_per_record"].as_f64().expect("a number");
+    assert!(fuel("floor") <= FLOOR, "{} fuel: nothing can be compared with it", fuel("floor"));
+    let ratio = fuel("pipeline") / fuel("floor");
+    assert!(ratio <= TO_FLOOR, "the pipeline takes {ratio:.2} times the floor's fuel");
+    assert!(fuel("naive") > fuel("pipeline"));
+
+    let stages = answer["stages"].as_array().expect("a list");
+    let sum: f64 = stages.iter().map(|stage| stage["fuel_per_record"].as_f64().unwrap()).sum();
+    assert!((sum - fuel("pipeline")).abs() < 1e-6, "{sum}");
+    assert!(stages.iter().all(|stage| stage["fuel_per_record"].as_f64() > Some(0.0)));
+}
+
+#[test]
+fn instances_side_by_side() {
+    let answer = bench("--cores 2");
+    assert_eq!(answer["cores"], 2);
+    for name in ["identity", "floor", "pipeline"] {
+        assert!(named(&answer["modules"], name)["scaling"].as_f64() > Some(0.0));
+    }
+    named(&answer["ratios"], "scaling_to_identity");
+}
+
+#[test]
+fn growth() {
+    for what in ["features", "partitions"] {
+        let answer = bench(&format!("--sweep {what}"));
+        assert_eq!(answer["sweep"], what);
+        assert_eq!(answer["rows"].as_array().map(Vec::len), Some(6));
+    }
+}
+
+#[test]
+fn modules_that_are_not_there() {
+    let place = Place::new();
+    let command = format!("bench --spec {MODEL} --module {}", fraud_detector().display());
+    place.refused(&command, "./scripts/fraud builds what `bench` needs");
+}
