@@ -1,8 +1,9 @@
 //! Score → decision, and the record with the verdict spliced in.
 
-use fraud_plan::{Calibration, Plan};
+use fraud_plan::{Calibration, Link, Plan};
 
 use crate::decimal;
+use crate::engine::logistic;
 
 /// Whether there is enough history to judge by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub struct Verdict {
 /// Makes verdicts; keeps the text that is the same in all of them.
 pub struct Judge {
     threshold: f32,
+    link: Link,
     calibration: Calibration,
     /// `,"fraud":{"decision":"valid","score":`, and for fraud
     open: [String; 2],
@@ -40,6 +42,7 @@ impl Judge {
         let (name, id) = (escape(&plan.program.verdict), plan.id);
         Self {
             threshold,
+            link: plan.link(),
             calibration: plan.decision.calibration,
             open: ["valid", "fraud"]
                 .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#)),
@@ -54,14 +57,16 @@ impl Judge {
         self.threshold
     }
 
-    /// The verdict on the model's raw output.
-    pub fn judge(&self, raw: f32, history: Warmth) -> Verdict {
-        let score = match self.calibration {
-            Calibration::Identity => raw,
-            Calibration::Platt { slope, offset } => {
-                let raw = f64::from(raw);
-                let odds = slope * libm::log(raw / (1.0 - raw)) + offset;
-                (1.0 / (1.0 + libm::exp(-odds))) as f32
+    /// The verdict on the sum of the model's leaves.
+    pub fn judge(&self, sum: f64, history: Warmth) -> Verdict {
+        let score = match (self.calibration, self.link) {
+            (Calibration::Identity, Link::Identity) => sum as f32,
+            (Calibration::Identity, Link::Logistic) => logistic(sum),
+            // The sum is the odds' logarithm: no need to go to a probability and back.
+            (Calibration::Platt { slope, offset }, Link::Logistic) => logistic(slope * sum + offset),
+            (Calibration::Platt { slope, offset }, Link::Identity) => {
+                let raw = f64::from(sum as f32);
+                logistic(slope * libm::log(raw / (1.0 - raw)) + offset)
             }
         };
         // NaN, which no engine gives on finite leaves, would be printed; it counts as the worst.

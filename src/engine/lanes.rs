@@ -3,7 +3,7 @@
 pub(super) use imp::{Block, leaves_16, not_below};
 
 /// A block of masks, as it lies in the plan.
-type Bytes = [u64; 2];
+pub(super) type Bytes = [u64; 2];
 
 /// A mask of a tree's leaves.
 pub(super) trait Mask: bytemuck::AnyBitPattern {

@@ -196,8 +196,8 @@ fn decide(args: &Args, model: &Undecided, sample: &mut Sample, when: String) -> 
         calibration::fit(outputs).with_context(|| args.model.display().to_string())?;
     let calibration = Calibration::Platt { slope: slope.into(), offset: offset.into() };
     let judge = Judge::new(&model.plan(Decision { calibration, ..Decision::default() }), 0.5);
-    let scored = sample.rows.iter().map(|&Row { raw, fraud, amount }| Scored {
-        score: judge.judge(raw, Warmth::Warm).score,
+    let scored = sample.rows.iter().map(|&Row { sum, fraud, amount, .. }| Scored {
+        score: judge.judge(sum, Warmth::Warm).score,
         fraud,
         amount,
     });
