@@ -16,20 +16,36 @@ use crate::record::Event;
 
 /// Computes feature vectors; keeps its buffers.
 pub struct Features {
-    /// The vector; the record's numbers; for each table its cells as they are at the event.
+    /// The vector; the record's numbers; for each table its cells as they are remembered, then as
+    /// they are at the event.
     values: Vec<f32>,
-    features: Vec<Feature>,
+    count: usize,
+    /// The features in their order, those of one source together.
+    runs: Vec<Run>,
     entities: Vec<Entity>,
 }
 
-/// A feature whose values have their places.
-enum Feature {
-    Number { at: usize, min: f32, max: f32, log1p: bool },
-    Time { part: TimePart, form: TimeForm, offset: i16 },
-    Remembered { table: usize, stat: Resolved, dividend: Option<usize>, unseen: f32 },
+/// Features that stand side by side in the vector.
+enum Run {
+    /// Of the record alone.
+    Record(Vec<(usize, OfRecord)>),
+    /// Of one table.
+    Table(usize, Vec<(usize, OfTable)>),
 }
 
-/// A statistic: places in the row of values, or cells of the table as they are remembered.
+enum OfRecord {
+    Number { at: usize, min: f32, max: f32, log1p: bool },
+    Time { part: TimePart, form: TimeForm, offset: i16 },
+}
+
+struct OfTable {
+    stat: Resolved,
+    dividend: Option<usize>,
+    /// While the entity has not been seen.
+    unseen: f32,
+}
+
+/// A statistic over the values in their places.
 enum Resolved {
     Value(usize),
     Mean { sum: usize, count: usize },
@@ -72,21 +88,20 @@ impl Features {
         let mut first = program.features.len() + program.numbers.len();
         let entities: Vec<_> = (program.tables.iter())
             .map(|table| {
-                first += table.cells.len();
-                Entity::new(program, table, first - table.cells.len())
+                first += 2 * table.cells.len();
+                Entity::new(program, table, first - 2 * table.cells.len())
             })
             .collect();
-        let features = program.features.iter();
-        Self {
-            features: features.map(|f| Feature::new(program, &entities, &f.source)).collect(),
-            values: vec![f32::NAN; first],
-            entities,
+        let mut runs = Vec::new();
+        for (at, feature) in program.features.iter().enumerate() {
+            add(&mut runs, program, &entities, at, &feature.source);
         }
+        Self { values: vec![f32::NAN; first], count: program.features.len(), runs, entities }
     }
 
     /// The last vector; NaN is missing.
     pub fn vector(&self) -> &[f32] {
-        &self.values[..self.features.len()]
+        &self.values[..self.count]
     }
 
     /// Makes the transaction's vector, then remembers the transaction. Returns how many of the first
@@ -94,26 +109,33 @@ impl Features {
     pub fn compute(&mut self, transaction: &Event, history: &mut History) -> u32 {
         self.set_numbers(transaction);
         for (entity, table) in self.entities.iter_mut().zip(history.tables()) {
-            entity.find(transaction, table, &mut self.values);
+            entity.place = table.find(transaction.ids[entity.id]);
         }
-        for (at, feature) in self.features.iter().enumerate() {
-            self.values[at] = match *feature {
-                Feature::Number { at, min, max, log1p } => number(self.values[at], min, max, log1p),
-                Feature::Time { part, form, offset } => {
-                    time(transaction.seconds, part, form, offset)
+        // Apart, so that memory is waited for once and not for one table after the other.
+        for (entity, table) in self.entities.iter_mut().zip(history.tables()) {
+            entity.recall(transaction, table, &mut self.values);
+        }
+        for run in &self.runs {
+            match run {
+                Run::Record(features) => {
+                    for (at, feature) in features {
+                        self.values[*at] = feature.value(transaction, &self.values);
+                    }
                 }
-                Feature::Remembered { table, ref stat, dividend, unseen } => {
-                    let entity = &self.entities[table];
+                Run::Table(table, features) => {
+                    let entity = &self.entities[*table];
                     match entity.place.seen {
-                        None => unseen,
+                        None => features.iter().for_each(|(at, of)| self.values[*at] = of.unseen),
                         Some((_, events)) => {
-                            let cells = history.tables()[table].cells(&entity.place);
-                            let stat = entity.stat(stat, events, transaction, cells, &self.values);
-                            dividend.map_or(stat, |dividend| ratio(self.values[dividend], stat))
+                            for (at, of) in features {
+                                let stat = entity.stat(&of.stat, events, transaction, &self.values);
+                                let ratio = |at: usize| ratio(self.values[at], stat);
+                                self.values[*at] = of.dividend.map_or(stat, ratio);
+                            }
                         }
                     }
                 }
-            };
+            }
         }
         self.remember(Events::Transactions, transaction, history);
         self.entities[0].place.seen.map_or(0, |(_, events)| events)
@@ -124,14 +146,17 @@ impl Features {
         self.set_numbers(report);
         for (entity, table) in self.entities.iter_mut().zip(history.tables()) {
             if entity.events == Events::Reports {
-                entity.find(report, table, &mut self.values);
+                entity.place = table.find(report.ids[entity.id]);
+                entity.recall(report, table, &mut self.values);
             }
         }
         self.remember(Events::Reports, report, history);
     }
 
     fn set_numbers(&mut self, event: &Event) {
-        self.values[self.features.len()..][..event.numbers.len()].copy_from_slice(&event.numbers);
+        for (value, &number) in self.values[self.count..].iter_mut().zip(&event.numbers) {
+            *value = number;
+        }
     }
 
     fn remember(&mut self, events: Events, event: &Event, history: &mut History) {
@@ -143,45 +168,63 @@ impl Features {
     }
 }
 
-impl Feature {
-    fn new(program: &Program, entities: &[Entity], source: &program::Source) -> Self {
-        let remembered = |table: u8, stat: Stat, dividend: Option<Value>| {
-            let entity = &entities[usize::from(table)];
-            let cells = &program.tables[usize::from(table)].cells;
-            Feature::Remembered {
-                table: table.into(),
-                stat: Resolved::new(entity, cells, stat),
-                dividend: dividend.map(|value| place(program, value)),
-                unseen: match stat {
-                    Stat::Count { .. } | Stat::Sum { .. } | Stat::Events { .. }
-                        if dividend.is_none() =>
-                    {
-                        0.0
-                    }
-                    _ => f32::NAN,
-                },
-            }
-        };
-        match *source {
-            program::Source::Number { number, min, max, log1p } => {
-                Feature::Number { at: place(program, Value::Number(number)), min, max, log1p }
-            }
-            program::Source::Time { part, form, offset } => Feature::Time { part, form, offset },
-            program::Source::Remembered { table, stat } => remembered(table, stat, None),
-            program::Source::Ratio { value, table, stat } => remembered(table, stat, Some(value)),
+/// Adds the feature that stands at `at`.
+fn add(
+    runs: &mut Vec<Run>,
+    program: &Program,
+    entities: &[Entity],
+    at: usize,
+    source: &program::Source,
+) {
+    let mut of_record = |feature| match runs.last_mut() {
+        Some(Run::Record(features)) => features.push((at, feature)),
+        _ => runs.push(Run::Record(vec![(at, feature)])),
+    };
+    let (table, stat, dividend) = match *source {
+        program::Source::Number { number, min, max, log1p } => {
+            let at = place(program, Value::Number(number));
+            return of_record(OfRecord::Number { at, min, max, log1p });
+        }
+        program::Source::Time { part, form, offset } => {
+            return of_record(OfRecord::Time { part, form, offset });
+        }
+        program::Source::Remembered { table, stat } => (usize::from(table), stat, None),
+        program::Source::Ratio { value, table, stat } => (usize::from(table), stat, Some(value)),
+    };
+    let is_zero = matches!(stat, Stat::Count { .. } | Stat::Sum { .. } | Stat::Events { .. });
+    let feature = OfTable {
+        stat: Resolved::new(&entities[table], &program.tables[table].cells, stat),
+        dividend: dividend.map(|value| place(program, value)),
+        unseen: if is_zero && dividend.is_none() { 0.0 } else { f32::NAN },
+    };
+    match runs.last_mut() {
+        Some(Run::Table(last, features)) if *last == table => features.push((at, feature)),
+        _ => runs.push(Run::Table(table, vec![(at, feature)])),
+    }
+}
+
+impl OfRecord {
+    fn value(&self, transaction: &Event, values: &[f32]) -> f32 {
+        match *self {
+            OfRecord::Number { at, min, max, log1p } => number(values[at], min, max, log1p),
+            OfRecord::Time { part, form, offset } => time(transaction.seconds, part, form, offset),
         }
     }
 }
 
 impl Resolved {
     fn new(entity: &Entity, cells: &[Cell], stat: Stat) -> Self {
-        let value = |cell: u8| entity.first + usize::from(cell);
+        let remembered = |cell: u8| entity.first + usize::from(cell);
+        let value = |cell: u8| entity.first + cells.len() + usize::from(cell);
         match stat {
             Stat::Count { cell }
             | Stat::Sum { cell }
             | Stat::Max { cell }
             | Stat::RunningMean { cell } => Resolved::Value(value(cell)),
-            Stat::Mean { sum, count } => Resolved::Mean { sum: sum.into(), count: count.into() },
+            // Both have decayed alike, so the decay cancels out.
+            Stat::Mean { sum, count } => {
+                Resolved::Mean { sum: remembered(sum), count: remembered(count) }
+            }
             Stat::Events { cap } => Resolved::Events { cap: cap.into() },
             Stat::SinceLast { unit } => Resolved::SinceLast { unit: unit as f32 },
             Stat::SinceFirst { cell, unit } => {
@@ -189,7 +232,7 @@ impl Resolved {
                     Cell::Streak { gap } => gap,
                     _ => 0,
                 };
-                Resolved::SinceFirst { cell: cell.into(), gap, unit: unit as f32 }
+                Resolved::SinceFirst { cell: remembered(cell), gap, unit: unit as f32 }
             }
         }
     }
@@ -233,10 +276,9 @@ impl Entity {
         }
     }
 
-    /// Finds the event's place, and the values of its cells at the event.
+    /// The values of the cells at the event.
     #[inline]
-    fn find(&mut self, event: &Event, table: &Table, values: &mut [f32]) {
-        self.place = table.find(event.ids[self.id]);
+    fn recall(&mut self, event: &Event, table: &Table, values: &mut [f32]) {
         let Some((last, _)) = self.place.seen else { return };
         self.since_last = event.seconds.saturating_sub(last);
         let is_late = event.seconds < last;
@@ -245,40 +287,32 @@ impl Entity {
             let decay = exp2(f64::from(-age / half_life.seconds)) as f32;
             (half_life.kept, half_life.new) = if is_late { (1.0, decay) } else { (decay, 1.0) };
         }
-        let values = values[self.first..].iter_mut();
-        for ((value, cell), &bits) in values.zip(&self.cells).zip(table.cells(&self.place)) {
-            let kept = match *cell {
+        let (remembered, now) = values[self.first..].split_at_mut(self.cells.len());
+        let cells = self.cells.iter().zip(table.cells(&self.place));
+        for (((cell, &bits), remembered), now) in cells.zip(remembered).zip(now) {
+            *remembered = f32::from_bits(bits);
+            *now = match *cell {
                 Remember::Count { half_life, .. }
                 | Remember::Sum { half_life, .. }
-                | Remember::Max { half_life, .. } => self.half_lives[half_life].kept,
-                Remember::Mean { .. } | Remember::Streak { .. } => 1.0,
+                | Remember::Max { half_life, .. } => *remembered * self.half_lives[half_life].kept,
+                Remember::Mean { .. } | Remember::Streak { .. } => *remembered,
             };
-            *value = f32::from_bits(bits) * kept;
         }
     }
 
     #[inline]
-    fn stat(
-        &self,
-        stat: &Resolved,
-        events: u32,
-        event: &Event,
-        cells: &[u32],
-        values: &[f32],
-    ) -> f32 {
-        let remembered = |cell: usize| f32::from_bits(cells[cell]);
+    fn stat(&self, stat: &Resolved, events: u32, event: &Event, values: &[f32]) -> f32 {
         match *stat {
             Resolved::Value(at) => values[at],
-            // Both have decayed alike, so the decay cancels out.
-            Resolved::Mean { sum, count } if remembered(count) > 0.0 => {
-                finite(remembered(sum) / remembered(count))
+            Resolved::Mean { sum, count } if values[count] > 0.0 => {
+                finite(values[sum] / values[count])
             }
             Resolved::Mean { .. } => f32::NAN,
             Resolved::Events { cap } => events.min(cap) as f32,
             Resolved::SinceLast { unit } => self.since_last as f32 / unit,
             Resolved::SinceFirst { gap, .. } if self.since_last > gap => f32::NAN,
             Resolved::SinceFirst { cell, unit, .. } => {
-                event.seconds.saturating_sub(cells[cell]) as f32 / unit
+                event.seconds.saturating_sub(values[cell].to_bits()) as f32 / unit
             }
         }
     }
@@ -287,10 +321,11 @@ impl Entity {
     fn remember(&self, event: &Event, table: &mut Table, values: &[f32]) {
         let is_new = self.place.seen.is_none();
         let (last, events) = self.place.seen.unwrap_or((event.seconds, 0));
+        let now = &values[self.first + self.cells.len()..];
         let cells = table.touch(&self.place, event.seconds);
         for (at, (remember, cell)) in self.cells.iter().zip(cells).enumerate() {
             // A new entity has nothing to decay, and is not late.
-            let old = if is_new { f32::from_bits(*cell) } else { values[self.first + at] };
+            let old = if is_new { f32::from_bits(*cell) } else { now[at] };
             let factor = |at: usize| if is_new { 1.0 } else { self.half_lives[at].new };
             let new = match *remember {
                 Remember::Count { value, half_life } => {

@@ -4,9 +4,10 @@
 //! before one gives way: of both sets' that seen longest ago, in event time.
 //!
 //! A slot is known by 48 bits of its id's hash. An id never seen before matches one of the
-//! 2 · [`WAYS`] = 32 slots with probability at most 32 · 2⁻⁴⁴ = 2⁻³⁹: the first set's number (below
+//! 2 · [`WAYS`] = 32 slots with probability at most 32 · 2⁻⁴³ = 2⁻³⁸: the first set's number (below
 //! 2²⁰) settles the upper 20 of the hash's bits, of which the tag has 4; the second set's distance
-//! from the first follows from the tag, so it settles no more.
+//! from the first follows from the tag, so it settles no more; and 0, the empty slot's, counts as 1,
+//! which makes one tag twice as likely as the others.
 //!
 //! Nothing is allocated after [`History::new`].
 
@@ -22,6 +23,8 @@ pub const WAYS: usize = 16;
 const HEAD: usize = 2;
 const EVENTS: u32 = 0xffff;
 const HIGH_TAG: u32 = 0xffff;
+/// The lower part of the tag of a slot that is empty.
+const EMPTY: u32 = 0;
 
 /// Words of a cache line.
 const LINE: usize = 16;
@@ -114,7 +117,8 @@ impl Table {
     /// Where the entity with this hash is; if it is not there, the sets it belongs to.
     #[inline]
     pub fn find(&self, hash: u64) -> Place {
-        let (sets, tag) = (self.sets as u64, [hash as u32, (hash >> 32) as u32 & HIGH_TAG]);
+        let sets = self.sets as u64;
+        let tag = [(hash as u32).max(EMPTY + 1), (hash >> 32) as u32 & HIGH_TAG];
         let first = ((hash >> 32) * sets) >> 32;
         // As far from the first as the tag says: who shares both sets and the tag shares all three.
         let second = first + ((u64::from(tag[0]) * (sets - 1)) >> 32) + 1;
@@ -128,7 +132,7 @@ impl Table {
             let way = ways.trailing_zeros() as usize;
             let slot = self.slot_of(if way < WAYS { at } else { other }, way % WAYS);
             let head = self.words[slot];
-            if head >> 16 == tag[1] && head & EVENTS > 0 {
+            if head >> 16 == tag[1] {
                 let seen = Some((self.words[slot + 1], head & EVENTS));
                 return Place { at: slot, other: slot, tag, seen };
             }
@@ -152,15 +156,16 @@ impl Table {
     /// ago: its set and way.
     #[cold]
     fn victim(&self, place: &Place) -> (usize, usize) {
-        let head = |set: usize, way: usize| self.words[self.slot_of(set, way)];
-        let taken = |set: usize, way: usize| head(set, way) & EVENTS > 0;
-        let filled = |set: usize| (0..WAYS).filter(|&way| taken(set, way)).count();
         let (first, second) = (place.at, place.other);
-        let emptier = if filled(second) < filled(first) { second } else { first };
-        if let Some(way) = (0..WAYS).find(|&way| !taken(emptier, way)) {
-            return (emptier, way);
+        let [in_first, in_second] = [first, second].map(|set| self.ways(set, EMPTY));
+        let second_is_emptier = in_second.count_ones() > in_first.count_ones();
+        let (emptier, empty) =
+            if second_is_emptier { (second, in_second) } else { (first, in_first) };
+        if empty != 0 {
+            return (emptier, empty.trailing_zeros() as usize);
         }
-        let slots = [first, second].into_iter().flat_map(|set| (0..WAYS).map(move |way| (set, way)));
+        let slots =
+            [first, second].into_iter().flat_map(|set| (0..WAYS).map(move |way| (set, way)));
         let last = |&(set, way): &(usize, usize)| self.words[self.slot_of(set, way) + 1];
         slots.min_by_key(last).expect("sets have slots")
     }
@@ -188,7 +193,7 @@ impl Table {
     fn take(&mut self, place: &Place) -> usize {
         let (set, way) = self.victim(place);
         let at = self.slot_of(set, way);
-        let taken = self.words[at] & EVENTS > 0;
+        let taken = self.words[set + way] != EMPTY;
         self.evictions += u64::from(taken);
         self.len += usize::from(!taken);
         self.words[set + way] = place.tag[0];
@@ -257,15 +262,16 @@ mod tests {
     #[test]
     fn the_one_seen_longest_ago_gives_way() {
         let mut table = Table::new(1, vec![]);
-        for id in 0..=WAYS as u64 {
+        let ids = 1..=WAYS as u64 + 1;
+        for id in ids.clone() {
             table.touch(&table.find(id), 100 + id as u32);
             // The first comes again and again.
-            table.touch(&table.find(0), 100 + id as u32);
+            table.touch(&table.find(1), 100 + id as u32);
         }
         assert_eq!((table.len(), table.evictions()), (WAYS, 1));
-        let gone: Vec<_> = (0..=WAYS as u64).filter(|&id| table.find(id).seen.is_none()).collect();
-        assert_eq!(gone, [1]);
-        assert_eq!(table.find(0).seen, Some((100 + WAYS as u32, 2 + WAYS as u32)));
+        let gone: Vec<_> = ids.filter(|&id| table.find(id).seen.is_none()).collect();
+        assert_eq!(gone, [2]);
+        assert_eq!(table.find(1).seen, Some((101 + WAYS as u32, 2 + WAYS as u32)));
     }
 
     #[test]

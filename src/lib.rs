@@ -9,8 +9,9 @@
 //! In the order a transaction passes through:
 //!
 //! - [`record`]: finding the spec's fields in a record's bytes, in one pass
-//!   ([`json`]: the scanner; `gaps.rs`: names known by sight; [`timestamp`] and [`decimal`]: times
-//!   and numbers in text; `bytes.rs`: looking at many at once)
+//!   ([`json`]: the scanner; `layouts.rs`: records known by sight; [`value`]: what a field's value
+//!   means; [`timestamp`] and [`decimal`]: times and numbers in text; `bytes.rs`: looking at many at
+//!   once)
 //! - [`history`]: what is remembered per entity, in a fixed table
 //!   ([`reported`]: which fraud reports have been counted)
 //! - [`features`]: record + history → feature vector, then the record into history
@@ -34,14 +35,15 @@ pub mod decimal;
 pub mod engine;
 mod exponential;
 pub mod features;
-mod gaps;
 pub mod history;
 pub mod json;
+mod layouts;
 pub mod reasons;
 pub mod record;
 pub mod reported;
 pub mod settings;
 pub mod timestamp;
+pub mod value;
 pub mod verdict;
 
 use fraud_plan::Plan;

@@ -31,9 +31,9 @@ pub struct Judge {
     link: Link,
     calibration: Calibration,
     /// `,"fraud":{"decision":"valid","score":`, and for fraud
-    open: [String; 2],
+    open: [Padded; 2],
     /// `,"threshold":0.5,"model":"0123abcd","history":"cold"`, and for warm
-    middle: [String; 2],
+    middle: [Padded; 2],
 }
 
 impl Judge {
@@ -45,9 +45,11 @@ impl Judge {
             link: plan.link(),
             calibration: plan.decision.calibration,
             open: ["valid", "fraud"]
-                .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#)),
+                .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#))
+                .map(Padded::new),
             middle: ["cold", "warm"].map(|history| {
-                format!(r#","threshold":{threshold},"model":"{id:08x}","history":"{history}""#)
+                let rest = format!(r#""model":"{id:08x}","history":"{history}""#);
+                Padded::new(format!(r#","threshold":{threshold},{rest}"#))
             }),
         }
     }
@@ -63,7 +65,9 @@ impl Judge {
             (Calibration::Identity, Link::Identity) => sum as f32,
             (Calibration::Identity, Link::Logistic) => logistic(sum),
             // The sum is the odds' logarithm: no need to go to a probability and back.
-            (Calibration::Platt { slope, offset }, Link::Logistic) => logistic(slope * sum + offset),
+            (Calibration::Platt { slope, offset }, Link::Logistic) => {
+                logistic(slope * sum + offset)
+            }
             (Calibration::Platt { slope, offset }, Link::Identity) => {
                 let raw = f64::from(sum as f32);
                 logistic(slope * libm::log(raw / (1.0 - raw)) + offset)
@@ -88,15 +92,44 @@ impl Judge {
     ) {
         let open = &self.open[usize::from(verdict.fraud)];
         let middle = &self.middle[usize::from(verdict.history == Warmth::Warm)];
-        let verdict_length = open.len() + decimal::LONGEST + middle.len() + reasons.len() + 1;
-        output.reserve_exact(record.len() + verdict_length);
+        let texts = open.length + middle.length + reasons.len() + 2 * PAD;
+        output.reserve_exact(record.len() + texts + decimal::LONGEST);
         output.extend_from_slice(&record[..end]);
-        output.extend_from_slice(open.as_bytes());
+        open.write(output);
         decimal::write(verdict.score, output);
-        output.extend_from_slice(middle.as_bytes());
-        output.extend_from_slice(reasons.as_bytes());
+        middle.write(output);
+        if !reasons.is_empty() {
+            output.extend_from_slice(reasons.as_bytes());
+        }
         output.push(b'}');
-        output.extend_from_slice(&record[end..]);
+        match record[end..] {
+            [brace] => output.push(brace),
+            ref rest => output.extend_from_slice(rest),
+        }
+    }
+}
+
+const PAD: usize = 16;
+
+/// A text in blocks, which are written quicker than as many bytes.
+struct Padded {
+    blocks: Vec<[u8; PAD]>,
+    length: usize,
+}
+
+impl Padded {
+    fn new(text: String) -> Self {
+        let (length, mut text) = (text.len(), text.into_bytes());
+        text.resize(length.next_multiple_of(PAD), 0);
+        Self { blocks: text.as_chunks().0.to_vec(), length }
+    }
+
+    fn write(&self, output: &mut Vec<u8>) {
+        let end = output.len() + self.length;
+        for block in &self.blocks {
+            output.extend_from_slice(block);
+        }
+        output.truncate(end);
     }
 }
 

@@ -8,6 +8,9 @@ use fraud_plan::forest::{KEYS, Masks};
 use super::add_four;
 use super::lanes::{self, Block, Bytes, not_below};
 
+/// No leaf is excluded.
+const ALL: Bytes = [u64::MAX; 2];
+
 /// The masks with all that can be looked up before there is a vector, and buffers.
 #[derive(Debug)]
 pub(super) struct Engine<'p> {
@@ -19,6 +22,11 @@ pub(super) struct Engine<'p> {
     found: Vec<usize>,
     /// The combined masks.
     left: Vec<Bytes>,
+    /// From this feature on, a vector is most often as the last one was.
+    steady: usize,
+    /// The values of the steady features in the last vector, and their combined masks.
+    last: Vec<f32>,
+    kept: Vec<Bytes>,
 }
 
 /// How a feature's interval is found.
@@ -31,7 +39,7 @@ struct Search<'p> {
 }
 
 impl<'p> Engine<'p> {
-    pub(super) fn new(masks: Masks<'p>) -> Self {
+    pub(super) fn new(masks: Masks<'p>, steady: usize) -> Self {
         let search = |&[root, levels, row]: &[u32; 3]| {
             let keys = masks.keys.get(root as usize..).unwrap_or_default();
             Search { keys, levels, row }
@@ -42,25 +50,44 @@ impl<'p> Engine<'p> {
             rows: masks.rows.iter().map(|&number| &masks.masks[usize::from(number)]).collect(),
             found: vec![0; masks.inputs.len()],
             left: vec![[0; 2]; masks.blocks as usize],
+            steady,
+            last: Vec::with_capacity(masks.inputs.len() - steady),
+            kept: vec![ALL; masks.blocks as usize],
         }
     }
 
     /// `base` and a leaf of each tree.
     pub(super) fn sum(&mut self, base: f64, vector: &[f32]) -> f64 {
-        let blocks = self.masks.blocks as usize;
-        for ((found, search), x) in self.found.iter_mut().zip(&self.searches).zip(vector) {
-            *found = blocks * search.find(*x);
+        let (moving, steady) = vector.split_at(self.steady);
+        if !same_bits(steady, &self.last) {
+            self.last.clear();
+            self.last.extend_from_slice(steady);
+            self.left.fill(ALL);
+            self.combine(self.steady, steady);
+            self.kept.copy_from_slice(&self.left);
         }
-        let group = self.masks.group;
-        match self.masks.rows {
-            [] => combine_groups(self.masks.masks, group, &self.found, &mut self.left),
-            _ => combine_groups(&self.rows, group, &self.found, &mut self.left),
-        }
+        self.left.copy_from_slice(&self.kept);
+        self.combine(0, moving);
         match self.masks.width {
             8 => self.sum_of(base, lanes::leaves::<u8, 8, 16>),
             16 => self.sum_of(base, lanes::leaves_16),
             32 => self.sum_of(base, lanes::leaves::<u32, 32, 4>),
             _ => self.sum_of(base, lanes::leaves::<u64, 64, 2>),
+        }
+    }
+
+    /// Combines what is left with the masks of the features from `first` on that have these values.
+    #[inline]
+    fn combine(&mut self, first: usize, values: &[f32]) {
+        let blocks = self.masks.blocks as usize;
+        let found = &mut self.found[..values.len()];
+        for ((found, search), x) in found.iter_mut().zip(&self.searches[first..]).zip(values) {
+            *found = blocks * search.find(*x);
+        }
+        let group = self.masks.group;
+        match self.masks.rows {
+            [] => combine_groups(self.masks.masks, group, found, &mut self.left),
+            _ => combine_groups(&self.rows, group, found, &mut self.left),
         }
     }
 
@@ -90,12 +117,19 @@ impl Search<'_> {
     #[inline]
     fn find(&self, x: f32) -> usize {
         let mut node = 0;
-        for _ in 1..self.levels {
-            node = 9 * node + 1 + not_below(x, &self.keys[node as usize]);
+        if self.levels > 1 {
+            node = 1 + not_below(x, &self.keys[0]);
+            for _ in 2..self.levels {
+                node = 9 * node + 1 + not_below(x, &self.keys[node as usize]);
+            }
         }
         let last = not_below(x, &self.keys[node as usize]);
         self.row.wrapping_add(8 * node + last) as usize
     }
+}
+
+fn same_bits(one: &[f32], other: &[f32]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(x, y)| x.to_bits() == y.to_bits())
 }
 
 /// Combines the masks of the rows, a group of blocks at a time.
@@ -116,7 +150,7 @@ fn combine_groups<M: Borrow<Bytes>>(rows: &[M], group: u32, found: &[usize], lef
 #[inline(never)]
 fn combine<M: Borrow<Bytes>, const N: usize>(rows: &[M], found: &[usize], left: &mut [Bytes]) {
     for (group, left) in left.as_chunks_mut::<N>().0.iter_mut().enumerate() {
-        let mut combined = [Block::ONES; N];
+        let mut combined = left.map(Block::new);
         for row in found {
             let row = rows[row + group * N..].first_chunk::<N>().expect("whole rows");
             for (combined, mask) in combined.iter_mut().zip(row) {

@@ -7,7 +7,8 @@ mod lanes;
 mod masks;
 mod walk;
 
-use fraud_plan::{Link, Plan, forest};
+use fraud_plan::program::{Events, Feature, Source};
+use fraud_plan::{Link, Plan, Program, forest};
 
 use crate::exponential::exp;
 
@@ -32,7 +33,9 @@ impl<'p> Engine<'p> {
             forest::Trees::Walk(walk) => {
                 Trees::Walk(walk::Engine::new(walk, plan.program.features.len()))
             }
-            forest::Trees::Masks(masks) => Trees::Masks(masks::Engine::new(masks)),
+            forest::Trees::Masks(masks) => {
+                Trees::Masks(masks::Engine::new(masks, steady(&plan.program)))
+            }
         });
         let base = plan.forest.map_or(0.0, |forest| forest.base.into());
         Self { base, link: plan.link(), trees }
@@ -56,6 +59,19 @@ impl<'p> Engine<'p> {
             Link::Logistic => logistic(sum),
         }
     }
+}
+
+/// The first of the features at the vector's end that read fraud reports: most transactions are of
+/// entities that were never reported.
+fn steady(program: &Program) -> usize {
+    let reads_reports = |feature: &Feature| match feature.source {
+        Source::Remembered { table, .. } => {
+            program.tables[usize::from(table)].events == Events::Reports
+        }
+        _ => false,
+    };
+    let others = program.features.iter().rposition(|feature| !reads_reports(feature));
+    others.map_or(0, |last| last + 1)
 }
 
 /// `1 / (1 + e^-x)`
