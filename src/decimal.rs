@@ -91,17 +91,15 @@ pub fn write(number: f32, output: &mut Vec<u8>) {
     }
 }
 
-/// Powers of ten.
-const POWERS: [u64; 3] = [1_000_000_000, 10_000_000_000, 100_000_000_000];
-
-const SHIFTS: [u64; 16] = {
-    let mut shifts = [1; 16];
+/// The first powers of ten.
+const POWERS: [u64; 16] = {
+    let mut powers = [1; 16];
     let mut at = 1;
-    while at < shifts.len() {
-        shifts[at] = 10 * shifts[at - 1];
+    while at < powers.len() {
+        powers[at] = 10 * powers[at - 1];
         at += 1;
     }
-    shifts
+    powers
 };
 
 /// Numbers from a thousandth up to, not including, 1; no powers of two, whose neighbours are not
@@ -121,7 +119,7 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
         0.01.. => 10,
         _ => 11,
     };
-    let half = POWERS[places - 9];
+    let half = POWERS[places];
     let scaled = 2 * fraction * half;
     // What reads back as this number, in units of 10^-places: the ends belong to it if it is even, and
     // no end is a whole number, because it has more places.
@@ -138,8 +136,8 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
         places -= 1;
     }
     let nearest = (scaled + (unit << (shift - 1))) / (unit << shift);
-    // Sixteen places, of which only the first are wanted.
-    let sixteen = nearest * SHIFTS[16 - places];
+    // To sixteen places, of which the first are wanted.
+    let sixteen = nearest * POWERS[16 - places];
     let end = output.len() + 2 + places;
     output.extend_from_slice(b"0.");
     output.extend_from_slice(&eight_digits(sixteen / 100_000_000));
@@ -148,14 +146,15 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
     true
 }
 
-/// The digits of a number below 10^8: halves of four in parallel, then quarters of two, then each.
+/// The digits of a number below 10^8: split into fours, both of these into twos, all of these into
+/// ones, side by side in one word. 10486 / 2^20 and 103 / 2^10 are close enough above 1/100 and 1/10.
 #[inline(always)]
 fn eight_digits(number: u64) -> [u8; 8] {
-    let fours = number / 10_000 | (number % 10_000) << 32;
-    let hundreds = (fours * 10_486 >> 20) & 0x0000_007f_0000_007f;
-    let twos = hundreds | (fours - 100 * hundreds) << 16;
-    let tens = (twos * 103 >> 10) & 0x000f_000f_000f_000f;
-    let ones = tens | (twos - 10 * tens) << 8;
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let twos = hundreds | ((fours - 100 * hundreds) << 16);
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    let ones = tens | ((twos - 10 * tens) << 8);
     (ones | 0x3030_3030_3030_3030).to_le_bytes()
 }
 
@@ -192,6 +191,15 @@ mod tests {
         }
         for (text, end) in [("01", 1), ("1.5.5", 3), ("-7,", 2), ("1-", 1), ("0e5e", 3)] {
             assert_eq!(read(text.as_bytes(), 0).map(|read| read.0), Some(end), "{text}");
+        }
+    }
+
+    #[test]
+    fn eight_digits_of_every_four() {
+        for four in 0..10_000 {
+            for number in [four, four * 10_000, four * 10_000 + 9_999] {
+                assert_eq!(eight_digits(number), *format!("{number:08}").as_bytes());
+            }
         }
     }
 
