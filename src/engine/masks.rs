@@ -16,8 +16,7 @@ const ALL: Bytes = [u64::MAX; 2];
 pub(super) struct Engine<'p> {
     masks: Masks<'p>,
     searches: Vec<Search<'p>>,
-    /// Where rows are numbers, the masks that they mean.
-    rows: Vec<&'p Bytes>,
+    rows: Rows<'p>,
     /// Where each feature's row begins.
     found: Vec<usize>,
     /// The combined masks.
@@ -32,22 +31,44 @@ pub(super) struct Engine<'p> {
 /// How a feature's interval is found.
 #[derive(Debug)]
 struct Search<'p> {
-    /// The nodes, the root first.
-    keys: &'p [[f32; KEYS]],
+    root: [f32; KEYS],
+    /// The nodes from the second level on.
+    below: &'p [[f32; KEYS]],
     levels: u32,
     row: u32,
+}
+
+/// All rows, `group` blocks of which are combined together.
+#[derive(Debug)]
+struct Rows<'p> {
+    group: u32,
+    blocks: RowBlocks<'p>,
+}
+
+#[derive(Debug)]
+enum RowBlocks<'p> {
+    Masks(&'p [Bytes]),
+    /// Where rows are numbers, the masks that they mean.
+    Numbers(Vec<&'p Bytes>),
 }
 
 impl<'p> Engine<'p> {
     pub(super) fn new(masks: Masks<'p>, steady: usize) -> Self {
         let search = |&[root, levels, row]: &[u32; 3]| {
-            let keys = masks.keys.get(root as usize..).unwrap_or_default();
-            Search { keys, levels, row }
+            let [root, below @ ..] = &masks.keys[root as usize..] else {
+                unreachable!("a search has a root");
+            };
+            Search { root: *root, below, levels, row }
+        };
+        let number = |&number: &u16| &masks.masks[usize::from(number)];
+        let blocks = match masks.rows {
+            [] => RowBlocks::Masks(masks.masks),
+            numbers => RowBlocks::Numbers(numbers.iter().map(number).collect()),
         };
         Self {
             masks,
             searches: masks.inputs.iter().map(search).collect(),
-            rows: masks.rows.iter().map(|&number| &masks.masks[usize::from(number)]).collect(),
+            rows: Rows { group: masks.group, blocks },
             found: vec![0; masks.inputs.len()],
             left: vec![[0; 2]; masks.blocks as usize],
             steady,
@@ -62,12 +83,12 @@ impl<'p> Engine<'p> {
         if !same_bits(steady, &self.last) {
             self.last.clear();
             self.last.extend_from_slice(steady);
+            self.find(self.steady, steady);
             self.left.fill(ALL);
-            self.combine(self.steady, steady);
-            self.kept.copy_from_slice(&self.left);
+            self.rows.combine(&self.found[..steady.len()], &self.left, &mut self.kept);
         }
-        self.left.copy_from_slice(&self.kept);
-        self.combine(0, moving);
+        self.find(0, moving);
+        self.rows.combine(&self.found[..moving.len()], &self.kept, &mut self.left);
         match self.masks.width {
             8 => self.sum_of(base, lanes::leaves::<u8, 8, 16>),
             16 => self.sum_of(base, lanes::leaves_16),
@@ -76,18 +97,13 @@ impl<'p> Engine<'p> {
         }
     }
 
-    /// Combines what is left with the masks of the features from `first` on that have these values.
+    /// Finds the rows of the features from `first` on, which have these values.
     #[inline]
-    fn combine(&mut self, first: usize, values: &[f32]) {
+    fn find(&mut self, first: usize, values: &[f32]) {
         let blocks = self.masks.blocks as usize;
-        let found = &mut self.found[..values.len()];
-        for ((found, search), x) in found.iter_mut().zip(&self.searches[first..]).zip(values) {
+        let searches = &self.searches[first..];
+        for ((found, search), x) in self.found.iter_mut().zip(searches).zip(values) {
             *found = blocks * search.find(*x);
-        }
-        let group = self.masks.group;
-        match self.masks.rows {
-            [] => combine_groups(self.masks.masks, group, found, &mut self.left),
-            _ => combine_groups(&self.rows, group, found, &mut self.left),
         }
     }
 
@@ -116,14 +132,12 @@ impl Search<'_> {
     /// The row of the interval that x lies in.
     #[inline]
     fn find(&self, x: f32) -> usize {
+        let mut last = not_below(x, &self.root);
         let mut node = 0;
-        if self.levels > 1 {
-            node = 1 + not_below(x, &self.keys[0]);
-            for _ in 2..self.levels {
-                node = 9 * node + 1 + not_below(x, &self.keys[node as usize]);
-            }
+        for _ in 1..self.levels {
+            node = 9 * node + 1 + last;
+            last = not_below(x, &self.below[node as usize - 1]);
         }
-        let last = not_below(x, &self.keys[node as usize]);
         self.row.wrapping_add(8 * node + last) as usize
     }
 }
@@ -132,25 +146,48 @@ fn same_bits(one: &[f32], other: &[f32]) -> bool {
     one.len() == other.len() && one.iter().zip(other).all(|(x, y)| x.to_bits() == y.to_bits())
 }
 
-/// Combines the masks of the rows, a group of blocks at a time.
+impl Rows<'_> {
+    /// Combines the rows that begin at these places, and other masks.
+    #[inline]
+    fn combine(&self, found: &[usize], with: &[Bytes], left: &mut [Bytes]) {
+        match &self.blocks {
+            RowBlocks::Masks(masks) => combine_groups(masks, self.group, found, with, left),
+            RowBlocks::Numbers(masks) => combine_groups(masks, self.group, found, with, left),
+        }
+    }
+}
+
+/// Combines a group of blocks at a time.
 #[inline]
-fn combine_groups<M: Borrow<Bytes>>(rows: &[M], group: u32, found: &[usize], left: &mut [Bytes]) {
+fn combine_groups<M: Borrow<Bytes>>(
+    rows: &[M],
+    group: u32,
+    found: &[usize],
+    with: &[Bytes],
+    left: &mut [Bytes],
+) {
     match group {
-        1 => combine::<M, 1>(rows, found, left),
-        2 => combine::<M, 2>(rows, found, left),
-        3 => combine::<M, 3>(rows, found, left),
-        4 => combine::<M, 4>(rows, found, left),
-        5 => combine::<M, 5>(rows, found, left),
-        6 => combine::<M, 6>(rows, found, left),
-        7 => combine::<M, 7>(rows, found, left),
-        _ => combine::<M, 8>(rows, found, left),
+        1 => combine::<M, 1>(rows, found, with, left),
+        2 => combine::<M, 2>(rows, found, with, left),
+        3 => combine::<M, 3>(rows, found, with, left),
+        4 => combine::<M, 4>(rows, found, with, left),
+        5 => combine::<M, 5>(rows, found, with, left),
+        6 => combine::<M, 6>(rows, found, with, left),
+        7 => combine::<M, 7>(rows, found, with, left),
+        _ => combine::<M, 8>(rows, found, with, left),
     }
 }
 
 #[inline(never)]
-fn combine<M: Borrow<Bytes>, const N: usize>(rows: &[M], found: &[usize], left: &mut [Bytes]) {
-    for (group, left) in left.as_chunks_mut::<N>().0.iter_mut().enumerate() {
-        let mut combined = left.map(Block::new);
+fn combine<M: Borrow<Bytes>, const N: usize>(
+    rows: &[M],
+    found: &[usize],
+    with: &[Bytes],
+    left: &mut [Bytes],
+) {
+    let groups = with.as_chunks::<N>().0.iter().zip(left.as_chunks_mut::<N>().0);
+    for (group, (with, left)) in groups.enumerate() {
+        let mut combined = with.map(Block::new);
         for row in found {
             let row = rows[row + group * N..].first_chunk::<N>().expect("whole rows");
             for (combined, mask) in combined.iter_mut().zip(row) {
