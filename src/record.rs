@@ -102,7 +102,7 @@ pub enum Record<'r> {
     Reports,
 }
 
-/// What a record is.
+/// The same without what was read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Transaction,

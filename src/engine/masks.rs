@@ -1,5 +1,6 @@
 //! Trees as masks of their leaves: find each feature's interval, combine the masks that it stands
-//! for, and look up the leaf that is left of each tree. No branch depends on the data.
+//! for, and look up the leaf that is left of each tree. No branch depends on the data, but for one: what
+//! was combined for the features that seldom change is kept.
 
 use std::borrow::Borrow;
 
