@@ -13,6 +13,7 @@ pub struct Decimal {
     places: usize,
     /// Neither longer than 16 bytes without the sign, nor with an exponent.
     short: bool,
+    negative: bool,
     /// Written without fraction and exponent.
     pub integer: bool,
 }
@@ -32,7 +33,8 @@ pub fn read(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
             .count();
         (count > 0).then_some(from + count)
     };
-    let first = from + usize::from(byte(from) == b'-');
+    let negative = byte(from) == b'-';
+    let first = from + usize::from(negative);
     let mut end = if byte(first) == b'0' { first + 1 } else { pass_digits(first)? };
     let mut places = 0;
     if byte(end) == b'.' {
@@ -47,7 +49,7 @@ pub fn read(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
         short = false;
         end = pass_digits(end + 1 + usize::from(matches!(byte(end + 1), b'+' | b'-')))?;
     }
-    Some((end, Decimal { digits, places, short, integer }))
+    Some((end, Decimal { digits, places, short, negative, integer }))
 }
 
 impl Decimal {
@@ -55,11 +57,11 @@ impl Decimal {
     /// range, infinity.
     #[inline(always)]
     pub fn nearest(&self, text: &[u8]) -> Option<f32> {
-        self.quotient(text).or_else(|| parse(text))
+        self.quotient().or_else(|| parse(text))
     }
 
     #[inline(always)]
-    fn quotient(&self, text: &[u8]) -> Option<f32> {
+    fn quotient(&self) -> Option<f32> {
         if !self.short || self.digits >> 53 != 0 {
             return None;
         }
@@ -68,7 +70,7 @@ impl Decimal {
         // does not.
         let nearest = self.digits as f64 / TENS.get(self.places)?;
         let in_the_middle = nearest.to_bits() << 35 == 1 << 63;
-        let nearest = if text.first() == Some(&b'-') { -nearest } else { nearest };
+        let nearest = if self.negative { -nearest } else { nearest };
         (!in_the_middle).then_some(nearest as f32)
     }
 }

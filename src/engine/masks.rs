@@ -18,7 +18,7 @@ pub(super) struct Engine<'p> {
     masks: Masks<'p>,
     searches: Vec<Search<'p>>,
     rows: Rows<'p>,
-    /// Where each feature's row begins.
+    /// Where each feature's row begins, counted in groups of blocks.
     found: Vec<usize>,
     /// The combined masks.
     left: Vec<Bytes>,
@@ -101,10 +101,10 @@ impl<'p> Engine<'p> {
     /// Finds the rows of the features from `first` on, which have these values.
     #[inline]
     fn find(&mut self, first: usize, values: &[f32]) {
-        let blocks = self.masks.blocks as usize;
+        let groups = (self.masks.blocks / self.masks.group) as usize;
         let searches = &self.searches[first..];
         for ((found, search), x) in self.found.iter_mut().zip(searches).zip(values) {
-            *found = blocks * search.find(*x);
+            *found = groups * search.find(*x);
         }
     }
 
@@ -186,12 +186,12 @@ fn combine<M: Borrow<Bytes>, const N: usize>(
     with: &[Bytes],
     left: &mut [Bytes],
 ) {
+    let rows = rows.as_chunks::<N>().0;
     let groups = with.as_chunks::<N>().0.iter().zip(left.as_chunks_mut::<N>().0);
     for (group, (with, left)) in groups.enumerate() {
         let mut combined = with.map(Block::new);
         for row in found {
-            let row = rows[row + group * N..].first_chunk::<N>().expect("whole rows");
-            for (combined, mask) in combined.iter_mut().zip(row) {
+            for (combined, mask) in combined.iter_mut().zip(&rows[row + group]) {
                 *combined = combined.and(mask.borrow());
             }
         }
