@@ -52,6 +52,24 @@ fn first_special(block: &[u8; BLOCK]) -> Option<usize> {
     (places != 0).then(|| places.trailing_zeros() as usize / 8)
 }
 
+/// At which places of a row a word stands, a bit each.
+#[cfg(target_feature = "simd128")]
+#[inline(always)]
+pub fn places_of(word: u32, row: &[u32; 16]) -> u16 {
+    use core::arch::wasm32::*;
+    let word = u32x4_splat(word);
+    let &[a, b, c, d]: &[v128; 4] = &bytemuck::cast(*row);
+    let [a, b, c, d] = [a, b, c, d].map(|block| u16::from(u32x4_bitmask(u32x4_eq(block, word))));
+    a | b << 4 | c << 8 | d << 12
+}
+
+/// At which places of a row a word stands, a bit each.
+#[cfg(not(target_feature = "simd128"))]
+#[inline(always)]
+pub fn places_of(word: u32, row: &[u32; 16]) -> u16 {
+    row.iter().rfold(0, |places, other| places << 1 | u16::from(*other == word))
+}
+
 /// Whether two short texts are the same, without the call that `==` makes.
 #[inline(always)]
 pub fn equal(one: &[u8], other: &[u8]) -> bool {

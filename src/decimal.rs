@@ -13,6 +13,7 @@ pub struct Decimal {
     places: usize,
     /// Neither longer than 16 bytes without the sign, nor with an exponent.
     short: bool,
+    negative: bool,
     /// Written without fraction and exponent.
     pub integer: bool,
 }
@@ -32,7 +33,8 @@ pub fn read(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
             .count();
         (count > 0).then_some(from + count)
     };
-    let first = from + usize::from(byte(from) == b'-');
+    let negative = byte(from) == b'-';
+    let first = from + usize::from(negative);
     let mut end = if byte(first) == b'0' { first + 1 } else { pass_digits(first)? };
     let mut places = 0;
     if byte(end) == b'.' {
@@ -47,7 +49,7 @@ pub fn read(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
         short = false;
         end = pass_digits(end + 1 + usize::from(matches!(byte(end + 1), b'+' | b'-')))?;
     }
-    Some((end, Decimal { digits, places, short, integer }))
+    Some((end, Decimal { digits, places, short, negative, integer }))
 }
 
 impl Decimal {
@@ -55,11 +57,11 @@ impl Decimal {
     /// range, infinity.
     #[inline(always)]
     pub fn nearest(&self, text: &[u8]) -> Option<f32> {
-        self.quotient(text).or_else(|| parse(text))
+        self.quotient().or_else(|| parse(text))
     }
 
     #[inline(always)]
-    fn quotient(&self, text: &[u8]) -> Option<f32> {
+    fn quotient(&self) -> Option<f32> {
         if !self.short || self.digits >> 53 != 0 {
             return None;
         }
@@ -68,7 +70,7 @@ impl Decimal {
         // does not.
         let nearest = self.digits as f64 / TENS.get(self.places)?;
         let in_the_middle = nearest.to_bits() << 35 == 1 << 63;
-        let nearest = if text.first() == Some(&b'-') { -nearest } else { nearest };
+        let nearest = if self.negative { -nearest } else { nearest };
         (!in_the_middle).then_some(nearest as f32)
     }
 }
@@ -91,8 +93,16 @@ pub fn write(number: f32, output: &mut Vec<u8>) {
     }
 }
 
-/// Powers of ten.
-const POWERS: [u64; 3] = [1_000_000_000, 10_000_000_000, 100_000_000_000];
+/// The first powers of ten.
+const POWERS: [u64; 16] = {
+    let mut powers = [1; 16];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = 10 * powers[at - 1];
+        at += 1;
+    }
+    powers
+};
 
 /// Numbers from a thousandth up to, not including, 1; no powers of two, whose neighbours are not
 /// equally far.
@@ -111,7 +121,7 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
         0.01.. => 10,
         _ => 11,
     };
-    let half = POWERS[places - 9];
+    let half = POWERS[places];
     let scaled = 2 * fraction * half;
     // What reads back as this number, in units of 10^-places: the ends belong to it if it is even, and
     // no end is a whole number, because it has more places.
@@ -128,14 +138,26 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
         places -= 1;
     }
     let nearest = (scaled + (unit << (shift - 1))) / (unit << shift);
-    let mut text = *b"0.00000000000";
-    let mut rest = nearest as u32;
-    for place in text[2..2 + places].iter_mut().rev() {
-        *place = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    output.extend_from_slice(&text[..2 + places]);
+    // To sixteen places, of which the first are wanted.
+    let sixteen = nearest * POWERS[16 - places];
+    let end = output.len() + 2 + places;
+    output.extend_from_slice(b"0.");
+    output.extend_from_slice(&eight_digits(sixteen / 100_000_000));
+    output.extend_from_slice(&eight_digits(sixteen % 100_000_000));
+    output.truncate(end);
     true
+}
+
+/// The digits of a number below 10^8: split into fours, both of these into twos, all of these into
+/// ones, side by side in one word. 10486 / 2^20 and 103 / 2^10 are close enough above 1/100 and 1/10.
+#[inline(always)]
+fn eight_digits(number: u64) -> [u8; 8] {
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let twos = hundreds | ((fours - 100 * hundreds) << 16);
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    let ones = tens | ((twos - 10 * tens) << 8);
+    (ones | 0x3030_3030_3030_3030).to_le_bytes()
 }
 
 #[cfg(test)]
@@ -171,6 +193,15 @@ mod tests {
         }
         for (text, end) in [("01", 1), ("1.5.5", 3), ("-7,", 2), ("1-", 1), ("0e5e", 3)] {
             assert_eq!(read(text.as_bytes(), 0).map(|read| read.0), Some(end), "{text}");
+        }
+    }
+
+    #[test]
+    fn eight_digits_of_every_four() {
+        for four in 0..10_000 {
+            for number in [four, four * 10_000, four * 10_000 + 9_999] {
+                assert_eq!(eight_digits(number), *format!("{number:08}").as_bytes());
+            }
         }
     }
 

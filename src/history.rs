@@ -4,34 +4,44 @@
 //! before one gives way: of both sets' that seen longest ago, in event time.
 //!
 //! A slot is known by 48 bits of its id's hash. An id never seen before matches one of the
-//! 2 · [`WAYS`] = 32 slots with probability at most 32 · 2⁻⁴⁴ = 2⁻³⁹: the first set's number (below
+//! 2 · [`WAYS`] = 32 slots with probability at most 32 · 2⁻⁴³ = 2⁻³⁸: the first set's number (below
 //! 2²⁰) settles the upper 20 of the hash's bits, of which the tag has 4; the second set's distance
-//! from the first follows from the tag, so it settles no more.
+//! from the first follows from the tag, so it settles no more; and 0, the empty slot's, counts as 1,
+//! which makes one tag twice as likely as the others.
 //!
 //! Nothing is allocated after [`History::new`].
 
 use fraud_plan::Program;
 use fraud_plan::program::{self, Cell, Events};
 
+use crate::bytes;
+
 /// Slots in a set.
 pub const WAYS: usize = 16;
 
-/// Words of a slot before its cells: 32 bits of the tag; 16 of the tag and the number of events;
-/// the last time.
-const HEAD: usize = 3;
+/// Words of a slot before its cells: 16 bits of the tag and the number of events; the last time.
+const HEAD: usize = 2;
 const EVENTS: u32 = 0xffff;
 const HIGH_TAG: u32 = 0xffff;
+/// The lower part of the tag of a slot that is empty.
+const EMPTY: u32 = 0;
+
+/// Words of a cache line.
+const LINE: usize = 16;
 
 /// The program's tables.
 pub struct History {
     tables: Vec<Table>,
 }
 
-/// A fixed table of `sets × WAYS` slots. A slot's words lie [`WAYS`] apart, so that one set's tags
-/// lie together.
+/// A fixed table of sets. A set is its [`WAYS`] tags, which fill a cache line, and its slots one
+/// after the other: finding an entity touches one or two lines of tags and those of its slot.
 pub struct Table {
     words: Vec<u32>,
+    /// Where the first set begins, for sets to lie on cache lines.
+    start: usize,
     sets: usize,
+    /// Words of a slot.
     width: usize,
     /// What a cell holds before its first value.
     blank: Vec<u32>,
@@ -40,9 +50,9 @@ pub struct Table {
 }
 
 /// Where an entity is in its table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Place {
-    /// The first word of its slot; while the entity has not been seen, those of its two sets.
+    /// Where its slot begins; while the entity has not been seen, where its two sets do.
     at: usize,
     other: usize,
     tag: [u32; 2],
@@ -55,13 +65,14 @@ impl History {
     /// Tables of at most `bytes` together, shared out in proportion to how many distinct entities
     /// the program expects in each; each has at least one set, whatever `bytes` says.
     pub fn new(program: &Program, bytes: usize) -> Self {
-        let width = |table: &program::Table| HEAD + table.cells.len();
+        let words = |table: &program::Table| 1 + HEAD + table.cells.len();
         let weight =
-            |table: &program::Table| u128::from(table.expected.max(1)) * width(table) as u128;
+            |table: &program::Table| u128::from(table.expected.max(1)) * words(table) as u128;
         let total: u128 = program.tables.iter().map(weight).sum();
+        let bytes = bytes.saturating_sub(program.tables.len() * LINE * size_of::<u32>());
         let table = |table: &program::Table| {
-            let words = bytes as u128 / 4 * weight(table) / total;
-            let sets = (words as usize / (WAYS * width(table))).max(1);
+            let share = bytes as u128 / 4 * weight(table) / total;
+            let sets = (share as usize / (WAYS * words(table))).max(1);
             Table::new(sets, table.cells.iter().map(blank).map(f32::to_bits).collect())
         };
         Self { tables: program.tables.iter().map(table).collect() }
@@ -98,86 +109,96 @@ fn blank(cell: &Cell) -> f32 {
 impl Table {
     fn new(sets: usize, blank: Vec<u32>) -> Self {
         let width = HEAD + blank.len();
-        Self { words: vec![0; sets * width * WAYS], sets, width, blank, len: 0, evictions: 0 }
+        let words = vec![0; LINE - 1 + sets * WAYS * (1 + width)];
+        let start = words.as_ptr().align_offset(LINE * size_of::<u32>()).min(LINE - 1);
+        Self { words, start, sets, width, blank, len: 0, evictions: 0 }
     }
 
     /// Where the entity with this hash is; if it is not there, the sets it belongs to.
+    #[inline]
     pub fn find(&self, hash: u64) -> Place {
-        let (sets, tag) = (self.sets as u64, [hash as u32, (hash >> 32) as u32 & HIGH_TAG]);
+        let sets = self.sets as u64;
+        let tag = [(hash as u32).max(EMPTY + 1), (hash >> 32) as u32 & HIGH_TAG];
         let first = ((hash >> 32) * sets) >> 32;
         // As far from the first as the tag says: who shares both sets and the tag shares all three.
         let second = first + ((u64::from(tag[0]) * (sets - 1)) >> 32) + 1;
         let second = if second < sets { second } else { second - sets };
-        let bases = [first, second].map(|set| set as usize * self.width * WAYS);
-        for base in bases {
-            if let Some(way) = self.way(base, tag) {
-                let at = base + way;
-                let seen = Some((self.words[at + 2 * WAYS], self.words[at + WAYS] & EVENTS));
-                return Place { at, other: at, tag, seen };
+        let [at, other] =
+            [first, second].map(|set| self.start + set as usize * (WAYS * (1 + self.width)));
+        // Both before either is looked at, so that memory is waited for once.
+        let (in_first, in_second) = (self.ways(at, tag[0]), self.ways(other, tag[0]));
+        let mut ways = u32::from(in_first) | u32::from(in_second) << WAYS;
+        while ways != 0 {
+            let way = ways.trailing_zeros() as usize;
+            let slot = self.slot_of(if way < WAYS { at } else { other }, way % WAYS);
+            let head = self.words[slot];
+            if head >> 16 == tag[1] {
+                let seen = Some((self.words[slot + 1], head & EVENTS));
+                return Place { at: slot, other: slot, tag, seen };
             }
+            ways &= ways - 1;
         }
-        Place { at: bases[0], other: bases[1], tag, seen: None }
+        Place { at, other, tag, seen: None }
     }
 
-    /// The way of a set that holds this tag.
-    fn way(&self, base: usize, [low, high]: [u32; 2]) -> Option<usize> {
-        let set = &self.words[base..base + 2 * WAYS];
-        let (tags, counts) = set.split_at(WAYS);
-        let holds = |way: &usize| {
-            tags[*way] == low && counts[*way] >> 16 == high && counts[*way] & EVENTS > 0
-        };
-        // Eight at a time, without an early end: so the compiler compares them at once.
-        let near = |from: &usize| {
-            let tags: &[u32; 8] = tags[*from..from + 8].try_into().expect("eight of them");
-            tags.iter().fold(0, |any, tag| any | u32::from(*tag == low)) > 0
-        };
-        (0..WAYS).step_by(8).filter(near).flat_map(|from| from..from + 8).find(holds)
+    /// Which ways of a set have this lower part of a tag, a bit each.
+    #[inline]
+    fn ways(&self, set: usize, low: u32) -> u16 {
+        let tags = self.words[set..].first_chunk().expect("a set has its tags");
+        bytes::places_of(low, tags)
+    }
+
+    fn slot_of(&self, set: usize, way: usize) -> usize {
+        set + WAYS + way * self.width
     }
 
     /// Of both sets the slot that is empty, in the set with more of them, else the one seen longest
-    /// ago.
-    fn victim(&self, place: &Place) -> usize {
-        let slots = |base: usize| base..base + WAYS;
-        let taken = |at: usize| self.words[at + WAYS] & EVENTS > 0;
-        let filled = |base: usize| slots(base).filter(|&at| taken(at)).count();
+    /// ago: its set and way.
+    #[cold]
+    fn victim(&self, place: &Place) -> (usize, usize) {
         let (first, second) = (place.at, place.other);
-        let emptier = if filled(second) < filled(first) { second } else { first };
-        slots(emptier).find(|&at| !taken(at)).unwrap_or_else(|| {
-            let last = |at: &usize| self.words[at + 2 * WAYS];
-            slots(first).chain(slots(second)).min_by_key(last).expect("sets have slots")
-        })
+        let [in_first, in_second] = [first, second].map(|set| self.ways(set, EMPTY));
+        let second_is_emptier = in_second.count_ones() > in_first.count_ones();
+        let (emptier, empty) =
+            if second_is_emptier { (second, in_second) } else { (first, in_first) };
+        if empty != 0 {
+            return (emptier, empty.trailing_zeros() as usize);
+        }
+        let slots =
+            [first, second].into_iter().flat_map(|set| (0..WAYS).map(move |way| (set, way)));
+        let last = |&(set, way): &(usize, usize)| self.words[self.slot_of(set, way) + 1];
+        slots.min_by_key(last).expect("sets have slots")
     }
 
-    /// A remembered cell of an entity that has been seen.
-    pub fn cell(&self, place: Place, cell: usize) -> f32 {
-        f32::from_bits(self.words[place.at + (HEAD + cell) * WAYS])
+    /// The remembered cells of an entity that has been seen: the bits of each.
+    #[inline]
+    pub fn cells(&self, place: &Place) -> &[u32] {
+        &self.words[place.at..][HEAD..self.width]
     }
 
-    /// Counts an event at `seconds`; takes a slot if the entity is new. Returns where it is now.
-    pub fn touch(&mut self, mut place: Place, seconds: u32) -> Place {
-        let (last, events) = match place.seen {
-            Some((last, events)) => (last.max(seconds), (events + 1).min(EVENTS)),
-            None => {
-                place.at = self.victim(&place);
-                let taken = self.words[place.at + WAYS] & EVENTS > 0;
-                self.evictions += u64::from(taken);
-                self.len += usize::from(!taken);
-                for (cell, &blank) in self.blank.iter().enumerate() {
-                    self.words[place.at + (HEAD + cell) * WAYS] = blank;
-                }
-                (seconds, 1)
-            }
+    /// Counts an event at `seconds`; takes a slot if the entity is new. Returns its cells.
+    #[inline]
+    pub fn touch(&mut self, place: &Place, seconds: u32) -> &mut [u32] {
+        let (at, last, events) = match place.seen {
+            Some((last, events)) => (place.at, last.max(seconds), (events + 1).min(EVENTS)),
+            None => (self.take(place), seconds, 1),
         };
-        let [low, high] = place.tag;
-        self.words[place.at] = low;
-        self.words[place.at + WAYS] = high << 16 | events;
-        self.words[place.at + 2 * WAYS] = last;
-        place
+        let slot = &mut self.words[at..][..self.width];
+        slot[0] = place.tag[1] << 16 | events;
+        slot[1] = last;
+        &mut slot[HEAD..]
     }
 
-    /// Remembers a cell.
-    pub fn set_cell(&mut self, place: Place, cell: usize, value: f32) {
-        self.words[place.at + (HEAD + cell) * WAYS] = value.to_bits();
+    /// Takes a slot for an entity that has none.
+    fn take(&mut self, place: &Place) -> usize {
+        let (set, way) = self.victim(place);
+        let at = self.slot_of(set, way);
+        let taken = self.words[set + way] != EMPTY;
+        self.evictions += u64::from(taken);
+        self.len += usize::from(!taken);
+        self.words[set + way] = place.tag[0];
+        self.words[at + HEAD..][..self.blank.len()].copy_from_slice(&self.blank);
+        at
     }
 
     /// Number of entities remembered.
@@ -202,7 +223,7 @@ impl Table {
 
     /// Bytes of a slot.
     pub fn bytes_per_slot(&self) -> usize {
-        self.width * 4
+        (1 + self.width) * size_of::<u32>()
     }
 }
 
@@ -223,7 +244,7 @@ mod tests {
         for id in 0..count {
             let place = table.find(hash(id));
             assert_eq!(place.seen, None, "no false match");
-            table.touch(place, id as u32);
+            table.touch(&place, id as u32);
         }
         assert_eq!(table.len() as u64 + table.evictions(), count);
         let found = (0..count).filter(|&id| table.find(hash(id)).seen.is_some()).count();
@@ -241,22 +262,23 @@ mod tests {
     #[test]
     fn the_one_seen_longest_ago_gives_way() {
         let mut table = Table::new(1, vec![]);
-        for id in 0..=WAYS as u64 {
-            table.touch(table.find(id), 100 + id as u32);
+        let ids = 1..=WAYS as u64 + 1;
+        for id in ids.clone() {
+            table.touch(&table.find(id), 100 + id as u32);
             // The first comes again and again.
-            table.touch(table.find(0), 100 + id as u32);
+            table.touch(&table.find(1), 100 + id as u32);
         }
         assert_eq!((table.len(), table.evictions()), (WAYS, 1));
-        let gone: Vec<_> = (0..=WAYS as u64).filter(|&id| table.find(id).seen.is_none()).collect();
-        assert_eq!(gone, [1]);
-        assert_eq!(table.find(0).seen, Some((100 + WAYS as u32, 2 + WAYS as u32)));
+        let gone: Vec<_> = ids.filter(|&id| table.find(id).seen.is_none()).collect();
+        assert_eq!(gone, [2]);
+        assert_eq!(table.find(1).seen, Some((101 + WAYS as u32, 2 + WAYS as u32)));
     }
 
     #[test]
     fn events_are_counted_to_their_limit() {
         let mut table = Table::new(1, vec![]);
         for _ in 0..70_000 {
-            table.touch(table.find(7), 5);
+            table.touch(&table.find(7), 5);
         }
         assert_eq!(table.find(7).seen, Some((5, EVENTS)));
     }

@@ -51,27 +51,8 @@ pub enum Member {
     Take(u8),
 }
 
-impl Member {
-    #[inline(always)]
-    fn number(self) -> u8 {
-        match self {
-            Member::Skip => SKIPPED,
-            Member::Take(number) => number,
-        }
-    }
-}
-
 /// Receives what the scanner passes.
 pub trait Visitor {
-    /// What stands between two values of an object, if `text` begins with a gap that the visitor has
-    /// been told of with the same `parent` and `first`: its length, and what the name in it means.
-    /// What is not recognised, [`Visitor::member`] is asked for.
-    fn recognise(&mut self, _parent: u8, _first: bool, _text: &[u8]) -> Option<(usize, Member)> {
-        None
-    }
-    /// A gap: from behind a value of the object `parent`, or from behind its brace if it is the
-    /// `first`, up to the next value. It is ASCII, and `member` the answer to the name in it.
-    fn remember(&mut self, _parent: u8, _first: bool, _gap: &[u8], _member: Member) {}
     /// A member `name` (between its quotes, `escaped` if it holds a backslash) of the object
     /// `parent`, which may be [`RECORD`].
     fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member;
@@ -134,36 +115,30 @@ impl Scanner<'_> {
         loop {
             // On to the next value, or out of the bracket.
             let in_object = objects & 1 == 1;
-            let member = match self.recognise(in_object, number, first, visitor) {
-                Some(member) => member,
-                None => {
-                    let gap = self.at;
-                    let mut next = self.next();
-                    if depth == 0 {
-                        if !first {
-                            let whole = self.at == self.text.len();
-                            return if whole { Ok(end) } else { Err(Fault::Grammar) };
-                        }
-                    } else if next == if in_object { b'}' } else { b']' } {
-                        depth -= 1;
-                        if depth == 0 && in_object {
-                            end = Some(self.at);
-                        }
-                        number = outer[depth];
-                        objects >>= 1;
-                        self.at += 1;
-                        first = false;
-                        continue;
-                    } else if !first {
-                        if next != b',' {
-                            return Err(Fault::Grammar);
-                        }
-                        self.at += 1;
-                        next = self.next();
-                    }
-                    if in_object { self.name(gap, next, number, first, visitor)? } else { number }
+            let mut next = self.next();
+            if depth == 0 {
+                if !first {
+                    let whole = self.at == self.text.len();
+                    return if whole { Ok(end) } else { Err(Fault::Grammar) };
                 }
-            };
+            } else if next == if in_object { b'}' } else { b']' } {
+                depth -= 1;
+                if depth == 0 && in_object {
+                    end = Some(self.at);
+                }
+                number = outer[depth];
+                objects >>= 1;
+                self.at += 1;
+                first = false;
+                continue;
+            } else if !first {
+                if next != b',' {
+                    return Err(Fault::Grammar);
+                }
+                self.at += 1;
+                next = self.next();
+            }
+            let member = if in_object { self.name(next, number, visitor)? } else { number };
             first = false;
             // Once for each kind of value, so that the visitor's part is made for that kind.
             match self.next() {
@@ -198,35 +173,9 @@ impl Scanner<'_> {
         }
     }
 
-    /// Passes what stands before a member's value, if the visitor knows it; the visitor's number for
-    /// the member.
+    /// A member's name and its colon; the visitor's number for it.
     #[inline(always)]
-    fn recognise(
-        &mut self,
-        in_object: bool,
-        parent: u8,
-        first: bool,
-        visitor: &mut impl Visitor,
-    ) -> Option<u8> {
-        if !in_object || parent == SKIPPED {
-            return None;
-        }
-        let (length, member) = visitor.recognise(parent, first, self.text.get(self.at..)?)?;
-        self.at += length;
-        Some(member.number())
-    }
-
-    /// A member's name, its colon and the space behind it; the visitor's number for it. What stands
-    /// before its value began at `gap`.
-    #[inline(always)]
-    fn name(
-        &mut self,
-        gap: usize,
-        next: u8,
-        parent: u8,
-        first: bool,
-        visitor: &mut impl Visitor,
-    ) -> Result<u8, Fault> {
+    fn name(&mut self, next: u8, parent: u8, visitor: &mut impl Visitor) -> Result<u8, Fault> {
         if next != b'"' {
             return Err(Fault::Grammar);
         }
@@ -240,13 +189,10 @@ impl Scanner<'_> {
         if parent == SKIPPED {
             return Ok(SKIPPED);
         }
-        let member = visitor.member(parent, &self.text[from..to], escaped);
-        self.next();
-        let gap = &self.text[gap..self.at];
-        if gap.is_ascii() {
-            visitor.remember(parent, first, gap, member);
-        }
-        Ok(member.number())
+        Ok(match visitor.member(parent, &self.text[from..to], escaped) {
+            Member::Skip => SKIPPED,
+            Member::Take(number) => number,
+        })
     }
 
     /// The next byte that is no white space; 0, which no grammar rule takes, at the end.

@@ -9,14 +9,17 @@
 //! In the order a transaction passes through:
 //!
 //! - [`record`]: finding the spec's fields in a record's bytes, in one pass
-//!   ([`json`]: the scanner; `gaps.rs`: names known by sight; [`timestamp`] and [`decimal`]: times
-//!   and numbers in text; `bytes.rs`: looking at many at once)
+//!   ([`json`]: the scanner; `layouts.rs`: records known by sight; [`value`]: what a field's value
+//!   means; [`timestamp`] and [`decimal`]: times and numbers in text; `bytes.rs`: looking at many at
+//!   once)
 //! - [`history`]: what is remembered per entity, in a fixed table
 //!   ([`reported`]: which fraud reports have been counted)
 //! - [`features`]: record + history → feature vector, then the record into history
 //! - [`engine`]: feature vector → the model's raw output
 //! - [`verdict`]: score → decision, and the record with the verdict spliced in
 //!   ([`reasons`]: the features that made a score high)
+//!
+//! `exponential.rs`: powers for decay, link and calibration
 //!
 //! Beside it:
 //!
@@ -31,16 +34,18 @@
 mod bytes;
 pub mod decimal;
 pub mod engine;
+mod exponential;
 pub mod features;
-mod gaps;
 pub mod history;
 pub mod history_log;
 pub mod json;
+mod layouts;
 pub mod reasons;
 pub mod record;
 pub mod reported;
 pub mod settings;
 pub mod timestamp;
+pub mod value;
 pub mod verdict;
 
 use fraud_plan::Plan;
@@ -129,10 +134,10 @@ impl<'p> Detector<'p> {
             Ok(Observed::Reports) => return Outcome::Silent,
             Err(reason) => return Outcome::Unscorable(reason),
         };
-        let raw = self.raw();
-        let verdict = self.judge.judge(raw, history);
+        let sum = self.sum();
+        let verdict = self.judge.judge(sum, history);
         let reasons = match verdict.fraud {
-            true => self.reasons.find(&mut self.engine, self.features.vector(), raw),
+            true => self.reasons.find(&mut self.engine, self.features.vector(), sum),
             false => "",
         };
         let value = value.expect("a record without a value is unscorable");
@@ -149,14 +154,14 @@ impl<'p> Detector<'p> {
         let program = &self.plan.program;
         let (features, history) = (&mut self.features, &mut self.history);
         if let Record::Transaction(event) = self.reader.read(value, broker_timestamp)? {
-            let events = features.compute(program, event, history);
+            let events = features.compute(event, history);
             let warm = events >= program.warm_after;
             return Ok(Observed::Transaction(if warm { Warmth::Warm } else { Warmth::Cold }));
         }
         let value = value.expect("a record without a value is unscorable");
         self.reader.for_each_report(value, broker_timestamp, |report| {
             if self.reported.insert(report.report) {
-                features.report(program, report, history);
+                features.report(report, history);
             }
         });
         Ok(Observed::Reports)
@@ -165,6 +170,11 @@ impl<'p> Detector<'p> {
     /// The last observed record's features, in the order of the spec; NaN is missing.
     pub fn vector(&self) -> &[f32] {
         self.features.vector()
+    }
+
+    /// The sum of the model's leaves on the last observed transaction, which a verdict is made of.
+    pub fn sum(&mut self) -> f64 {
+        self.engine.sum(self.features.vector())
     }
 
     /// The model's output on the last observed transaction, before calibration.

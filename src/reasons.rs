@@ -33,19 +33,19 @@ impl Reasons {
     }
 
     /// `,"reasons":["…"]`: the features whose replacement by their usual value lowers the model's
-    /// output the most, the strongest first. Costs one evaluation of the model for each feature.
-    pub fn find(&mut self, engine: &mut Engine, vector: &[f32], raw: f32) -> &str {
+    /// sum the most, the strongest first. Costs one evaluation of the model for each feature.
+    pub fn find(&mut self, engine: &mut Engine, vector: &[f32], sum: f64) -> &str {
         self.text.clear();
         if self.baselines.is_empty() {
             return &self.text;
         }
         self.vector.clear();
         self.vector.extend_from_slice(vector);
-        // Strongest first: how much the output falls, and which feature makes it.
+        // Strongest first: how much the sum falls, and which feature makes it.
         let mut top = [(0.0, None); MOST];
         for (at, &usual) in self.baselines.iter().enumerate() {
             let actual = std::mem::replace(&mut self.vector[at], usual);
-            let mut entry = (raw - engine.run(&self.vector), Some(at));
+            let mut entry = (sum - engine.sum(&self.vector), Some(at));
             self.vector[at] = actual;
             for place in &mut top {
                 if entry.0 > place.0 {

@@ -143,7 +143,9 @@ impl Topics {
 
 /// Milliseconds since 1970. The SDK makes a far future of the timestamp −1; the cast brings it back.
 fn millis(timestamp: SystemTime) -> i64 {
-    timestamp.duration_since(UNIX_EPOCH).map_or(-1, |since| since.as_millis() as i64)
+    timestamp.duration_since(UNIX_EPOCH).map_or(-1, |since| {
+        (since.as_secs() as i64).wrapping_mul(1000).wrapping_add(since.subsec_millis().into())
+    })
 }
 
 /// A record's headers as on the wire. The SDK's list takes 16 bytes for a header that has 2 there,

@@ -1,8 +1,9 @@
 //! Score → decision, and the record with the verdict spliced in.
 
-use fraud_plan::{Calibration, Plan};
+use fraud_plan::{Calibration, Link, Plan};
 
 use crate::decimal;
+use crate::engine::logistic;
 
 /// Whether there is enough history to judge by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +28,12 @@ pub struct Verdict {
 /// Makes verdicts; keeps the text that is the same in all of them.
 pub struct Judge {
     threshold: f32,
+    link: Link,
     calibration: Calibration,
     /// `,"fraud":{"decision":"valid","score":`, and for fraud
-    open: [String; 2],
+    open: [Padded; 2],
     /// `,"threshold":0.5,"model":"0123abcd","history":"cold"`, and for warm
-    middle: [String; 2],
+    middle: [Padded; 2],
 }
 
 impl Judge {
@@ -40,11 +42,14 @@ impl Judge {
         let (name, id) = (escape(&plan.program.verdict), plan.id);
         Self {
             threshold,
+            link: plan.link(),
             calibration: plan.decision.calibration.clone(),
             open: ["valid", "fraud"]
-                .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#)),
+                .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#))
+                .map(Padded::new),
             middle: ["cold", "warm"].map(|history| {
-                format!(r#","threshold":{threshold},"model":"{id:08x}","history":"{history}""#)
+                let rest = format!(r#""model":"{id:08x}","history":"{history}""#);
+                Padded::new(format!(r#","threshold":{threshold},{rest}"#))
             }),
         }
     }
@@ -54,15 +59,20 @@ impl Judge {
         self.threshold
     }
 
-    /// The verdict on the model's raw output.
-    pub fn judge(&self, raw: f32, history: Warmth) -> Verdict {
-        let score = match &self.calibration {
-            Calibration::Identity => raw,
-            Calibration::Isotonic { knots } => interpolate(knots, raw),
-            Calibration::Platt { slope, offset } => {
-                let raw = f64::from(raw);
-                let odds = slope * libm::log(raw / (1.0 - raw)) + offset;
-                (1.0 / (1.0 + libm::exp(-odds))) as f32
+    /// The verdict on the sum of the model's leaves.
+    pub fn judge(&self, sum: f64, history: Warmth) -> Verdict {
+        let score = match (&self.calibration, self.link) {
+            (Calibration::Identity, Link::Identity) => sum as f32,
+            (Calibration::Identity, Link::Logistic) => logistic(sum),
+            (Calibration::Isotonic { knots }, Link::Identity) => interpolate(knots, sum as f32),
+            (Calibration::Isotonic { knots }, Link::Logistic) => interpolate(knots, logistic(sum)),
+            // The sum is the odds' logarithm: no need to go to a probability and back.
+            (Calibration::Platt { slope, offset }, Link::Logistic) => {
+                logistic(slope * sum + offset)
+            }
+            (Calibration::Platt { slope, offset }, Link::Identity) => {
+                let raw = f64::from(sum as f32);
+                logistic(slope * libm::log(raw / (1.0 - raw)) + offset)
             }
         };
         // NaN, which no engine gives on finite leaves, would be printed; it counts as the worst.
@@ -84,15 +94,44 @@ impl Judge {
     ) {
         let open = &self.open[usize::from(verdict.fraud)];
         let middle = &self.middle[usize::from(verdict.history == Warmth::Warm)];
-        let verdict_length = open.len() + decimal::LONGEST + middle.len() + reasons.len() + 1;
-        output.reserve_exact(record.len() + verdict_length);
+        let texts = open.length + middle.length + reasons.len() + 2 * PAD;
+        output.reserve_exact(record.len() + texts + decimal::LONGEST);
         output.extend_from_slice(&record[..end]);
-        output.extend_from_slice(open.as_bytes());
+        open.write(output);
         decimal::write(verdict.score, output);
-        output.extend_from_slice(middle.as_bytes());
-        output.extend_from_slice(reasons.as_bytes());
+        middle.write(output);
+        if !reasons.is_empty() {
+            output.extend_from_slice(reasons.as_bytes());
+        }
         output.push(b'}');
-        output.extend_from_slice(&record[end..]);
+        match record[end..] {
+            [brace] => output.push(brace),
+            ref rest => output.extend_from_slice(rest),
+        }
+    }
+}
+
+const PAD: usize = 16;
+
+/// A text in blocks, which are written quicker than as many bytes.
+struct Padded {
+    blocks: Vec<[u8; PAD]>,
+    length: usize,
+}
+
+impl Padded {
+    fn new(text: String) -> Self {
+        let (length, mut text) = (text.len(), text.into_bytes());
+        text.resize(length.next_multiple_of(PAD), 0);
+        Self { blocks: text.as_chunks().0.to_vec(), length }
+    }
+
+    fn write(&self, output: &mut Vec<u8>) {
+        let end = output.len() + self.length;
+        for block in &self.blocks {
+            output.extend_from_slice(block);
+        }
+        output.truncate(end);
     }
 }
 

@@ -105,13 +105,24 @@ fn oracle(ensemble: &Ensemble, x: &[f32]) -> f32 {
     fours.fold(f64::from(ensemble.base), |sum, four| sum + four) as f32
 }
 
-/// A plan of as many features, whose values are of no interest.
+const SPEC: &str = r#"
+version = 1
+entity = [{ name = "customer", path = "customer" }, { name = "shop", path = "shop", reported = 9 }]
+reports = { path = "reports", id = "id", time = "at" }
+"#;
+
+/// A plan of as many features, whose values are of no interest; the second half are of reports.
 fn plan(forest: Forest<'_>) -> Plan<'_> {
-    let entity = "version = 1\n[[entity]]\nname = \"customer\"\npath = \"customer\"\n";
-    let features: String = (0..forest.features)
-        .map(|at| format!("[[feature]]\nname = \"f{at}\"\nkind = \"time\"\npart = \"hour\"\n"))
-        .collect();
-    let program = spec::parse(&format!("{entity}{features}"), "spec").expect("it is right");
+    let feature = |at| match at < forest.features / 2 {
+        true => format!("[[feature]]\nname = \"f{at}\"\nkind = \"time\"\npart = \"hour\"\n"),
+        false => format!(
+            "[[feature]]\nname = \"f{at}\"\nkind = \"reports\"\nentity = \"shop\"\n\
+             stat = \"count\"\nhalf_life = \"{}d\"\n",
+            at + 1
+        ),
+    };
+    let features: String = (0..forest.features).map(feature).collect();
+    let program = spec::parse(&format!("{SPEC}{features}"), "spec").expect("it is right");
     Plan { id: 0, program, decision: Decision::default(), forest: Some(forest) }
 }
 
@@ -138,8 +149,12 @@ proptest! {
             bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(&bytes);
             let bytes = &bytemuck::cast_slice(&words)[..bytes.len()];
             let mut engine = Engine::new(&Plan::read(bytes).expect("a written plan is right"));
-            for x in &inputs {
-                let x = &x[..features];
+            for pair in inputs.windows(2) {
+                let x = &pair[1][..features];
+                // What was evaluated before makes no difference; often half of it is the same.
+                let half = features / 2;
+                let mixed = [&x[..half], &pair[0][half..features]].concat();
+                prop_assert_eq!(engine.run(&mixed).to_bits(), oracle(&ensemble, &mixed).to_bits());
                 prop_assert_eq!(engine.run(x).to_bits(), oracle(&ensemble, x).to_bits(), "{:?}", x);
             }
         }

@@ -3,7 +3,7 @@
 pub(super) use imp::{Block, leaves_16, not_below};
 
 /// A block of masks, as it lies in the plan.
-type Bytes = [u64; 2];
+pub(super) type Bytes = [u64; 2];
 
 /// A mask of a tree's leaves.
 pub(super) trait Mask: bytemuck::AnyBitPattern {
@@ -42,7 +42,10 @@ mod imp {
     pub struct Block(v128);
 
     impl Block {
-        pub const ONES: Self = Self(u64x2(u64::MAX, u64::MAX));
+        #[inline(always)]
+        pub fn new([low, high]: super::Bytes) -> Self {
+            Self(u64x2(low, high))
+        }
 
         #[inline(always)]
         pub fn and(self, &[low, high]: &super::Bytes) -> Self {
@@ -99,7 +102,10 @@ mod imp {
     pub struct Block(super::Bytes);
 
     impl Block {
-        pub const ONES: Self = Self([u64::MAX; 2]);
+        #[inline(always)]
+        pub fn new(block: super::Bytes) -> Self {
+            Self(block)
+        }
 
         #[inline(always)]
         pub fn and(self, other: &super::Bytes) -> Self {

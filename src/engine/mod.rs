@@ -7,45 +7,77 @@ mod lanes;
 mod masks;
 mod walk;
 
-use fraud_plan::forest::{Forest, Trees};
-use fraud_plan::{Link, Plan};
+use fraud_plan::program::{Events, Feature, Source};
+use fraud_plan::{Link, Plan, Program, forest};
+
+use crate::exponential::exp;
 
 /// Evaluates a plan's model; keeps its buffers.
 #[derive(Debug)]
 pub struct Engine<'p> {
-    forest: Option<Forest<'p>>,
-    walk: walk::Buffer,
-    masks: masks::Buffer,
+    base: f64,
+    link: Link,
+    trees: Option<Trees<'p>>,
+}
+
+#[derive(Debug)]
+enum Trees<'p> {
+    Walk(walk::Engine<'p>),
+    Masks(masks::Engine<'p>),
 }
 
 impl<'p> Engine<'p> {
     /// The engine of a plan's model, with all the memory that it will need.
     pub fn new(plan: &Plan<'p>) -> Self {
-        let (mut walk, mut masks) = Default::default();
-        match plan.forest.map(|forest| forest.trees) {
-            None => {}
-            Some(Trees::Walk(_)) => walk = walk::buffer(plan.program.features.len()),
-            Some(Trees::Masks(trees)) => masks = masks::Buffer::new(&trees),
-        }
-        Self { forest: plan.forest, walk, masks }
+        let trees = plan.forest.map(|forest| match forest.trees {
+            forest::Trees::Walk(walk) => {
+                Trees::Walk(walk::Engine::new(walk, plan.program.features.len()))
+            }
+            forest::Trees::Masks(masks) => {
+                Trees::Masks(masks::Engine::new(masks, steady(&plan.program)))
+            }
+        });
+        let base = plan.forest.map_or(0.0, |forest| forest.base.into());
+        Self { base, link: plan.link(), trees }
     }
 
-    /// The model's output for a feature vector; NaN is missing. A plan without a model, which only
-    /// computes features, gives 0.
-    pub fn run(&mut self, vector: &[f32]) -> f32 {
-        let Some(forest) = &self.forest else {
-            return 0.0;
-        };
-        let base = f64::from(forest.base);
-        let sum = match &forest.trees {
-            Trees::Walk(walk) => walk::sum(walk, base, vector, &mut self.walk),
-            Trees::Masks(masks) => masks::sum(masks, base, vector, &mut self.masks),
-        };
-        match forest.link {
-            Link::Identity => sum as f32,
-            Link::Logistic => (1.0 / (1.0 + libm::exp(-sum))) as f32,
+    /// The sum of the model's leaves for a feature vector; NaN is missing. A plan without a model,
+    /// which only computes features, gives 0.
+    pub fn sum(&mut self, vector: &[f32]) -> f64 {
+        match &mut self.trees {
+            None => 0.0,
+            Some(Trees::Walk(walk)) => walk.sum(self.base, vector),
+            Some(Trees::Masks(masks)) => masks.sum(self.base, vector),
         }
     }
+
+    /// The model's output for a feature vector.
+    pub fn run(&mut self, vector: &[f32]) -> f32 {
+        let sum = self.sum(vector);
+        match self.link {
+            Link::Identity => sum as f32,
+            Link::Logistic => logistic(sum),
+        }
+    }
+}
+
+/// The first of the features at the vector's end that read fraud reports: most transactions are of
+/// entities that were never reported.
+fn steady(program: &Program) -> usize {
+    let reads_reports = |feature: &Feature| match feature.source {
+        Source::Remembered { table, .. } => {
+            program.tables[usize::from(table)].events == Events::Reports
+        }
+        _ => false,
+    };
+    let others = program.features.iter().rposition(|feature| !reads_reports(feature));
+    others.map_or(0, |last| last + 1)
+}
+
+/// `1 / (1 + e^-x)`
+#[inline]
+pub(crate) fn logistic(x: f64) -> f32 {
+    (1.0 / (1.0 + exp(-x))) as f32
 }
 
 /// Four leaves more: the order of additions is part of what a forest means.

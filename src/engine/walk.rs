@@ -8,20 +8,31 @@ use super::add_four;
 /// Trees walked together.
 const LANES: usize = 8;
 
-/// The vector with −∞ for missing values, then again with +∞.
-pub(super) type Buffer = Vec<f32>;
-
-pub(super) fn buffer(features: usize) -> Buffer {
-    vec![0.0; 2 * features]
+/// Trees to walk along, and a buffer.
+#[derive(Debug)]
+pub(super) struct Engine<'p> {
+    walk: Walk<'p>,
+    /// The vector with −∞ for missing values, then again with +∞.
+    doubled: Vec<f32>,
 }
 
-/// `base` and a leaf of each tree.
-pub(super) fn sum(walk: &Walk, base: f64, vector: &[f32], doubled: &mut Buffer) -> f64 {
-    let (low, high) = doubled.split_at_mut(vector.len());
-    for ((x, low), high) in vector.iter().zip(low).zip(high) {
-        *low = if x.is_nan() { f32::NEG_INFINITY } else { *x };
-        *high = if x.is_nan() { f32::INFINITY } else { *x };
+impl<'p> Engine<'p> {
+    pub(super) fn new(walk: Walk<'p>, features: usize) -> Self {
+        Self { walk, doubled: vec![0.0; 2 * features] }
     }
+
+    /// `base` and a leaf of each tree.
+    pub(super) fn sum(&mut self, base: f64, vector: &[f32]) -> f64 {
+        let (low, high) = self.doubled.split_at_mut(vector.len());
+        for ((x, low), high) in vector.iter().zip(low).zip(high) {
+            *low = if x.is_nan() { f32::NEG_INFINITY } else { *x };
+            *high = if x.is_nan() { f32::INFINITY } else { *x };
+        }
+        sum(&self.walk, base, &self.doubled)
+    }
+}
+
+fn sum(walk: &Walk, base: f64, doubled: &[f32]) -> f64 {
     let mut sum = base;
     for group in walk.trees.chunks(LANES) {
         let leaves = match group.try_into() {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use fraud_detector::json::{self, Member, RECORD, Token, Visitor, is_name};
-use fraud_detector::record::{id_text, time};
+use fraud_detector::value::{id_text, time};
 use fraud_plan::program::{Program, Role};
 
 /// Reads a feature spec.

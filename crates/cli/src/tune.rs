@@ -206,8 +206,8 @@ fn decide(args: &Args, model: &Undecided, sample: &mut Sample, when: String) -> 
     };
     let decision = Decision { calibration: calibration.clone(), ..Decision::default() };
     let judge = Judge::new(&model.plan(decision), 0.5);
-    let scored = sample.rows.iter().map(|&Row { raw, fraud, amount }| Scored {
-        score: judge.judge(raw, Warmth::Warm).score,
+    let scored = sample.rows.iter().map(|&Row { sum, fraud, amount, .. }| Scored {
+        score: judge.judge(sum, Warmth::Warm).score,
         fraud,
         amount,
     });

@@ -20,7 +20,7 @@ pub enum Calibration {
     /// The raw output is the score.
     Identity,
     /// Platt's: `1 / (1 + e^-(slope · ln(raw / (1 - raw)) + offset))`, for a raw output that is a
-    /// probability.
+    /// probability. Where the link is logistic, that logarithm is the sum before it, unrounded.
     Platt {
         /// Above 0.
         slope: f64,

@@ -114,6 +114,11 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// What becomes of the engine's sum; without an engine, nothing.
+    pub fn link(&self) -> Link {
+        self.forest.map_or(Link::Identity, |forest| forest.link)
+    }
+
     fn fault(&self) -> Option<&'static str> {
         let forest = self.forest.as_ref();
         if forest.is_some_and(|forest| forest.features as usize != self.program.features.len()) {

@@ -35,6 +35,8 @@ pub struct Sample {
 pub struct Row {
     /// The model's output.
     pub raw: f32,
+    /// The sum of the model's leaves, which a score is made of.
+    pub sum: f64,
     pub fraud: bool,
     pub amount: f64,
 }
@@ -78,7 +80,7 @@ impl Sample {
                 sample.skipped += 1;
                 continue;
             }
-            let raw = detector.raw();
+            let (raw, sum) = (detector.raw(), detector.sum());
             ensure!(
                 (0.0..=1.0).contains(&raw),
                 "{} line {number}: the model gives {raw}, but calibration takes a probability from \
@@ -89,7 +91,7 @@ impl Sample {
             let fraud = id.is_some_and(|id| reporting.frauds.get(id).is_some());
             sample.days.insert(day);
             let amount = envelope.amount.unwrap_or_default();
-            sample.rows.push(Row { raw, fraud, amount });
+            sample.rows.push(Row { raw, sum, fraud, amount });
             if !fraud {
                 for (present, &value) in sample.present.iter_mut().zip(detector.vector()) {
                     if value.is_finite() {

@@ -1,0 +1,161 @@
+//! Records known by sight: those of a stream look alike, so that between its values a record most
+//! likely has, byte for byte, what one before it had there. Where it does, only the values are left
+//! to look at, and no grammar: with other texts and numbers in the same places, a JSON text is one
+//! still, of the same members.
+
+use crate::bytes;
+use crate::decimal;
+use crate::json::{self, Member, Token, Visitor};
+
+/// Layouts that are remembered; their values, and the bytes around these, at most.
+const LAYOUTS: usize = 4;
+const VALUES: usize = 64;
+const BYTES: usize = 1024;
+/// Once there are as many, of so many records that look otherwise one takes the place of another.
+const PATIENCE: usize = 16;
+
+/// What records have looked like.
+pub struct Layouts {
+    known: [Layout; LAYOUTS],
+    /// Records that looked otherwise.
+    unknown: usize,
+}
+
+/// What a record looks like; empty until one is learnt.
+pub struct Layout {
+    /// All that stands around the values: before each, and behind the last.
+    around: Vec<u8>,
+    values: Vec<Value>,
+    /// Bytes from the closing brace on.
+    rest: usize,
+}
+
+struct Value {
+    /// Where in `around` ends what stands before it.
+    before: u16,
+    is_text: bool,
+    /// The visitor's number for it, or [`OTHER`].
+    member: u8,
+}
+
+/// A value of no interest.
+const OTHER: u8 = 253;
+
+impl Layouts {
+    /// None yet, with all the memory that they will need.
+    pub fn new() -> Self {
+        let layout = |_| Layout {
+            around: Vec::with_capacity(BYTES),
+            values: Vec::with_capacity(VALUES),
+            rest: 0,
+        };
+        Self { known: std::array::from_fn(layout), unknown: 0 }
+    }
+
+    /// Those that are known.
+    #[inline]
+    pub fn known(&self) -> impl Iterator<Item = &Layout> {
+        self.known.iter().filter(|layout| !layout.around.is_empty())
+    }
+
+    /// Learns from a record that none is known of, whose object closes at `end`; `member` is a
+    /// visitor's.
+    #[inline(never)]
+    pub fn learn(&mut self, text: &[u8], end: usize, member: impl Fn(u8, &[u8], bool) -> Member) {
+        let turn = self.unknown;
+        self.unknown += 1;
+        let place = match turn {
+            ..LAYOUTS => turn,
+            _ if turn.is_multiple_of(PATIENCE) => turn / PATIENCE % LAYOUTS,
+            _ => return,
+        };
+        let layout = &mut self.known[place];
+        layout.around.clear();
+        layout.values.clear();
+        let mut learner = Learner { text, layout, at: 0, fits: true, member };
+        let is_json = json::scan(text, &mut learner).is_ok();
+        learner.add(text.len());
+        let fits = learner.fits && is_json;
+        layout.rest = text.len() - end;
+        if !fits {
+            layout.around.clear();
+        }
+    }
+}
+
+impl Layout {
+    /// Offset of the closing brace of a record that looks so; `visitor` is given its values. It may
+    /// also be given values of a record that then turns out to look otherwise.
+    #[inline(always)]
+    pub fn read(&self, text: &[u8], visitor: &mut impl Visitor) -> Option<usize> {
+        let (mut at, mut passed) = (0, 0);
+        for &Value { before, is_text, member } in &self.values {
+            let around = self.around.get(passed..usize::from(before))?;
+            let from = at + around.len();
+            if !bytes::equal(text.get(at..from)?, around) {
+                return None;
+            }
+            passed += around.len();
+            // What stands behind a text begins with its quote, so that it has to end there.
+            if is_text {
+                at = bytes::plain_until(text, from);
+                if member != OTHER {
+                    visitor.value(member, Token::Text { from, to: at, escaped: false });
+                }
+            } else {
+                let decimal;
+                (at, decimal) = decimal::read(text, from)?;
+                if member != OTHER {
+                    visitor.value(member, Token::Number { from, to: at, decimal });
+                }
+            }
+        }
+        let is_whole = bytes::equal(text.get(at..)?, self.around.get(passed..)?);
+        is_whole.then(|| text.len() - self.rest)
+    }
+}
+
+/// Writes a layout down.
+struct Learner<'l, F> {
+    text: &'l [u8],
+    layout: &'l mut Layout,
+    /// Where what has been written down ends.
+    at: usize,
+    fits: bool,
+    member: F,
+}
+
+impl<F> Learner<'_, F> {
+    /// Adds what stands between the last value and `to`.
+    fn add(&mut self, to: usize) {
+        let around = &self.text[self.at..to];
+        self.fits &= self.layout.around.len() + around.len() <= BYTES;
+        if self.fits {
+            self.layout.around.extend_from_slice(around);
+        }
+    }
+}
+
+impl<F: Fn(u8, &[u8], bool) -> Member> Visitor for Learner<'_, F> {
+    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
+        match (self.member)(parent, name, escaped) {
+            Member::Skip => Member::Take(OTHER),
+            take => take,
+        }
+    }
+
+    fn value(&mut self, member: u8, token: Token) {
+        let (from, to, is_text) = match token {
+            Token::Text { from, to, .. } => (from, to, true),
+            Token::Number { from, to, .. } => (from, to, false),
+            Token::Null | Token::Bool | Token::Array | Token::Object => return,
+        };
+        self.add(from);
+        self.at = to;
+        self.fits &= self.layout.values.len() < VALUES;
+        if self.fits {
+            let before = self.layout.around.len() as u16;
+            self.layout.values.push(Value { before, is_text, member });
+        }
+    }
+}
