@@ -33,9 +33,19 @@ pub struct Layout {
 struct Value {
     /// Where in `around` ends what stands before it.
     before: u16,
-    is_text: bool,
+    kind: Kind,
     /// The visitor's number for it, or [`OTHER`].
     member: u8,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Number,
+    /// The bracket itself stands with what is around.
+    Array,
+    /// The same.
+    Object,
 }
 
 /// A value of no interest.
@@ -89,24 +99,35 @@ impl Layout {
     #[inline(always)]
     pub fn read(&self, text: &[u8], visitor: &mut impl Visitor) -> Option<usize> {
         let (mut at, mut passed) = (0, 0);
-        for &Value { before, is_text, member } in &self.values {
+        for &Value { before, kind, member } in &self.values {
             let around = self.around.get(passed..usize::from(before))?;
             let from = at + around.len();
             if !bytes::equal(text.get(at..from)?, around) {
                 return None;
             }
             passed += around.len();
-            // What stands behind a text begins with its quote, so that it has to end there.
-            if is_text {
-                at = bytes::plain_until(text, from);
-                if member != OTHER {
-                    visitor.value(member, Token::Text { from, to: at, escaped: false });
+            match kind {
+                // What stands behind begins with its quote, so that it has to end there.
+                Kind::Text => {
+                    at = bytes::plain_until(text, from);
+                    if member != OTHER {
+                        visitor.value(member, Token::Text { from, to: at, escaped: false });
+                    }
                 }
-            } else {
-                let decimal;
-                (at, decimal) = decimal::read(text, from)?;
-                if member != OTHER {
-                    visitor.value(member, Token::Number { from, to: at, decimal });
+                Kind::Number => {
+                    let decimal;
+                    (at, decimal) = decimal::read(text, from)?;
+                    if member != OTHER {
+                        visitor.value(member, Token::Number { from, to: at, decimal });
+                    }
+                }
+                Kind::Array => {
+                    at = from;
+                    visitor.value(member, Token::Array);
+                }
+                Kind::Object => {
+                    at = from;
+                    visitor.value(member, Token::Object);
                 }
             }
         }
@@ -145,17 +166,19 @@ impl<F: Fn(u8, &[u8], bool) -> Member> Visitor for Learner<'_, F> {
     }
 
     fn value(&mut self, member: u8, token: Token) {
-        let (from, to, is_text) = match token {
-            Token::Text { from, to, .. } => (from, to, true),
-            Token::Number { from, to, .. } => (from, to, false),
-            Token::Null | Token::Bool | Token::Array | Token::Object => return,
+        let (from, to, kind) = match token {
+            Token::Text { from, to, .. } => (from, to, Kind::Text),
+            Token::Number { from, to, .. } => (from, to, Kind::Number),
+            Token::Array if member != OTHER => (self.at, self.at, Kind::Array),
+            Token::Object if member != OTHER => (self.at, self.at, Kind::Object),
+            Token::Array | Token::Object | Token::Null | Token::Bool => return,
         };
         self.add(from);
         self.at = to;
         self.fits &= self.layout.values.len() < VALUES;
         if self.fits {
             let before = self.layout.around.len() as u16;
-            self.layout.values.push(Value { before, is_text, member });
+            self.layout.values.push(Value { before, kind, member });
         }
     }
 }

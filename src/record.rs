@@ -221,7 +221,12 @@ impl Reader {
         broker_timestamp: i64,
         report: &mut dyn FnMut(&Event),
     ) -> Result<Kind, Reason> {
-        let mut pass = Pass::new(&mut self.fields, value, broker_timestamp, report);
+        let mut reports = 0;
+        let mut counted = |event: &Event| {
+            reports += 1;
+            report(event);
+        };
+        let mut pass = Pass::new(&mut self.fields, value, broker_timestamp, &mut counted);
         let end = json::scan(value, &mut pass).map_err(|fault| match fault {
             Fault::Utf8 => Reason::InvalidUtf8,
             Fault::Grammar => Reason::InvalidJson,
@@ -229,7 +234,8 @@ impl Reader {
         })?;
         self.end = end.ok_or(Reason::NotAnObject)?;
         let kind = pass.finish()?;
-        if kind == Kind::Transaction {
+        // The first of several would be handed on before it is clear that the layout fits.
+        if reports <= 1 {
             self.layouts.learn(value, self.end, |parent, name, escaped| {
                 find(&self.fields.all, parent, name, escaped)
             });
@@ -481,7 +487,7 @@ mod tests {
         [reports]
         path = "reports"
         id = "id"
-        time = "at"
+        time = "reported_at"
         [[feature]]
         name = "amount"
         kind = "number"
@@ -544,10 +550,18 @@ mod tests {
         let good = r#""customer_id":1,"at":{"time":"2018-04-01T00:00:31Z","terminal_identifier_of_the_acquirer":2},"amount":3"#;
         let comma = prop::sample::select(vec![",", ",", ", ", ""]);
         let edit = prop::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>()));
-        (any::<bool>(), prop::collection::vec(member(), 0..5), comma, edit).prop_map(
-            move |(is_good, mut members, comma, edit)| {
-                if is_good {
-                    members.insert(members.len() / 2, good.to_owned());
+        let report = r#"{"id":1,"reported_at":"2018-04-01T00:00:31Z","at":{"terminal_identifier_of_the_acquirer":2},"amount":3}"#;
+        (0..5_usize, prop::collection::vec(member(), 0..5), comma, edit).prop_map(
+            move |(good_ones, mut members, comma, edit)| {
+                match good_ones {
+                    0 => {}
+                    1 | 2 => members.insert(members.len() / 2, good.to_owned()),
+                    more => {
+                        // One report, or two.
+                        let reports = vec![report; more - 2].join(",");
+                        members.truncate(1);
+                        members.push(format!("\"reports\":[{reports}]"));
+                    }
                 }
                 let mut record = format!("{{{}}}", members.join(comma)).into_bytes();
                 if let Some((at, byte)) = edit {
