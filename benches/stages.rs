@@ -28,7 +28,7 @@ struct Stages {
     /// What is read of a record, and where its last brace is.
     events: Vec<(Event, usize)>,
     vectors: Vec<Vec<f32>>,
-    raws: Vec<f32>,
+    sums: Vec<f64>,
     verdicts: Vec<Verdict>,
     scored: Vec<Vec<u8>>,
 }
@@ -57,7 +57,7 @@ fn run(plan: &Plan) -> Stages {
         };
         stages.events.push((event, reader.end()));
         stages.vectors.push(detector.vector().to_vec());
-        stages.raws.push(detector.raw());
+        stages.sums.push(detector.sum());
         stages.verdicts.push(verdict);
         stages.records.push(record);
         stages.scored.push(scored);
@@ -86,13 +86,13 @@ fn stages(criterion: &mut Criterion) {
     let empty = || (Features::new(&plan.program), History::new(&plan.program, HISTORY));
     let (mut features, mut history) = empty();
     for ((event, _), vector) in stages.events.iter().zip(&stages.vectors) {
-        features.compute(&plan.program, event, &mut history);
+        features.compute(event, &mut history);
         assert!(same_bits(features.vector(), vector));
     }
     group.bench_function("history and features", |bench| {
         let round = |(features, history): &mut (Features, History)| {
             for (event, _) in &stages.events {
-                black_box(features.compute(&plan.program, event, history));
+                black_box(features.compute(event, history));
             }
         };
         bench.iter_batched_ref(empty, round, BatchSize::PerIteration);
@@ -101,17 +101,15 @@ fn stages(criterion: &mut Criterion) {
     let onnx = std::fs::read(model.join("fraud.onnx")).expect("read before");
     let ensemble = lower(&onnx, "fraud.onnx").expect("lowered before");
     let mut engine = Engine::new(&plan);
-    for (vector, raw) in stages.vectors.iter().zip(&stages.raws) {
-        let naive = nodes::run(&ensemble.as_forest(), vector);
-        assert_eq!(
-            (engine.run(vector).to_bits(), raw.to_bits()),
-            (naive.to_bits(), naive.to_bits())
-        );
+    for (vector, sum) in stages.vectors.iter().zip(&stages.sums) {
+        let naive = nodes::sum(&ensemble.as_forest(), vector);
+        let found = [engine.sum(vector), *sum];
+        assert_eq!(found.map(f64::to_bits), [naive.to_bits(); 2]);
     }
     group.bench_function("engine", |bench| {
         bench.iter(|| {
             for vector in &stages.vectors {
-                black_box(engine.run(vector));
+                black_box(engine.sum(vector));
             }
         });
     });
@@ -119,7 +117,7 @@ fn stages(criterion: &mut Criterion) {
         let forest = ensemble.as_forest();
         bench.iter(|| {
             for vector in &stages.vectors {
-                black_box(nodes::run(&forest, vector));
+                black_box(nodes::sum(&forest, vector));
             }
         });
     });
@@ -128,7 +126,7 @@ fn stages(criterion: &mut Criterion) {
     let mut output = Vec::new();
     let mut verdict = |at: usize| {
         let (record, end) = (&stages.records[at], stages.events[at].1);
-        let verdict = judge.judge(stages.raws[at], stages.verdicts[at].history);
+        let verdict = judge.judge(stages.sums[at], stages.verdicts[at].history);
         output.clear();
         judge.splice(&verdict, "", record, end, &mut output);
         // Reasons are the engine's work, and frauds are few.

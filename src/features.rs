@@ -11,7 +11,7 @@ use fraud_plan::Program;
 use fraud_plan::program::{self, Cell, Events, Stat, TimeForm, TimePart, Value};
 
 use crate::exponential::exp2;
-use crate::history::{History, Place, Table};
+use crate::history::{History, Place, Table, blank};
 use crate::record::Event;
 
 /// Computes feature vectors; keeps its buffers.
@@ -41,7 +41,7 @@ enum OfRecord {
 struct OfTable {
     stat: Resolved,
     dividend: Option<usize>,
-    /// While the entity has not been seen.
+    /// The statistic while the entity has not been seen.
     unseen: f32,
 }
 
@@ -78,7 +78,7 @@ enum Remember {
     Count { value: Option<usize>, half_life: usize },
     Sum { value: usize, half_life: usize },
     Max { value: usize, half_life: usize },
-    Mean { value: usize, clip: f32 },
+    Mean { value: usize, clip: f32, has_prior: bool },
     Streak { gap: u32 },
 }
 
@@ -124,15 +124,15 @@ impl Features {
                 }
                 Run::Table(table, features) => {
                     let entity = &self.entities[*table];
-                    match entity.place.seen {
-                        None => features.iter().for_each(|(at, of)| self.values[*at] = of.unseen),
-                        Some((_, events)) => {
-                            for (at, of) in features {
-                                let stat = entity.stat(&of.stat, events, transaction, &self.values);
-                                let ratio = |at: usize| ratio(self.values[at], stat);
-                                self.values[*at] = of.dividend.map_or(stat, ratio);
+                    for (at, of) in features {
+                        let stat = match entity.place.seen {
+                            None => of.unseen,
+                            Some((_, events)) => {
+                                entity.stat(&of.stat, events, transaction, &self.values)
                             }
-                        }
+                        };
+                        let ratio = |at: usize| ratio(self.values[at], stat);
+                        self.values[*at] = of.dividend.map_or(stat, ratio);
                     }
                 }
             }
@@ -191,11 +191,16 @@ fn add(
         program::Source::Remembered { table, stat } => (usize::from(table), stat, None),
         program::Source::Ratio { value, table, stat } => (usize::from(table), stat, Some(value)),
     };
-    let is_zero = matches!(stat, Stat::Count { .. } | Stat::Sum { .. } | Stat::Events { .. });
+    let cells = &program.tables[table].cells;
+    let unseen = match stat {
+        Stat::Count { .. } | Stat::Sum { .. } | Stat::Events { .. } => 0.0,
+        Stat::RunningMean { cell } => blank(&cells[usize::from(cell)]),
+        _ => f32::NAN,
+    };
     let feature = OfTable {
-        stat: Resolved::new(&entities[table], &program.tables[table].cells, stat),
+        stat: Resolved::new(&entities[table], cells, stat),
         dividend: dividend.map(|value| place(program, value)),
-        unseen: if is_zero && dividend.is_none() { 0.0 } else { f32::NAN },
+        unseen,
     };
     match runs.last_mut() {
         Some(Run::Table(last, features)) if *last == table => features.push((at, feature)),
@@ -260,7 +265,9 @@ impl Entity {
             Cell::Max { value: of, half_life } => {
                 Remember::Max { value: value(of), half_life: half_life.into() }
             }
-            Cell::Mean { value: of, clip } => Remember::Mean { value: value(of), clip },
+            Cell::Mean { value: of, clip, prior } => {
+                Remember::Mean { value: value(of), clip, has_prior: prior.is_some() }
+            }
             Cell::Streak { gap } => Remember::Streak { gap },
         });
         Self {
@@ -340,7 +347,10 @@ impl Entity {
                     let value = values[value] * factor(half_life);
                     if value > old { value } else { old }
                 }
-                Remember::Mean { value, clip } => running_mean(old, values[value], clip, events),
+                Remember::Mean { value, clip, has_prior } => {
+                    let events = events + u32::from(has_prior);
+                    running_mean(old, values[value], clip, events)
+                }
                 Remember::Streak { gap } => {
                     *cell = streak(*cell, last, event.seconds, gap, events);
                     continue;

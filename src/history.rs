@@ -99,9 +99,10 @@ impl History {
     }
 }
 
-fn blank(cell: &Cell) -> f32 {
+/// What a cell holds before its first value.
+pub(crate) fn blank(cell: &Cell) -> f32 {
     match cell {
-        Cell::Mean { .. } => f32::NAN,
+        Cell::Mean { prior, .. } => prior.unwrap_or(f32::NAN),
         Cell::Count { .. } | Cell::Sum { .. } | Cell::Max { .. } | Cell::Streak { .. } => 0.0,
     }
 }

@@ -71,9 +71,9 @@ impl Shell {
                 settings.max_record
             );
         };
+        drop(spare);
         let detector = Detector::new(plan, &settings, available);
         PLACES.provide(places);
-        drop(spare);
         let capacities = detector.history().tables().iter().map(Table::capacity);
         let line = format!(
             "fraud-detector started: model {:08x}, threshold {}, history of {} entities, records \
@@ -192,7 +192,7 @@ fn claim_for_records(max_record: usize) -> Option<Claimed> {
     let [input, output, list] = Places::sizes(max_record).map(claim);
     let mut scratch = Vec::new();
     scratch.try_reserve_exact(max_record + 1024).ok()?;
-    Some(Claimed { places: [input?, output?, list?], spare: claim(32 << 10)?, scratch })
+    Some(Claimed { places: [input?, output?, list?], spare: claim(48 << 10)?, scratch })
 }
 
 /// Bytes that the broker still gives in one piece, up to 1 GiB.

@@ -43,9 +43,10 @@ fn oracle(events: &[Event], now: &Event) -> Vec<f64> {
         let decayed = events.iter().map(|event| value(event) * decay(event, half_life));
         if events.is_empty() { f64::NAN } else { decayed.fold(0.0, f64::max) }
     };
-    let running = |value: Of, clip: f64| {
-        let mut mean = f64::NAN;
-        for (event, n) in events.iter().zip(1..) {
+    let running = |value: Of, clip: f64, prior: f64| {
+        let mut mean = prior;
+        // A prior is one event more.
+        for (event, n) in events.iter().zip(if prior.is_nan() { 1.. } else { 2.. }) {
             let value = value(event);
             if mean.is_nan() {
                 mean = value;
@@ -74,9 +75,9 @@ fn oracle(events: &[Event], now: &Event) -> Vec<f64> {
     let weekday = |offset: f64| ((time + offset * 3600.0) / DAY + 3.0).rem_euclid(7.0);
     vec![
         amount,
-        ratio(amount, running(amounts, 2.5)),
-        running(amounts, 2.5),
-        running(amounts, f64::INFINITY),
+        ratio(amount, running(amounts, 2.5, NONE)),
+        running(amounts, 2.5, NONE),
+        running(amounts, f64::INFINITY, NONE),
         max(|event| event.to_mean, 7.0 * DAY),
         max(amounts, half_hour),
         count,
@@ -89,7 +90,7 @@ fn oracle(events: &[Event], now: &Event) -> Vec<f64> {
         tip_sum,
         tip_mean,
         max(tips, DAY),
-        running(tips, 3.0),
+        running(tips, 3.0, NONE),
         ratio(tip, tip_mean),
         tip,
         if tip.is_nan() { tip } else { tip.clamp(-1.5, 6.0) },
@@ -101,6 +102,9 @@ fn oracle(events: &[Event], now: &Event) -> Vec<f64> {
         (weekday(0.0) / 7.0 * TAU).cos(),
         f64::from(u8::from(weekday(5.5) >= 5.0)),
         f64::from(u8::from(clock(-11.0) < 6.0)),
+        running(amounts, 2.5, 50.0),
+        ratio(amount, running(amounts, 2.5, 50.0)),
+        running(tips, f64::INFINITY, -1.0),
     ]
 }
 

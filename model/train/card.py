@@ -27,7 +27,7 @@ Written by `scripts/train`; the numbers are of that run.
 | trained on | {metrics["transactions"]:,} transactions with {metrics["frauds"]:,} frauds, from `fraud simulate` |
 | validated on | {metrics["validation_transactions"]:,} transactions with {metrics["validation_frauds"]:,} frauds, another seed |
 | AUC ROC | {metrics["auc_roc"]:.3f} |
-| average precision | {metrics["average_precision"]:.3f} |
+| average precision | {metrics["average_precision"]:.3f}; {metrics["average_precision_restarted"]:.3f} with all history lost every 7 days |
 | threshold | {decision["threshold"]}: {decision["basis"]} |
 | expected | precision {expected["precision"]:.2f}, recall {expected["recall"]:.2f}, {expected["amount_caught"]:.0%} of the amounts, {expected["alerts_per_day"]:.0f} alerts a day |
 

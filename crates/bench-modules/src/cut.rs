@@ -5,7 +5,7 @@
 //! the crate that this file is part of, which goes by that name and puts its own [`Detector`] before
 //! the real one.
 
-pub use detector::{Outcome, Settings, history};
+pub use detector::{Outcome, Settings, history, history_log};
 
 use detector::verdict::{Verdict, Warmth};
 use fraud_plan::Plan;

@@ -47,10 +47,10 @@ impl Cut {
             Ok(Observed::Reports) => return Outcome::Silent,
             Err(reason) => return Outcome::Unscorable(reason),
         };
-        let raw = nodes::run(&self.forest, real.vector());
-        let verdict = self.judge.judge(raw, history);
+        let sum = nodes::sum(&self.forest, real.vector());
+        let verdict = self.judge.judge(sum, history);
         let reasons = match verdict.fraud {
-            true => self.reasons.find(&mut self.engine, real.vector(), raw),
+            true => self.reasons.find(&mut self.engine, real.vector(), sum),
             false => "",
         };
         let value = value.expect("a record without a value is unscorable");

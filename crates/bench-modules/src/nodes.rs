@@ -1,9 +1,9 @@
 //! A forest evaluated the obvious way: tree after tree, from node to node.
 
+use fraud_plan::Forest;
 use fraud_plan::forest::{Trees, Walk};
-use fraud_plan::{Forest, Link};
 
-/// A leaf of each tree, added up.
+/// A leaf of each tree, added up; NaN is missing.
 pub fn sum(forest: &Forest, vector: &[f32]) -> f64 {
     let Trees::Walk(walk) = &forest.trees else { panic!("compiled to nodes") };
     let mut sum = f64::from(forest.base);
@@ -17,15 +17,6 @@ pub fn sum(forest: &Forest, vector: &[f32]) -> f64 {
         sum += (a + b) + (c + d);
     }
     sum
-}
-
-/// The model's output for a feature vector.
-pub fn run(forest: &Forest, vector: &[f32]) -> f32 {
-    let sum = sum(forest, vector);
-    match forest.link {
-        Link::Identity => sum as f32,
-        Link::Logistic => (1.0 / (1.0 + libm::exp(-sum))) as f32,
-    }
 }
 
 fn leaf_of(walk: &Walk, first: usize, vector: &[f32]) -> f32 {

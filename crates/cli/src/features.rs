@@ -44,8 +44,12 @@ pub struct Args {
     spec: PathBuf,
     #[command(flatten)]
     labelled: Labelled,
-    /// Forget customers, reports or both, as a broker that restarts does, at random about this often
+    /// Forget all history this often, as a broker that restarts does
     #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
+    restart_every: Option<Duration>,
+    /// Forget customers, reports or both, at random about this often
+    #[arg(long, value_name = "TIME", value_parser = units::parse_duration,
+        conflicts_with = "restart_every")]
     wipe_every: Option<Duration>,
     /// For the times of --wipe-every
     #[arg(long, default_value_t = 1)]
@@ -73,7 +77,11 @@ pub fn run(args: &Args) -> Result<Report> {
     let history =
         usize::try_from(args.history).context("--history is more than can be addressed")?;
     let mut detector = Detector::new(plan, &Settings::default(), history);
-    let mut wipes = Wipes { random: Random::new(args.seed), every: args.wipe_every, next: None };
+    let mut wipes = Wipes {
+        every: args.restart_every.or(args.wipe_every),
+        random: args.wipe_every.map(|_| Random::new(args.seed)),
+        next: None,
+    };
 
     let (mut rows, mut frauds, mut reports) = (0_u64, 0_u64, 0_u64);
     let mut unscorable = BTreeMap::<&str, u64>::new();
@@ -151,8 +159,9 @@ pub fn run(args: &Args) -> Result<Report> {
 
 /// Restarts of the broker, as far as history sees them.
 struct Wipes {
-    random: Random,
     every: Option<Duration>,
+    /// For what is forgotten, and when; without it, everything and on time.
+    random: Option<Random>,
     next: Option<i64>,
 }
 
@@ -167,7 +176,7 @@ impl Wipes {
         }
         // Not at the very first transaction: there is nothing to forget.
         if self.next.is_some() {
-            let which = self.random.below(3);
+            let which = self.random.as_mut().map_or(0, |random| random.below(3));
             for (events, spared) in [(Events::Transactions, 1), (Events::Reports, 2)] {
                 if which != spared {
                     detector.forget(events);
@@ -175,7 +184,8 @@ impl Wipes {
             }
         }
         let pause = every.as_millis() as i64;
-        self.next = Some(now + pause / 2 + self.random.below(pause.max(1) as u64) as i64);
+        let scattered = |random: &mut Random| pause / 2 + random.below(pause.max(1) as u64) as i64;
+        self.next = Some(now + self.random.as_mut().map_or(pause, scattered));
     }
 }
 

@@ -130,13 +130,16 @@ pub enum Cell {
         half_life: u8,
     },
     /// Mean over all events, each counted at most `clip` times a mean above 0 so far:
-    /// `c + (min(v, clip * c) - c) / n`, n the number of events with this one, at most 65,535;
-    /// the first value is taken whole.
+    /// `c + (min(v, clip * c) - c) / n`, n the number of events with this one, at most 65,535.
+    /// Without a prior the first value is taken whole; a prior is the mean before it, and counts as
+    /// one more event.
     Mean {
         /// What is averaged.
         value: Value,
         /// Infinite without clipping.
         clip: f32,
+        /// The mean of an entity that nothing is known of, in the value's unit.
+        prior: Option<f32>,
     },
     /// Time of the first event of the current streak, a u32 of seconds since 2000: an event more
     /// than `gap` seconds after the last begins a new one.
@@ -206,7 +209,7 @@ pub enum Source {
 }
 
 /// A statistic over an entity's events; cells index [`Table::cells`]. Before the first event all
-/// but `Count`, `Sum` and `Events` are missing (NaN).
+/// but `Count`, `Sum`, `Events` and a mean with a prior are missing (NaN).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stat {
     /// Decayed number of events: `c * decay`.

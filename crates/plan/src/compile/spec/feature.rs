@@ -149,7 +149,9 @@ fn window(section: Section, spec: &mut Spec) -> Result<Source> {
             let value = cells.value()?;
             let clip = section.number("clip", "a number above 1", |clip| clip > 1.0)?;
             let clip = clip.unwrap_or(f32::INFINITY);
-            (Some(value), Stat::RunningMean { cell: cells.keep(Cell::Mean { value, clip })? })
+            let prior = section.number("prior", "a number", |_| true)?;
+            let cell = cells.keep(Cell::Mean { value, clip, prior })?;
+            (Some(value), Stat::RunningMean { cell })
         }
         Word::Max => {
             let (value, half_life) = (cells.value()?, cells.half_life()?);
@@ -204,7 +206,7 @@ fn reports(section: Section, spec: &mut Spec) -> Result<Source> {
             let stat = if section.text("half_life")?.is_some() {
                 cells.decayed_mean(value)?
             } else {
-                let cell = cells.keep(Cell::Mean { value, clip: f32::INFINITY })?;
+                let cell = cells.keep(Cell::Mean { value, clip: f32::INFINITY, prior: None })?;
                 Stat::RunningMean { cell }
             };
             spec.report_field(&section, Role::Number(number as u8))?;

@@ -89,6 +89,7 @@ entity = "customer"
 stat = "mean"
 of = "amount"
 clip = 2.5
+prior = 50.0
 ratio = true
 [[feature]]
 name = "peak"
@@ -139,7 +140,7 @@ stat = "since_last"
     let cells = [
         Cell::Count { value: None, half_life: 0 },
         Cell::Sum { value: amount, half_life: 0 },
-        Cell::Mean { value: amount, clip: 2.5 },
+        Cell::Mean { value: amount, clip: 2.5, prior: Some(50.0) },
         Cell::Max { value: Value::Feature(4), half_life: 1 },
     ];
     assert_eq!(customer.cells, cells, "amount is never missing: one count serves both");
@@ -213,7 +214,7 @@ of = "amount"
     let cells = [
         Cell::Count { value: None, half_life: 0 },
         Cell::Streak { gap: 1_209_600 },
-        Cell::Mean { value: Value::Number(0), clip: f32::INFINITY },
+        Cell::Mean { value: Value::Number(0), clip: f32::INFINITY, prior: None },
     ];
     assert_eq!(program.tables[1].cells, cells);
     assert_eq!(program.fault(), None);
