@@ -85,7 +85,7 @@ pub struct Args {
     /// How often the whole input is gone through, each time from a start
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     passes: u32,
-    /// Run so many instances side by side instead, and say how that scales
+    /// Also run so many instances side by side, and say how that scales
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000))]
     cores: Option<u32>,
     /// Show instead how costs grow
@@ -99,11 +99,16 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Report> {
     let records = Records::read(args, read_spec(&args.spec)?)?;
     ensure!(records.count() > 0, "there is no record to measure with");
-    match (args.sweep, args.cores) {
-        (Some(sweep), _) => sweep::run(args, sweep, &records),
-        (None, Some(cores)) => cores::run(args, cores, &records),
-        (None, None) => compare(args, &records),
+    if let Some(sweep) = args.sweep {
+        return sweep::run(args, sweep, &records);
     }
+    let mut report = compare(args, &records)?;
+    if let Some(cores) = args.cores {
+        let (json, text) = cores::run(args, cores, &records)?;
+        report.json["cores"] = json;
+        report.text += &format!("\n{text}");
+    }
+    Ok(report)
 }
 
 /// One module's figures.

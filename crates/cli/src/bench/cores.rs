@@ -4,14 +4,13 @@ use std::sync::Barrier;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::modules::{Instance, Kind, Loaded};
 use super::records::{Records, Slice};
 use super::rounds::quantile;
 use super::table::{Aim, Ratio, ratios_text};
-use super::{Args, about, markdown};
-use crate::report::Report;
+use super::{Args, markdown};
 use crate::{progress, units};
 
 const KINDS: [Kind; 3] = [Kind::Identity, Kind::Floor, Kind::Pipeline];
@@ -39,8 +38,8 @@ impl Lane {
     }
 }
 
-/// Every instance works off all slices; alone and together in turn.
-pub fn run(args: &Args, cores: u32, records: &Records) -> Result<Report> {
+/// Every instance works off all slices; alone and together in turn. For machines and for people.
+pub fn run(args: &Args, cores: u32, records: &Records) -> Result<(Value, String)> {
     let slices = records.slices(args.partitions, args.batch);
     let lane = |kind| -> Result<Lane> {
         let module = Loaded::new(args, kind, &args.target.limits())?;
@@ -94,17 +93,12 @@ pub fn run(args: &Args, cores: u32, records: &Records) -> Result<Report> {
             "scaling": lane.scaling(),
         })
     };
-    Ok(Report {
-        json: json!({
-            "records": records.count(),
-            "cores": cores,
-            "modules": lanes.iter().map(json).collect::<Vec<_>>(),
-            "ratios": [ratio.json()],
-        }),
-        text: [about(records), table, ratios_text(&[ratio])].join("\n"),
-        aside: String::new(),
-        ok: true,
-    })
+    let json = json!({
+        "count": cores,
+        "modules": lanes.iter().map(json).collect::<Vec<_>>(),
+        "ratios": [ratio.json()],
+    });
+    Ok((json, [table, ratios_text(&[ratio])].join("\n")))
 }
 
 /// Records a second that the instances get through, each on a thread and on the whole slice: until
