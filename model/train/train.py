@@ -22,11 +22,11 @@ NOT_FEATURES = ["transaction_id", "timestamp", "label", "scenario"]
 PARAMETERS = {
     "objective": "binary",
     "learning_rate": 0.25,
-    "lambda_l2": 20,
+    "lambda_l2": 10,
     "min_data_in_leaf": 200,
     "min_sum_hessian_in_leaf": 20,
     # Amounts matter to the unit, and frauds are too few for a sample to place the bins by.
-    "max_bin": 1023,
+    "max_bin": 511,
     "bin_construct_sample_cnt": 10_000_000,
     "deterministic": True,
     "force_row_wise": True,
