@@ -78,7 +78,8 @@ fn with_room(args: &Args, customers: u32) -> Result<(Instance, u64, u64)> {
         };
         let mut instance = Loaded::new(args, Kind::Pipeline, &limits)?.instance(args);
         let log = instance.start()?;
-        let room = inspect::capacity_in(&log).context("the module's log says how many it holds")?;
+        let room = inspect::capacities_in(&log);
+        let &room = room.first().context("the module's log does not say how many it holds")?;
         if room >= u64::from(customers) || bits == *MEMORY.end() {
             return Ok((instance, memory, room));
         }
