@@ -65,7 +65,8 @@ Tables are Markdown. The modules beside the real one are made by scripts/fraud."
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Transactions, one JSON object a line, plain or zstd [default: 30 simulated days]
+    /// Transactions with the members that `fraud simulate` writes, one JSON object a line, plain or
+    /// zstd [default: 30 simulated days]
     #[arg(long, value_name = "FILE.jsonl[.zst]")]
     input: Option<PathBuf>,
     /// The compiled transform

@@ -43,10 +43,10 @@ pub struct Args {
     #[command(flatten)]
     labelled: Labelled,
     /// Forget all history this often, as a broker that restarts does
-    #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::parse_interval)]
     restart_every: Option<Duration>,
     /// Forget customers, reports or both, at random about this often
-    #[arg(long, value_name = "TIME", value_parser = units::parse_duration,
+    #[arg(long, value_name = "TIME", value_parser = units::parse_interval,
         conflicts_with = "restart_every")]
     wipe_every: Option<Duration>,
     /// Any number; each gives other times to --wipe-every

@@ -101,3 +101,13 @@ fn modules_that_are_not_there() {
     let command = format!("bench --spec {MODEL} --module {}", fraud_detector().display());
     place.refused(&command, "./scripts/fraud builds what `bench` needs");
 }
+
+#[test]
+fn other_transactions() {
+    let place = Place::new();
+    place.write("t.jsonl", "{\"card\":1}\n");
+    let (module, modules) = (fraud_detector(), modules());
+    let [module, modules] = [module.display(), modules.display()];
+    let bench = format!("bench --spec {MODEL} --module {module} --modules {modules}");
+    place.refused(&format!("{bench} --input t.jsonl"), "those of `fraud simulate` only");
+}

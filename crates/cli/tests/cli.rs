@@ -143,6 +143,7 @@ fn features_after_a_wipe_are_those_of_a_start() {
     assert_eq!(run(" --wipe-every 6h --seed 3").1, [customers.clone(), reports]);
     assert_ne!(run(" --wipe-every 6h --seed 4").1[0], customers);
     place.refused(&format!("{features} --wipe-every 1d --restart-every 1d"), "cannot be used with");
+    place.refused(&format!("{features} --restart-every 0s"), "above 0");
 }
 
 const MIXED: &str = r#"{"transaction_id":"a","timestamp":"2020-01-01T00:00:00Z","customer_id":1,"amount":2}

@@ -17,7 +17,7 @@ pub fn report(records: &Records, measured: &[Measured]) -> Report {
     let rounds = whole[0].cost.ns.len();
     let text = [
         about(records),
-        format!("{rounds} rounds, A B C …\n"),
+        format!("rounds, interleaved: {rounds}\n"),
         modules_text(whole),
         stages_text(&stages),
         ratios::text(&ratios),

@@ -47,7 +47,7 @@ impl Wipes {
         }
         let pause = match &mut self.random {
             None => every,
-            Some(random) => every / 2 + random.below(every.max(1) as u64) as i64,
+            Some(random) => every / 2 + random.below(every as u64) as i64,
         };
         self.next = Some(now.saturating_add(pause));
     }
