@@ -194,8 +194,10 @@ mod tests {
         let sample = sample(&with_reports);
         let record = sample.report(7).expect("it has reports");
         let text = String::from_utf8_lossy(&record.value).into_owned();
-        let read = Reader::new(&sample.program).read(Some(&record.value), record.millis).is_ok();
-        assert!(read && text.contains(r#"{"payment":"7"}"#), "{text}");
+        let mut reader = Reader::new(&sample.program);
+        let read = reader.read(Some(&record.value), record.millis);
+        assert!(matches!(read, Ok(fraud_detector::record::Record::Reports)), "{text}");
+        assert!(text.contains(r#"{"payment":"7"}"#), "{text}");
     }
 
     #[test]
