@@ -6,12 +6,13 @@
 //! - [`modules`]: the modules, and one running instance
 //! - [`rounds`]: speed and fuel: every module in turn on each slice
 //! - [`latency`]: one record alone
-//! - [`table`]: the answer
+//! - [`table`]: the answer; [`ratios`]: what counts of it
 //! - [`cores`]: instances side by side; [`sweep`]: how costs grow
 
 mod cores;
 mod latency;
 mod modules;
+mod ratios;
 mod records;
 mod rounds;
 mod sweep;
@@ -22,9 +23,9 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 
 use crate::envelope::read_spec;
+use crate::progress;
 use crate::report::Report;
 use crate::target::Target;
-use crate::{progress, units};
 use modules::{Kind, Loaded};
 use records::Records;
 use rounds::{Cost, Lane};
@@ -64,7 +65,8 @@ Tables are Markdown. The modules beside the real one are made by scripts/fraud."
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Transactions, one JSON object a line, plain or zstd [default: 30 simulated days]
+    /// Transactions with the members that `fraud simulate` writes, one JSON object a line, plain or
+    /// zstd [default: 30 simulated days]
     #[arg(long, value_name = "FILE.jsonl[.zst]")]
     input: Option<PathBuf>,
     /// The compiled transform
@@ -151,27 +153,4 @@ fn compare(args: &Args, records: &Records) -> Result<Report> {
         })
         .collect();
     Ok(table::report(records, &measured))
-}
-
-/// A Markdown table: the first column is text, the others are figures.
-fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
-    let line = |cells: &mut dyn Iterator<Item = String>| {
-        format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
-    };
-    let mut text = line(&mut head.iter().map(|cell| cell.to_string()));
-    text += &format!("|---|{}\n", "--:|".repeat(head.len() - 1));
-    for row in rows {
-        text += &line(&mut row.iter().cloned());
-    }
-    text
-}
-
-/// What was measured with, for people.
-fn about(records: &Records) -> String {
-    format!(
-        "{} records of {:.0} bytes on average ({})\n",
-        units::count(records.count()),
-        records.mean_bytes(),
-        records.from,
-    )
 }

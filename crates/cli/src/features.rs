@@ -1,18 +1,14 @@
 //! `fraud features`: the detector's own feature vectors, for the trainer.
 
+mod table;
+mod wipes;
+
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use arrow_array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray, UInt8Array};
-use arrow_ipc::writer::FileWriter;
-use arrow_schema::{DataType, Field, Schema};
+use anyhow::{Context, Result};
 use fraud_detector::{Detector, Settings};
-use fraud_plan::program::Events;
 use fraud_plan::{Decision, Plan};
 use serde_json::json;
 
@@ -23,6 +19,8 @@ use crate::replay::Labelled;
 use crate::replay::stream::{Event, Stream};
 use crate::report::Report;
 use crate::units;
+use table::Table;
+use wipes::Wipes;
 
 const AFTER_HELP: &str = "\
 Example:
@@ -45,13 +43,13 @@ pub struct Args {
     #[command(flatten)]
     labelled: Labelled,
     /// Forget all history this often, as a broker that restarts does
-    #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::parse_interval)]
     restart_every: Option<Duration>,
     /// Forget customers, reports or both, at random about this often
-    #[arg(long, value_name = "TIME", value_parser = units::parse_duration,
+    #[arg(long, value_name = "TIME", value_parser = units::parse_interval,
         conflicts_with = "restart_every")]
     wipe_every: Option<Duration>,
-    /// For the times of --wipe-every
+    /// Any number; each gives other times to --wipe-every
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Where the vectors go
@@ -67,9 +65,9 @@ pub fn run(args: &Args) -> Result<Report> {
     let began = Instant::now();
     let program = read_spec(&args.spec)?;
     let listed = Frauds::read(&args.labelled.frauds)?;
+    let lines = Lines::open(&args.labelled.input, "features")?;
     let names = program.features.iter().map(|feature| feature.name.clone());
     let mut table = Table::create(&args.output, names.collect())?;
-    let lines = Lines::open(&args.labelled.input, "features")?;
     let reporting = args.labelled.reporting(&listed);
     let mut stream = Stream::new(lines, Envelopes::new(program.clone()), Some(reporting));
     let mut envelopes = Envelopes::new(program.clone());
@@ -77,10 +75,10 @@ pub fn run(args: &Args) -> Result<Report> {
     let history =
         usize::try_from(args.history).context("--history is more than can be addressed")?;
     let mut detector = Detector::new(plan, &Settings::default(), history);
-    let mut wipes = Wipes {
-        every: args.restart_every.or(args.wipe_every),
-        random: args.wipe_every.map(|_| Random::new(args.seed)),
-        next: None,
+    let mut wipes = match (args.restart_every, args.wipe_every) {
+        (Some(every), _) => Wipes::restarts(every),
+        (None, Some(every)) => Wipes::scattered(every, args.seed),
+        (None, None) => Wipes::default(),
     };
 
     let (mut rows, mut frauds, mut reports) = (0_u64, 0_u64, 0_u64);
@@ -138,6 +136,9 @@ pub fn run(args: &Args) -> Result<Report> {
         let evicted = units::count(evictions);
         text += &format!("{evicted} histories were given up for want of memory; see --history\n");
     }
+    if wipes.count > 0 {
+        text += &format!("history was wiped {} times\n", units::count(wipes.count));
+    }
     text += &format!("took {}\n", units::seconds(elapsed));
     Ok(Report {
         json: json!({
@@ -148,6 +149,7 @@ pub fn run(args: &Args) -> Result<Report> {
             "frauds_not_found": missing,
             "unscorable": unscorable,
             "evictions": evictions,
+            "wipes": wipes.count,
             "seconds": elapsed.as_secs_f64(),
             "output": args.output,
         }),
@@ -155,135 +157,4 @@ pub fn run(args: &Args) -> Result<Report> {
         aside: String::new(),
         ok: true,
     })
-}
-
-/// Restarts of the broker, as far as history sees them.
-struct Wipes {
-    every: Option<Duration>,
-    /// For what is forgotten, and when; without it, everything and on time.
-    random: Option<Random>,
-    next: Option<i64>,
-}
-
-impl Wipes {
-    /// Has the detector forget if it is time to.
-    fn due(&mut self, now: i64, detector: &mut Detector) {
-        let Some(every) = self.every else { return };
-        if let Some(next) = self.next
-            && now < next
-        {
-            return;
-        }
-        // Not at the very first transaction: there is nothing to forget.
-        if self.next.is_some() {
-            let which = self.random.as_mut().map_or(0, |random| random.below(3));
-            for (events, spared) in [(Events::Transactions, 1), (Events::Reports, 2)] {
-                if which != spared {
-                    detector.forget(events);
-                }
-            }
-        }
-        let pause = every.as_millis() as i64;
-        let scattered = |random: &mut Random| pause / 2 + random.below(pause.max(1) as u64) as i64;
-        self.next = Some(now + self.random.as_mut().map_or(pause, scattered));
-    }
-}
-
-/// SplitMix64: enough to scatter a few wipes.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (bits ^ bits >> 31) % limit
-    }
-}
-
-/// Rows in a record batch.
-const BATCH: usize = 65_536;
-
-/// An Arrow file that grows by rows.
-struct Table {
-    path: PathBuf,
-    writer: FileWriter<BufWriter<File>>,
-    schema: Arc<Schema>,
-    ids: Vec<String>,
-    times: Vec<i64>,
-    scenarios: Vec<u8>,
-    features: Vec<Vec<f32>>,
-}
-
-impl Table {
-    fn create(path: &Path, names: Vec<String>) -> Result<Self> {
-        let column = |name: &str, kind| Field::new(name, kind, false);
-        let mut fields = vec![
-            column("transaction_id", DataType::Utf8),
-            column("timestamp", DataType::Int64),
-            column("label", DataType::UInt8),
-            column("scenario", DataType::UInt8),
-        ];
-        for name in &names {
-            if fields[..4].iter().any(|field| field.name() == name) {
-                bail!(
-                    "a feature is called {name}, as is a column of its own; rename it in the spec"
-                );
-            }
-            fields.push(column(name, DataType::Float32));
-        }
-        let schema = Arc::new(Schema::new(fields));
-        let context = || format!("cannot write {}", path.display());
-        let file = BufWriter::new(File::create(path).with_context(context)?);
-        Ok(Self {
-            path: path.into(),
-            writer: FileWriter::try_new(file, &schema).with_context(context)?,
-            schema,
-            ids: Vec::new(),
-            times: Vec::new(),
-            scenarios: Vec::new(),
-            features: vec![Vec::new(); names.len()],
-        })
-    }
-
-    fn push(&mut self, id: &[u8], millis: i64, scenario: u8, vector: &[f32]) -> Result<()> {
-        self.ids.push(String::from_utf8_lossy(id).into_owned());
-        self.times.push(millis);
-        self.scenarios.push(scenario);
-        for (column, &value) in self.features.iter_mut().zip(vector) {
-            column.push(value);
-        }
-        if self.ids.len() == BATCH { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        let scenarios = std::mem::take(&mut self.scenarios);
-        let labels: Vec<u8> = scenarios.iter().map(|&scenario| u8::from(scenario > 0)).collect();
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from(std::mem::take(&mut self.ids))),
-            Arc::new(Int64Array::from(std::mem::take(&mut self.times))),
-            Arc::new(UInt8Array::from(labels)),
-            Arc::new(UInt8Array::from(scenarios)),
-        ];
-        for column in &mut self.features {
-            columns.push(Arc::new(Float32Array::from(std::mem::take(column))));
-        }
-        let batch = RecordBatch::try_new(self.schema.clone(), columns)?;
-        self.writer.write(&batch).with_context(|| format!("cannot write {}", self.path.display()))
-    }
-
-    fn finish(mut self) -> Result<()> {
-        if !self.ids.is_empty() {
-            self.flush()?;
-        }
-        let flushed = self.writer.finish().map_err(anyhow::Error::from).and_then(|()| {
-            let file = self.writer.get_mut();
-            Ok(std::io::Write::flush(file)?)
-        });
-        flushed.with_context(|| format!("cannot write {}", self.path.display()))
-    }
 }

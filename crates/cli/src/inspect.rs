@@ -27,7 +27,7 @@ use crate::report::Report;
 use crate::target::{Target, read_module};
 use crate::{progress, units};
 use bench::Bench;
-pub use bench::capacity_in;
+pub use bench::capacities_in;
 use check::Check;
 use sample::Sample;
 

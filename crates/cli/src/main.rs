@@ -9,6 +9,7 @@
 //! - [`input`]: the lines of a plain or compressed file; [`frauds`]: the list of known frauds
 //! - [`envelope`]: what is read of a record beside the module; [`verdict`]: what the module says
 //! - [`report`]: what a subcommand answers; [`progress`] and [`units`]: how it looks
+//! - [`random`]: random numbers that are the same on every machine
 //!
 //! What it is *not*: it scores nothing itself. Vectors and what they are tuned on come from
 //! `fraud-detector`, verdicts from the compiled module on `transform-host`.
@@ -21,6 +22,7 @@ mod frauds;
 mod input;
 mod inspect;
 mod progress;
+mod random;
 mod replay;
 mod report;
 mod reports;

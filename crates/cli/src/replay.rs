@@ -13,7 +13,7 @@ pub mod stream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use fraud_detector::Settings;
 use fraud_plan::Program;
 use transform_host::Output;
@@ -22,7 +22,7 @@ use crate::envelope::Envelopes;
 use crate::frauds::Frauds;
 use crate::input::Lines;
 use crate::target::Target;
-use crate::units;
+use crate::units::{self, rfc3339};
 use broker::{Broker, Failure, Logs, Usage};
 use partitions::Partitions;
 use stream::{Event, Stream};
@@ -206,6 +206,9 @@ impl<'f> Replay<'f> {
                     counts.reports += count;
                 }
             }
+        }
+        if let Some(wipe) = wipe {
+            bail!("there is nothing to wipe: no transaction is of {} or later", rfc3339(wipe.at));
         }
         partitions.rest().try_for_each(|lot| broker.process(&lot, out))
     }

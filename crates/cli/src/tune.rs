@@ -37,9 +37,9 @@ Examples:
 
 The very code that runs in the broker scores the transactions, and is told of each fraud when its
 report has come. Its outputs are calibrated, so that of transactions with a score of 0.3 three in
-ten are frauds; then the threshold is chosen: by default for 50 alerts a day. What
-it is expected to do is measured on the same transactions: take ones that the model was not trained
-on. `fraud backtest` measures it on others.
+ten are frauds; then the threshold is chosen: by default for 50 alerts a day. What it is expected to
+do is measured on the same transactions: take ones that the model was not trained on.
+`fraud backtest` measures it on others.
 
 The module is built with the file that this writes: build it again afterwards.";
 

@@ -24,6 +24,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "not a time; write a number and ms, s, m, h or d, for instance 10ms".into())
 }
 
+/// As [`parse_duration`], but above 0.
+pub fn parse_interval(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("it must be above 0".into()),
+        interval => Ok(interval),
+    }
+}
+
 /// The day of `2018-04-01`, counted from 1970-01-01.
 pub fn parse_date(text: &str) -> Result<i64, String> {
     let midnight = fraud_detector::timestamp::parse(format!("{text}T00:00:00Z").as_bytes());

@@ -166,6 +166,7 @@ fn a_backtest_refuses_what_cannot_be() {
         (" --frauds f.csv --from 2019-01-01", "no transaction could be scored from 2019-01-01"),
         (" --frauds f.csv --from 2018-04-09 --to 2018-04-08", "--to 2018-04-08 lies before"),
         (" --frauds f.csv --weeks 2", "--from"),
+        (" --frauds f.csv --wipe 2019-01-01", "no transaction is of 2019-01-01"),
         (" --frauds f.csv --protocol nobody", "handbook"),
         ("", "--frauds"),
     ] {

@@ -90,6 +90,62 @@ fn features_of_simulated_transactions() {
     assert_eq!(before, place.read("t.arrow"));
 }
 
+const WITH_PRIOR: &str = r#"
+version = 1
+time = { path = "timestamp", unit = "seconds" }
+entity = [{ name = "customer", path = "customer_id" }, { name = "terminal", path = "terminal_id" }]
+number = [{ name = "amount", path = "amount" }]
+reports = { path = "fraud_reports", id = "transaction_id", time = "reported_at" }
+feature = [
+    { name = "mean", kind = "window", entity = "customer", stat = "mean", of = "amount", prior = 50.0 },
+    { name = "last", kind = "window", entity = "customer", stat = "since_last" },
+    { name = "report", kind = "reports", entity = "terminal", stat = "days_since_last" },
+]
+"#;
+
+/// A transaction an hour for three days, the first a fraud that is reported an hour later.
+#[test]
+fn features_after_a_wipe_are_those_of_a_start() {
+    let place = Place::new();
+    place.write("spec.toml", WITH_PRIOR);
+    let record = |hour| {
+        let time = 1_600_000_000 + 3600 * hour;
+        format!(
+            r#"{{"transaction_id":"{hour}","timestamp":{time},"customer_id":1,"terminal_id":1,"amount":10}}"#
+        ) + "\n"
+    };
+    place.write("t.jsonl", (0..72).map(record).collect::<String>());
+    place.write("f.csv", "transaction_id\n0\n");
+    let features = "features --spec spec.toml --input t.jsonl --frauds f.csv --report-delay 1h --output t.arrow";
+    let run = |options: &str| {
+        let (report, status) = place.json(&format!("{features}{options}"));
+        assert_eq!((status, &report["rows"]), (0, &72.into()));
+        let file = fs::File::open(place.path("t.arrow")).expect("written");
+        let mut reader = FileReader::try_new(file, None).expect("an Arrow file");
+        let batch = reader.next().expect("one batch").expect("a readable batch");
+        let column = |at: usize| batch.column(at).as_primitive::<Float32Type>().values().to_vec();
+        let [mean, last, report_age] = [4, 5, 6].map(column);
+        let hours = |is_so: &dyn Fn(usize) -> bool| (0..72).filter(|&hour| is_so(hour)).collect();
+        let unknown: [Vec<usize>; 2] =
+            [hours(&|hour| last[hour].is_nan()), hours(&|hour| report_age[hour].is_nan())];
+        assert_eq!(hours(&|hour| mean[hour] == 50.0), unknown[0], "the prior");
+        (report["wipes"].as_u64().expect("a count"), unknown)
+    };
+    assert_eq!(run(""), (0, [vec![0], vec![0]]));
+    let no_report = [0].into_iter().chain(24..72).collect();
+    assert_eq!(run(" --restart-every 1d"), (2, [vec![0, 24, 48], no_report]));
+
+    // Each forgets at least one of the two.
+    let (wipes, [customers, reports]) = run(" --wipe-every 6h --seed 3");
+    assert!((6..24).contains(&wipes), "{wipes}");
+    assert!((2..=wipes as usize).contains(&customers.len()), "{customers:?}");
+    assert!((2..72).contains(&reports.len()), "{reports:?}");
+    assert_eq!(run(" --wipe-every 6h --seed 3").1, [customers.clone(), reports]);
+    assert_ne!(run(" --wipe-every 6h --seed 4").1[0], customers);
+    place.refused(&format!("{features} --wipe-every 1d --restart-every 1d"), "cannot be used with");
+    place.refused(&format!("{features} --restart-every 0s"), "above 0");
+}
+
 const MIXED: &str = r#"{"transaction_id":"a","timestamp":"2020-01-01T00:00:00Z","customer_id":1,"amount":2}
 not JSON
 {"transaction_id":7,"timestamp":"2020-01-01T00:00:01Z","customer_id":"1","amount":3}
@@ -331,6 +387,7 @@ fn the_fraud_detector_is_deployable() {
     assert_eq!(status, 0);
     // The history was really full: the module's log says what that takes.
     let note = &check(&report, "memory, history full")["note"];
-    assert!(note.as_str().is_some_and(|note| note.contains("its log says it holds")), "{note}");
+    let note = note.as_str().expect("text");
+    assert!(note.contains(" reports; its log says it holds ") && note.contains(" + "), "{note}");
     assert_eq!(report["topics"].as_array().map(Vec::len), Some(4));
 }

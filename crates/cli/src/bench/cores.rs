@@ -6,11 +6,12 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use super::Args;
 use super::modules::{Instance, Kind, Loaded};
+use super::ratios::{self, Aim, Ratio};
 use super::records::{Records, Slice};
 use super::rounds::quantile;
-use super::table::{Aim, Ratio, ratios_text};
-use super::{Args, markdown};
+use super::table::markdown;
 use crate::{progress, units};
 
 const KINDS: [Kind; 3] = [Kind::Identity, Kind::Floor, Kind::Pipeline];
@@ -98,7 +99,7 @@ pub fn run(args: &Args, cores: u32, records: &Records) -> Result<(Value, String)
         "modules": lanes.iter().map(json).collect::<Vec<_>>(),
         "ratios": [ratio.json()],
     });
-    Ok((json, [table, ratios_text(&[ratio])].join("\n")))
+    Ok((json, [table, ratios::text(&[ratio])].join("\n")))
 }
 
 /// Records a second that the instances get through, each on a thread and on the whole slice: until

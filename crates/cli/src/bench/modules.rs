@@ -122,7 +122,13 @@ impl Instance {
         let mut written = 0;
         for batch in batches {
             let fed = self.vm.process(batch, &mut self.output);
-            fed.with_context(|| format!("{} failed on a batch", self.kind.name()))?;
+            fed.with_context(|| match self.kind {
+                Kind::Floor | Kind::Given => format!(
+                    "{} failed on a batch; it takes transactions like those of `fraud simulate` only",
+                    self.kind.name()
+                ),
+                other => format!("{} failed on a batch", other.name()),
+            })?;
             written += self.output.len() as u64;
         }
         let after = self.vm.stats();

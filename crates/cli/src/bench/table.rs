@@ -1,29 +1,26 @@
-//! The answer: modules side by side, the pipeline's stages, and the ratios that count.
+//! The answer: modules side by side, and the pipeline's stages.
 
 use serde_json::{Value, json};
 
 use super::modules::Kind;
 use super::records::Records;
 use super::rounds::Cost;
-use super::{Measured, about, markdown};
+use super::{Measured, ratios};
 use crate::report::Report;
 use crate::units;
-
-/// What costs are worked out for: transactions a second of a very large issuer.
-const LOAD: f64 = 65_000.0;
 
 pub fn report(records: &Records, measured: &[Measured]) -> Report {
     let of = |kind| measured.iter().find(|m| m.kind == kind).expect("all kinds were measured");
     let (whole, _) = measured.split_at(Kind::WHOLE);
     let stages = stages(of);
-    let ratios = ratios(of);
+    let ratios = ratios::of_modules(of);
     let rounds = whole[0].cost.ns.len();
     let text = [
         about(records),
-        format!("{rounds} rounds, A B C …\n"),
+        format!("rounds, interleaved: {rounds}\n"),
         modules_text(whole),
         stages_text(&stages),
-        ratios_text(&ratios),
+        ratios::text(&ratios),
     ];
     Report {
         json: json!({
@@ -32,7 +29,7 @@ pub fn report(records: &Records, measured: &[Measured]) -> Report {
             "rounds": rounds,
             "modules": whole.iter().map(module_json).collect::<Vec<_>>(),
             "stages": stages.iter().map(Stage::json).collect::<Vec<_>>(),
-            "ratios": ratios.iter().map(Ratio::json).collect::<Vec<_>>(),
+            "ratios": ratios.iter().map(ratios::Ratio::json).collect::<Vec<_>>(),
         }),
         text: text.join("\n"),
         aside: String::new(),
@@ -151,131 +148,25 @@ fn stages_text(stages: &[Stage]) -> String {
     markdown(&head, &stages.iter().map(row).collect::<Vec<_>>())
 }
 
-/// A figure that is worth more than the machine it was measured on.
-pub struct Ratio {
-    /// For machines.
-    pub key: &'static str,
-    pub what: &'static str,
-    pub value: f64,
-    /// How the value is written, with its unit.
-    pub digits: usize,
-    pub unit: &'static str,
-    /// What it should be: at least, or at most.
-    pub aim: Option<Aim>,
-}
-
-#[derive(Clone, Copy)]
-pub enum Aim {
-    AtLeast(f64),
-    AtMost(f64),
-}
-
-impl Ratio {
-    fn is_met(&self) -> Option<bool> {
-        Some(match self.aim? {
-            Aim::AtLeast(least) => self.value >= least,
-            Aim::AtMost(most) => self.value <= most,
-        })
-    }
-
-    pub fn json(&self) -> Value {
-        let (least, most) = match self.aim {
-            Some(Aim::AtLeast(least)) => (Some(least), None),
-            Some(Aim::AtMost(most)) => (None, Some(most)),
-            None => (None, None),
-        };
-        json!({
-            "name": self.key,
-            "value": self.value,
-            "at_least": least,
-            "at_most": most,
-            "met": self.is_met(),
-        })
-    }
-}
-
-pub fn ratios_text(ratios: &[Ratio]) -> String {
-    let row = |ratio: &Ratio| {
-        let figure = |value: f64| match ratio.digits {
-            0 => format!("{}{}", units::count(value as u64), ratio.unit),
-            digits => format!("{value:.digits$}{}", ratio.unit),
-        };
-        let aim = match ratio.aim {
-            Some(Aim::AtLeast(least)) => format!("≥ {}", figure(least)),
-            Some(Aim::AtMost(most)) => format!("≤ {}", figure(most)),
-            None => String::new(),
-        };
-        let met = match ratio.is_met() {
-            Some(true) => "yes",
-            Some(false) => "**no**",
-            None => "",
-        };
-        vec![ratio.what.to_owned(), figure(ratio.value), aim, met.to_owned()]
+/// A Markdown table: the first column is text, the others are figures.
+pub fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
+    let line = |cells: &mut dyn Iterator<Item = String>| {
+        format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
     };
-    markdown(&["", "here", "aim", "met"], &ratios.iter().map(row).collect::<Vec<_>>())
+    let mut text = line(&mut head.iter().map(|cell| cell.to_string()));
+    text += &format!("|---|{}\n", "--:|".repeat(head.len() - 1));
+    for row in rows {
+        text += &line(&mut row.iter().cloned());
+    }
+    text
 }
 
-fn ratios<'m>(of: impl Fn(Kind) -> &'m Measured) -> Vec<Ratio> {
-    let (identity, floor, pipeline) = (of(Kind::Identity), of(Kind::Floor), of(Kind::Pipeline));
-    let rate = pipeline.cost.rate()[1];
-    let p999 = |measured: &Measured| measured.latency.as_ref().map_or(f64::NAN, |l| l.p999);
-    vec![
-        Ratio {
-            key: "rate_to_floor",
-            what: "records/s, pipeline ÷ floor",
-            // As much faster as the other takes longer.
-            value: floor.cost.paired(&pipeline.cost, |floor, pipeline| floor / pipeline),
-            digits: 2,
-            unit: "",
-            aim: Some(Aim::AtLeast(0.6)),
-        },
-        Ratio {
-            key: "fuel_to_floor",
-            what: "fuel, pipeline ÷ floor",
-            value: pipeline.cost.fuel / floor.cost.fuel,
-            digits: 2,
-            unit: "",
-            aim: Some(Aim::AtMost(2.0)),
-        },
-        Ratio {
-            key: "floor_fuel",
-            what: "fuel of the floor (above, no ratio counts)",
-            value: floor.cost.fuel,
-            digits: 0,
-            unit: "",
-            aim: Some(Aim::AtMost(6_000.0)),
-        },
-        Ratio {
-            key: "p999_over_identity_us",
-            what: "p99.9, pipeline − identity",
-            value: p999(pipeline) - p999(identity),
-            digits: 1,
-            unit: " µs",
-            aim: Some(Aim::AtMost(50.0)),
-        },
-        Ratio {
-            key: "module_mb",
-            what: "module",
-            value: pipeline.module_bytes as f64 / 1e6,
-            digits: 2,
-            unit: " MB",
-            aim: Some(Aim::AtMost(0.5)),
-        },
-        Ratio {
-            key: "records_per_second",
-            what: "records/s of the pipeline (on a quiet core)",
-            value: rate,
-            digits: 0,
-            unit: "",
-            aim: Some(Aim::AtLeast(700_000.0)),
-        },
-        Ratio {
-            key: "cores_for_65000_per_second",
-            what: "cores for 65,000 records/s",
-            value: LOAD / rate,
-            digits: 2,
-            unit: "",
-            aim: None,
-        },
-    ]
+/// What was measured with, for people.
+pub fn about(records: &Records) -> String {
+    format!(
+        "{} records of {:.0} bytes on average ({})\n",
+        units::count(records.count()),
+        records.mean_bytes(),
+        records.from,
+    )
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fraud_plan::program::Events;
 use transform_host::{BatchBuilder, Deployment, Engine, Fault, Level, Limits, Module, Output, Vm};
 
 use super::check::Check;
@@ -10,7 +11,7 @@ use super::sample::{DEPTHS, Record, Sample};
 use crate::units;
 
 /// Records in a batch.
-const BATCH: u64 = 100;
+const BATCH: usize = 100;
 /// Records that count as filling history when the module does not say how much it holds.
 const UNKNOWN_CAPACITY: u64 = 50_000;
 const MOST_RECORDS: u64 = 4_000_000;
@@ -22,7 +23,8 @@ pub struct Bench<'m> {
     module: &'m Module,
     deployment: &'m Deployment,
     sample: &'m Sample,
-    capacity: Option<u64>,
+    /// Entities that each table of history holds, as its log says.
+    capacities: Vec<u64>,
     memory_at_start: u64,
     start_fuel: u64,
     logs_dropped: u64,
@@ -46,8 +48,9 @@ impl Warm<'_> {
 
 /// What filling history took.
 pub struct Run {
-    /// Records that were fed.
-    pub records: u64,
+    /// Records that were fed: with a report each, and of transactions.
+    reports: u64,
+    records: u64,
     engine_time: Duration,
     fuel: u64,
     most_fuel: u64,
@@ -71,12 +74,13 @@ impl<'m> Bench<'m> {
         let started = vm.start();
         let logs = vm.take_logs();
         let stats = vm.stats();
-        let capacity = logs.iter().filter(|line| line.level == Level::Info);
+        let said = logs.iter().filter(|line| line.level == Level::Info);
+        let capacities = said.map(|line| capacities_in(&line.message));
         let bench = Self {
             module,
             deployment,
             sample,
-            capacity: capacity.filter_map(|line| capacity_in(&line.message)).next(),
+            capacities: capacities.flatten().collect(),
             memory_at_start: stats.peak_memory_bytes,
             start_fuel: stats.start_fuel,
             logs_dropped: stats.logs_dropped,
@@ -103,36 +107,47 @@ impl<'m> Bench<'m> {
         Ok(Warm { vm, sample: self.sample, records })
     }
 
-    /// Twice as many as history holds, since a customer's place depends on the id.
+    /// Twice as many as any table holds, since an entity's place depends on its id.
     fn records(&self) -> u64 {
-        (2 * self.capacity.unwrap_or(UNKNOWN_CAPACITY)).clamp(20_000, MOST_RECORDS)
+        let most = self.capacities.iter().max();
+        (2 * most.unwrap_or(&UNKNOWN_CAPACITY)).clamp(20_000, MOST_RECORDS)
+    }
+
+    /// Twice as many as the tables of reports hold.
+    fn reports(&self) -> u64 {
+        let tables = self.sample.program.tables.iter().zip(&self.capacities);
+        let reports = tables.filter(|(table, _)| table.events == Events::Reports);
+        reports.map(|(_, capacity)| 2 * capacity).max().unwrap_or(0).min(MOST_RECORDS)
     }
 
     fn feed(&self, vm: &mut Vm, records: u64) -> Result<Run, Fault> {
-        let mut batch = BatchBuilder::new(0);
         let mut output = Output::default();
         let (mut written, mut bytes, mut refused) = (0, 0, None);
-        for number in 0..records {
-            self.sample.record(number).push(0, &mut batch);
-            if batch.len() as u64 == BATCH {
-                vm.process(&Arc::new(batch.build()), &mut output)?;
-                written += output.len() as u64;
-                bytes += output.bytes() as u64;
-                let reason = || {
-                    output.iter().find_map(|record| {
-                        let (_, code) =
-                            record.headers().find(|(name, _)| *name == b"fraud-error")?;
-                        Some(String::from_utf8_lossy(code?).into_owned())
-                    })
-                };
-                refused = refused.or_else(reason);
-            }
+        let mut send = |vm: &mut Vm, made: &mut dyn Iterator<Item = Record>| {
+            let mut batch = BatchBuilder::new(0);
+            made.for_each(|record| record.push(0, &mut batch));
+            vm.process(&Arc::new(batch.build()), &mut output)?;
+            refused = refused.take().or_else(|| refusal(&output));
+            Ok((output.len() as u64, output.bytes() as u64))
+        };
+        let reports = self.reports().min(records);
+        for first in (0..reports).step_by(BATCH) {
+            let numbers = first..reports.min(first + BATCH as u64);
+            send(vm, &mut numbers.filter_map(|number| self.sample.report(number)))?;
+        }
+        let before = vm.stats();
+        for first in (0..records).step_by(BATCH) {
+            let numbers = first..records.min(first + BATCH as u64);
+            let out = send(vm, &mut numbers.map(|number| self.sample.record(number)))?;
+            written += out.0;
+            bytes += out.1;
         }
         let stats = vm.stats();
         Ok(Run {
-            records: stats.records,
-            engine_time: stats.engine_time,
-            fuel: stats.record_fuel,
+            reports,
+            records,
+            engine_time: stats.engine_time - before.engine_time,
+            fuel: stats.record_fuel - before.record_fuel,
             most_fuel: stats.record_fuel_max,
             peak_memory: stats.peak_memory_bytes,
             bytes_out_per_record: bytes.div_ceil(written.max(1)) + FRAMING,
@@ -152,7 +167,7 @@ impl<'m> Bench<'m> {
             Check::bytes("memory at start", self.memory_at_start, limits.memory_bytes),
         ];
         match run {
-            Ok(run) => checks.extend(run.checks(limits, self.capacity)),
+            Ok(run) => checks.extend(run.checks(limits, &self.capacities)),
             Err(fault) => checks.push(Check::no("runs", fault)),
         }
         checks
@@ -160,12 +175,17 @@ impl<'m> Bench<'m> {
 }
 
 impl Run {
-    fn checks(&self, limits: &Limits, capacity: Option<u64>) -> [Check; 5] {
-        let held = match capacity {
-            Some(capacity) => format!("its log says it holds {}", units::count(capacity)),
-            None => "its log does not say how many it holds".into(),
+    fn checks(&self, limits: &Limits, capacities: &[u64]) -> [Check; 5] {
+        let count = |&capacity: &u64| units::count(capacity);
+        let held = match capacities.iter().map(count).collect::<Vec<_>>().join(" + ") {
+            none if none.is_empty() => "its log does not say how many it holds".into(),
+            capacities => format!("its log says it holds {capacities}"),
         };
-        let fed = format!("after {} customers; {held}", units::count(self.records));
+        let [records, reports] = [self.records, self.reports].map(units::count);
+        let fed = match self.reports {
+            0 => format!("after {records} customers; {held}"),
+            _ => format!("after {records} customers and {reports} reports; {held}"),
+        };
         let mean = self.fuel / self.records.max(1);
         [
             Check::bytes("memory, history full", self.peak_memory, limits.memory_bytes).note(fed),
@@ -193,10 +213,19 @@ impl Run {
     }
 }
 
-/// N of `history of N entities`, or of `history of N + M entities`.
-pub fn capacity_in(message: &str) -> Option<u64> {
-    let (_, rest) = message.split_once("history of ")?;
-    rest.split_once(' ')?.0.parse().ok()
+/// The reason for which one of these records cannot be scored.
+fn refusal(output: &Output) -> Option<String> {
+    let headers = output.iter().flat_map(|record| record.headers());
+    let mut codes = headers.filter_map(|(name, code)| code.filter(|_| name == b"fraud-error"));
+    codes.next().map(|code| String::from_utf8_lossy(code).into_owned())
+}
+
+/// The numbers of `history of N + M entities`; none in another line.
+pub fn capacities_in(message: &str) -> Vec<u64> {
+    let said = message.split_once("history of ").and_then(|(_, rest)| rest.split_once(" entities"));
+    said.map_or_else(Vec::new, |(numbers, _)| {
+        numbers.split(" + ").map_while(|number| number.parse().ok()).collect()
+    })
 }
 
 /// Step of the search, in bytes.
@@ -209,13 +238,13 @@ pub fn stack(wasm: &[u8], deployment: &Deployment, limits: &Limits, sample: &Sam
         let limits = Limits { wasm_stack_bytes: bytes, ..limits.clone() };
         let module = Engine::new(&limits).compile(wasm).expect("compiled before");
         let mut batch = BatchBuilder::new(0);
-        for number in 0..BATCH {
+        for number in 0..BATCH as u64 {
             sample.record(number).push(0, &mut batch);
         }
         for depth in DEPTHS {
-            sample.record(BATCH).nested(depth).push(1, &mut batch);
+            sample.record(BATCH as u64).nested(depth).push(1, &mut batch);
         }
-        sample.record(BATCH).broken().push(1, &mut batch);
+        sample.record(BATCH as u64).broken().push(1, &mut batch);
         let mut vm = Vm::new(&module, deployment);
         let started = vm.start();
         started.and_then(|()| vm.process(&Arc::new(batch.build()), &mut Output::default())).is_ok()

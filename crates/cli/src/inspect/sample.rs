@@ -6,7 +6,7 @@ use anyhow::Result;
 use fraud_detector::json::MAX_DEPTH;
 use fraud_plan::program::{Program, Role};
 use fraud_simulator::civil_from_days;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use transform_host::BatchBuilder;
 
 use crate::envelope::read_spec;
@@ -30,7 +30,7 @@ const FIRST_SECOND: u64 = 1_522_540_800;
 
 /// Makes records by a feature spec.
 pub struct Sample {
-    program: Program,
+    pub program: Program,
 }
 
 /// A record without headers.
@@ -52,32 +52,52 @@ impl Sample {
         Ok(Self { program })
     }
 
-    /// Record number `number`, of a customer of its own.
+    /// Record number `number`, of entities of its own.
     pub fn record(&self, number: u64) -> Record {
-        let second = FIRST_SECOND + number;
+        Record::new(number, self.object(number, None))
+    }
+
+    /// A record with one fraud report, of entities of its own; nothing if the spec has no reports.
+    pub fn report(&self, number: u64) -> Option<Record> {
+        let list = self.program.fields.iter().position(|field| field.role == Role::Reports)?;
         let mut root = Value::Object(Map::new());
+        *self.place(&mut root, &self.path(list, None)) = json!([self.object(number, Some(list))]);
+        Some(Record::new(number, root))
+    }
+
+    /// The fields of a transaction, or those of a report in the list `list`.
+    fn object(&self, number: u64, list: Option<usize>) -> Value {
         let fields = &self.program.fields;
+        let mut root = Value::Object(Map::new());
         for (at, field) in fields.iter().enumerate() {
             let value = match field.role {
-                Role::Time => time(second).into(),
-                Role::Entity(0) => number.to_string().into(),
-                Role::Entity(_) => (number % 10_000).to_string().into(),
+                Role::Time | Role::ReportTime => time(FIRST_SECOND + number).into(),
+                Role::Entity(_) | Role::ReportId => number.to_string().into(),
                 Role::Number(_) => ((number * 7919 % 20_000) as f64 / 100.0).into(),
-                _ => continue,
+                Role::Object | Role::Reports => continue,
             };
-            let above = |at: &usize| fields[*at].parent.map(usize::from);
-            let path: Vec<usize> = std::iter::successors(Some(at), above).collect();
-            // What does not stand in objects is no part of a transaction.
-            if path[1..].iter().all(|&at| fields[at].role == Role::Object) {
-                let names = path.iter().rev().map(|&at| &fields[at].name);
-                *names.fold(&mut root, |place, name| &mut place[name]) = value;
+            let path = self.path(at, list);
+            // Others stand elsewhere.
+            if fields[path[0]].parent.map(usize::from) == list
+                && path[..path.len() - 1].iter().all(|&at| fields[at].role == Role::Object)
+            {
+                *self.place(&mut root, &path) = value;
             }
         }
-        Record {
-            millis: second as i64 * 1000,
-            key: number.to_string().into_bytes(),
-            value: root.to_string().into_bytes(),
-        }
+        root
+    }
+
+    /// The fields from below `list`, or from the top, down to this one.
+    fn path(&self, at: usize, list: Option<usize>) -> Vec<usize> {
+        let above = |at: &usize| self.program.fields[*at].parent.map(usize::from);
+        let path = std::iter::successors(Some(at), above).take_while(|&at| Some(at) != list);
+        let mut path: Vec<usize> = path.collect();
+        path.reverse();
+        path
+    }
+
+    fn place<'v>(&self, root: &'v mut Value, path: &[usize]) -> &'v mut Value {
+        path.iter().fold(root, |place, &at| &mut place[&self.program.fields[at].name])
     }
 }
 
@@ -88,6 +108,14 @@ fn time(second: u64) -> String {
 }
 
 impl Record {
+    fn new(number: u64, value: Value) -> Self {
+        Self {
+            millis: (FIRST_SECOND + number) as i64 * 1000,
+            key: number.to_string().into_bytes(),
+            value: value.to_string().into_bytes(),
+        }
+    }
+
     /// With a member that nobody knows in front of the closing brace.
     fn with(mut self, before: &str, filling: &str, count: usize, after: &str) -> Self {
         self.value.pop();
@@ -153,6 +181,23 @@ mod tests {
             assert!(reader.read(Some(&sample.record(0).nested(65).value), 0).is_err());
             assert!(reader.read(Some(&sample.record(0).broken().value), 0).is_err());
         }
+    }
+
+    #[test]
+    fn reports_are_readable() {
+        assert!(sample(SHIPPED).report(7).is_none());
+        let with_reports = SHIPPED.replace(
+            "feature = [",
+            r#"reports = { path = "of.frauds", id = "card.payment", time = "at" }
+            feature = [{ name = "last", kind = "reports", entity = "terminal", stat = "days_since_last" },"#,
+        );
+        let sample = sample(&with_reports);
+        let record = sample.report(7).expect("it has reports");
+        let text = String::from_utf8_lossy(&record.value).into_owned();
+        let mut reader = Reader::new(&sample.program);
+        let read = reader.read(Some(&record.value), record.millis);
+        assert!(matches!(read, Ok(fraud_detector::record::Record::Reports)), "{text}");
+        assert!(text.contains(r#"{"payment":"7"}"#), "{text}");
     }
 
     #[test]
