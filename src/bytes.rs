@@ -1,5 +1,7 @@
 //! Looking at many bytes at once.
 
+use std::mem::MaybeUninit;
+
 /// Bytes in a block.
 const BLOCK: usize = if cfg!(target_feature = "simd128") { 16 } else { 8 };
 
@@ -59,8 +61,8 @@ pub fn places_of(word: u32, row: &[u32; 16]) -> u16 {
     use core::arch::wasm32::*;
     let word = u32x4_splat(word);
     let &[a, b, c, d]: &[v128; 4] = &bytemuck::cast(*row);
-    let [a, b, c, d] = [a, b, c, d].map(|block| u16::from(u32x4_bitmask(u32x4_eq(block, word))));
-    a | b << 4 | c << 8 | d << 12
+    let [a, b, c, d] = [a, b, c, d].map(|block| u32x4_eq(block, word));
+    i8x16_bitmask(i8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d)))
 }
 
 /// At which places of a row a word stands, a bit each.
@@ -108,9 +110,41 @@ pub fn short_word(bytes: &[u8]) -> u64 {
         | u64::from(last) << (8 * (length - 1))
 }
 
+/// Appends a text. A short one is copied without the call that `extend_from_slice` makes.
+pub fn append(text: &[u8], output: &mut Vec<u8>) {
+    output.reserve(text.len());
+    let room = &mut output.spare_capacity_mut()[..text.len()];
+    match text.len() {
+        65..=128 => copy_ends::<64>(text, room),
+        33..=64 => copy_ends::<32>(text, room),
+        16..=32 => copy_ends::<16>(text, room),
+        _ => _ = room.write_copy_of_slice(text),
+    }
+    // SAFETY: so many bytes have been reserved and written: N at both ends of at most 2 N.
+    unsafe { output.set_len(output.len() + text.len()) };
+}
+
+/// Copies the first and the last N bytes.
+#[inline(always)]
+fn copy_ends<const N: usize>(text: &[u8], room: &mut [MaybeUninit<u8>]) {
+    let (first, last) = ends::<N>(text).expect("at least so long");
+    room.first_chunk_mut::<N>().expect("as long as the text").write_copy_of_slice(first);
+    room.last_chunk_mut::<N>().expect("as long as the text").write_copy_of_slice(last);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_appended() {
+        let text: Vec<u8> = (0..=255).chain(0..50).collect();
+        for length in 0..text.len() {
+            let mut output = b"before".to_vec();
+            append(&text[..length], &mut output);
+            assert_eq!(output, [b"before", &text[..length]].concat());
+        }
+    }
 
     /// At every alignment, length and distance from the end, and for every byte.
     #[test]

@@ -140,10 +140,11 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
     let nearest = (scaled + (unit << (shift - 1))) / (unit << shift);
     // To sixteen places, of which the first are wanted.
     let sixteen = nearest * POWERS[16 - places];
+    let mut text = *b"0.0123456789abcdef";
+    text[2..10].copy_from_slice(&eight_digits(sixteen / 100_000_000));
+    text[10..].copy_from_slice(&eight_digits(sixteen % 100_000_000));
     let end = output.len() + 2 + places;
-    output.extend_from_slice(b"0.");
-    output.extend_from_slice(&eight_digits(sixteen / 100_000_000));
-    output.extend_from_slice(&eight_digits(sixteen % 100_000_000));
+    output.extend_from_slice(&text);
     output.truncate(end);
     true
 }

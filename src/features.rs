@@ -124,15 +124,15 @@ impl Features {
                 }
                 Run::Table(table, features) => {
                     let entity = &self.entities[*table];
+                    let Some((_, events)) = entity.place.seen else {
+                        features
+                            .iter()
+                            .for_each(|(at, of)| of.set(*at, of.unseen, &mut self.values));
+                        continue;
+                    };
                     for (at, of) in features {
-                        let stat = match entity.place.seen {
-                            None => of.unseen,
-                            Some((_, events)) => {
-                                entity.stat(&of.stat, events, transaction, &self.values)
-                            }
-                        };
-                        let ratio = |at: usize| ratio(self.values[at], stat);
-                        self.values[*at] = of.dividend.map_or(stat, ratio);
+                        let stat = entity.stat(&of.stat, events, transaction, &self.values);
+                        of.set(*at, stat, &mut self.values);
                     }
                 }
             }
@@ -214,6 +214,13 @@ impl OfRecord {
             OfRecord::Number { at, min, max, log1p } => number(values[at], min, max, log1p),
             OfRecord::Time { part, form, offset } => time(transaction.seconds, part, form, offset),
         }
+    }
+}
+
+impl OfTable {
+    #[inline]
+    fn set(&self, at: usize, stat: f32, values: &mut [f32]) {
+        values[at] = self.dividend.map_or(stat, |dividend| ratio(values[dividend], stat));
     }
 }
 
@@ -328,11 +335,11 @@ impl Entity {
     fn remember(&self, event: &Event, table: &mut Table, values: &[f32]) {
         let is_new = self.place.seen.is_none();
         let (last, events) = self.place.seen.unwrap_or((event.seconds, 0));
-        let now = &values[self.first + self.cells.len()..];
+        let now = &values[self.first + self.cells.len()..][..self.cells.len()];
         let cells = table.touch(&self.place, event.seconds);
-        for (at, (remember, cell)) in self.cells.iter().zip(cells).enumerate() {
+        for ((remember, cell), now) in self.cells.iter().zip(cells).zip(now) {
             // A new entity has nothing to decay, and is not late.
-            let old = if is_new { f32::from_bits(*cell) } else { now[at] };
+            let old = if is_new { f32::from_bits(*cell) } else { *now };
             let factor = |at: usize| if is_new { 1.0 } else { self.half_lives[at].new };
             let new = match *remember {
                 Remember::Count { value, half_life } => {

@@ -2,8 +2,8 @@
 
 use fraud_plan::{Calibration, Link, Plan};
 
-use crate::decimal;
 use crate::engine::logistic;
+use crate::{bytes, decimal};
 
 /// Whether there is enough history to judge by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +31,9 @@ pub struct Judge {
     link: Link,
     calibration: Calibration,
     /// `,"fraud":{"decision":"valid","score":`, and for fraud
-    open: [Padded; 2],
+    open: [String; 2],
     /// `,"threshold":0.5,"model":"0123abcd","history":"cold"`, and for warm
-    middle: [Padded; 2],
+    middle: [String; 2],
 }
 
 impl Judge {
@@ -45,11 +45,10 @@ impl Judge {
             link: plan.link(),
             calibration: plan.decision.calibration.clone(),
             open: ["valid", "fraud"]
-                .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#))
-                .map(Padded::new),
+                .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#)),
             middle: ["cold", "warm"].map(|history| {
                 let rest = format!(r#""model":"{id:08x}","history":"{history}""#);
-                Padded::new(format!(r#","threshold":{threshold},{rest}"#))
+                format!(r#","threshold":{threshold},{rest}"#)
             }),
         }
     }
@@ -94,12 +93,12 @@ impl Judge {
     ) {
         let open = &self.open[usize::from(verdict.fraud)];
         let middle = &self.middle[usize::from(verdict.history == Warmth::Warm)];
-        let texts = open.length + middle.length + reasons.len() + 2 * PAD;
+        let texts = open.len() + middle.len() + reasons.len();
         output.reserve_exact(record.len() + texts + decimal::LONGEST);
-        output.extend_from_slice(&record[..end]);
-        open.write(output);
+        bytes::append(&record[..end], output);
+        bytes::append(open.as_bytes(), output);
         decimal::write(verdict.score, output);
-        middle.write(output);
+        bytes::append(middle.as_bytes(), output);
         if !reasons.is_empty() {
             output.extend_from_slice(reasons.as_bytes());
         }
@@ -111,34 +110,13 @@ impl Judge {
     }
 }
 
-const PAD: usize = 16;
-
-/// A text in blocks, which are written quicker than as many bytes.
-struct Padded {
-    blocks: Vec<[u8; PAD]>,
-    length: usize,
-}
-
-impl Padded {
-    fn new(text: String) -> Self {
-        let (length, mut text) = (text.len(), text.into_bytes());
-        text.resize(length.next_multiple_of(PAD), 0);
-        Self { blocks: text.as_chunks().0.to_vec(), length }
-    }
-
-    fn write(&self, output: &mut Vec<u8>) {
-        let end = output.len() + self.length;
-        for block in &self.blocks {
-            output.extend_from_slice(block);
-        }
-        output.truncate(end);
-    }
-}
-
 /// The score of a raw output on the lines between knots of (raw output, score).
 fn interpolate(knots: &[[f32; 2]], raw: f32) -> f32 {
-    let above = knots.partition_point(|&[x, _]| x <= raw).clamp(1, knots.len() - 1);
-    let [[x0, y0], [x1, y1]] = [knots[above - 1], knots[above]].map(|knot| knot.map(f64::from));
+    // From below, where most outputs are.
+    let lines = knots.windows(2);
+    let line = lines.clone().find(|line| raw < line[1][0]).or(lines.last());
+    let Some(&[below, above]) = line else { unreachable!("two knots or more") };
+    let [[x0, y0], [x1, y1]] = [below, above].map(|knot| knot.map(f64::from));
     // In double precision, so that rounding to single keeps the order.
     (y0 + (f64::from(raw) - x0) * ((y1 - y0) / (x1 - x0))) as f32
 }
