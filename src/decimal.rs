@@ -116,11 +116,8 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
     // 10^-places / 2^(shift + 1), below 2^62:
     let fraction = u64::from(bits & 0x7f_ffff | 0x80_0000);
     let shift = 150 - (bits >> 23) + 1;
-    let mut places = match number {
-        0.1.. => 9,
-        0.01.. => 10,
-        _ => 11,
-    };
+    // So many that 10^-places is at most the distance to the next f32; 1233 / 4096 is log10(2).
+    let mut places = ((shift - 1) * 1233 / 4096 + 1) as usize;
     let half = POWERS[places];
     let scaled = 2 * fraction * half;
     // What reads back as this number, in units of 10^-places: the ends belong to it if it is even, and
