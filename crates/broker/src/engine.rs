@@ -6,6 +6,7 @@ use wasmtime::{Config, InstancePre, Linker, OptLevel, WasmFeatures};
 
 use crate::fault::LoadError;
 use crate::host::Host;
+use crate::memory::Heaps;
 use crate::{Limits, abi};
 
 /// A compiler with the broker's settings. One is enough; making it costs milliseconds, compiling
@@ -42,6 +43,7 @@ impl Engine {
             .wasm_features(WasmFeatures::WIDE_ARITHMETIC, false)
             .max_wasm_stack(limits.wasm_stack_bytes)
             .async_stack_size(limits.async_stack_bytes)
+            .with_host_memory(Arc::new(Heaps(limits.reserved_memory())))
             .memory_reservation(0)
             .memory_guard_size(0)
             .memory_reservation_for_growth(0)

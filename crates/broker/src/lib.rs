@@ -34,7 +34,7 @@
 //!   reading of a module;
 //! - `engine`: compiling and linking;
 //! - `vm`: starting a module and giving it batches; `fault`: how that ends; `ballast`: with less
-//!   call stack;
+//!   call stack; `memory`: where its linear memory lies;
 //! - `abi`: the imports (`transform`, `registry`, `wasi`), over `host`, their state;
 //! - `batch` in, `output` out, `payload`: the records in both;
 //! - `facts`: what a module says about itself.
@@ -63,7 +63,9 @@
 //! Easily expected otherwise: with several output topics, a batch too large for one of them stops
 //! that output for good, its lag frozen and its queue growing, while the processor stays `running`;
 //! only with a single output does the processor fail and replay. A bad schema-registry marker is
-//! found before a missing ABI marker, and a topic that does not exist has a text of its own.
+//! found before a missing ABI marker, and a topic that does not exist has a text of its own. A VM's
+//! memory is one heap of the whole limit, taken from Seastar's at the start: `memory.grow` copies
+//! nothing, and as Seastar asks the kernel for huge pages, so does the host.
 
 mod abi;
 mod ballast;
@@ -76,6 +78,7 @@ mod facts;
 mod fault;
 mod host;
 mod limits;
+mod memory;
 mod output;
 mod payload;
 mod vm;

@@ -110,6 +110,31 @@ fn memory_grows_to_two_mebibytes_and_no_further() {
     assert_eq!(vm.stats().peak_memory_bytes, 2 << 20);
 }
 
+#[test]
+fn memory_that_grows_keeps_its_content_and_is_zero_beyond() {
+    let record = "
+        (i32.store (i32.const 196604) (i32.const 7))
+        (drop (memory.grow (i32.const 29)))
+        (i32.store (i32.const 200) (i32.add (i32.load (i32.const 196604)) (i32.load (i32.const 2097148))))
+        (i32.store (i32.const 2097148) (i32.const 100))
+        (drop (call $put (i32.const 200) (i32.const 4)))";
+    let mut vm = vm(&transform(record));
+    for _ in 0..2 {
+        assert_eq!(process(&mut vm, &[b"v"]).expect("runs"), [7u32.to_le_bytes()]);
+        vm.start().expect("starts again, with a memory that is zero");
+    }
+}
+
+#[test]
+fn a_limit_that_the_machine_has_not() {
+    let limits = Limits { memory_bytes: u64::MAX, ..Limits::stock() };
+    let module = Engine::new(&limits).compile(&wasm(&transform(IDENTITY))).expect("compiles");
+    let Err(Fault::Instantiate(why)) = Vm::new(&module, &deployment(&["out"])).start() else {
+        panic!("started");
+    };
+    assert!(why.contains("cannot map 18446744073709547520 bytes of memory"), "{why}");
+}
+
 /// The refusal of a module whose memory or table is `declaration`.
 fn start_error(declaration: &str) -> String {
     let text =
