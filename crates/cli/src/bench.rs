@@ -54,6 +54,9 @@ of all rounds, and the quartiles. Fuel is exact, the mean over all records, and 
 pass. Latency is that of a batch of one record, from when the module gets it until it waits for the
 next. A start is instantiation and _start; compiling the module comes before.
 
+With --cores every module is measured in windows of 20 ms: alone on each core in turn, then on all of
+them at once.
+
 The sweeps show how a record's cost grows with
   records     its size, up to 64 KiB, by a member that no module looks at
   customers   the customers remembered, 1,000 to 10 million, each with as much memory as they take

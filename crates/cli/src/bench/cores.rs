@@ -1,32 +1,121 @@
 //! Instances side by side, one a thread: how many records they get through together.
 
-use std::sync::Barrier;
-use std::time::Instant;
+use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
+use transform_host::Batch;
 
 use super::Args;
 use super::modules::{Instance, Kind, Loaded};
 use super::ratios::{self, Aim, Ratio};
-use super::records::{Records, Slice};
+use super::records::Records;
 use super::rounds::quantile;
 use super::table::markdown;
 use crate::{progress, units};
 
 const KINDS: [Kind; 3] = [Kind::Identity, Kind::Floor, Kind::Pipeline];
+/// How often every module is measured.
+const ROUNDS: usize = 60;
+/// How long a measurement takes, whatever the module: when the machine takes a core away for a
+/// moment, all of them lose the same share.
+const WINDOW: Duration = Duration::from_millis(20);
 
-/// One module, alone and side by side.
-struct Lane {
-    kind: Kind,
-    alone: Vec<Instance>,
-    together: Vec<Instance>,
-    /// Records a second, of each round.
+/// One instance on its way through the batches.
+struct Lane<'r> {
+    instance: Instance,
+    batches: &'r [Arc<Batch>],
+    next: usize,
+    /// Records a second of each round, alone and beside the others.
     rates: [Vec<f64>; 2],
 }
 
-impl Lane {
-    /// Records a second of the round so far in the middle, alone and together.
+impl Lane<'_> {
+    /// Records a second in a window. After the last batch comes the first, and before it a start,
+    /// which does not count.
+    fn rate(&mut self) -> Result<f64> {
+        let (mut records, mut ns) = (0, 0.0);
+        while ns < WINDOW.as_nanos() as f64 {
+            if self.next == self.batches.len() {
+                self.instance.start()?;
+                self.next = 0;
+            }
+            let took = self.instance.feed(&self.batches[self.next..][..1])?;
+            self.next += 1;
+            records += took.records;
+            ns += took.ns;
+        }
+        Ok(records as f64 / ns * 1e9)
+    }
+}
+
+/// Measures the lanes of one thread, while the other threads do the same: every module alone on
+/// each thread in turn, then on all of them at once.
+fn measure(
+    lanes: &mut [Lane],
+    turn: usize,
+    turns: &Barrier,
+    cores: usize,
+    bar: &ProgressBar,
+) -> Result<()> {
+    pin(turn);
+    // With an error it still waits for its turns, or the others would wait for it.
+    let mut result = Ok(());
+    for _ in 0..ROUNDS {
+        for lane in &mut *lanes {
+            for now in 0..=cores {
+                turns.wait();
+                let together = now == cores;
+                if result.is_ok() && (together || now == turn) {
+                    result = lane.rate().map(|rate| lane.rates[usize::from(together)].push(rate));
+                }
+            }
+        }
+        if turn == 0 {
+            bar.inc(1);
+        }
+    }
+    result
+}
+
+/// Keeps this thread on a core of its own, as a broker's are. Left to the kernel, two threads now and
+/// then spend a whole run on the same one.
+fn pin(turn: usize) {
+    #[cfg(target_os = "linux")]
+    if let Ok(allowed) = rustix::thread::sched_getaffinity(None)
+        && let Some(core) =
+            (0..rustix::thread::CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).nth(turn)
+    {
+        let mut own = rustix::thread::CpuSet::new();
+        own.set(core);
+        // Where it is not allowed, the figures are those of the kernel's choice.
+        let _ = rustix::thread::sched_setaffinity(None, &own);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = turn;
+}
+
+/// What came of one module.
+struct Scaling {
+    kind: Kind,
+    /// Records a second of each round: of one instance alone, the mean of all; of all together.
+    rates: [Vec<f64>; 2],
+}
+
+impl Scaling {
+    fn of(kind: Kind, threads: &[Vec<Lane>]) -> Self {
+        let lanes: Vec<_> =
+            threads.iter().flatten().filter(|lane| lane.instance.kind == kind).collect();
+        let sum =
+            |which: usize, round| lanes.iter().map(|lane| lane.rates[which][round]).sum::<f64>();
+        let alone = (0..ROUNDS).map(|round| sum(0, round) / lanes.len() as f64);
+        let together = (0..ROUNDS).map(|round| sum(1, round));
+        Self { kind, rates: [alone.collect(), together.collect()] }
+    }
+
+    /// Records a second of the round in the middle, alone and together.
     fn medians(&self) -> [f64; 2] {
         self.rates.each_ref().map(|rates| quantile(rates, 0.5))
     }
@@ -39,38 +128,33 @@ impl Lane {
     }
 }
 
-/// Every instance works off all slices; alone and together in turn. For machines and for people.
+/// Every module alone and side by side, in turn. For machines and for people.
 pub fn run(args: &Args, cores: u32, records: &Records) -> Result<(Value, String)> {
-    let slices = records.slices(args.partitions, args.batch);
-    let lane = |kind| -> Result<Lane> {
-        let module = Loaded::new(args, kind, &args.target.limits())?;
-        let instances = |count| (0..count).map(|_| module.instance(args)).collect();
-        Ok(Lane {
-            kind,
-            alone: instances(1),
-            together: instances(cores),
-            rates: Default::default(),
-        })
+    let batches = records.slices(args.partitions, args.batch).concat();
+    let modules = KINDS.map(|kind| Loaded::new(args, kind, &args.target.limits()));
+    let modules = modules.into_iter().collect::<Result<Vec<_>>>()?;
+    let lane = |module: &Loaded| -> Result<Lane> {
+        let mut instance = module.instance(args);
+        instance.start()?;
+        Ok(Lane { instance, batches: &batches, next: 0, rates: Default::default() })
     };
-    let mut lanes = KINDS.into_iter().map(lane).collect::<Result<Vec<_>>>()?;
-    let bar = progress::count("rounds", slices.len() as u64 * u64::from(args.passes));
-    for _ in 0..args.passes {
-        for lane in &mut lanes {
-            let mut instances = lane.alone.iter_mut().chain(&mut lane.together);
-            instances.try_for_each(|instance| instance.start().map(|_| ()))?;
-        }
-        for slice in &slices {
-            for lane in &mut lanes {
-                lane.rates[0].push(rate(&mut lane.alone, slice)?);
-                lane.rates[1].push(rate(&mut lane.together, slice)?);
-            }
-            bar.inc(1);
-        }
-    }
+    let lanes = || modules.iter().map(lane).collect();
+    let mut threads = (0..cores).map(|_| lanes()).collect::<Result<Vec<Vec<Lane>>>>()?;
+    let count = cores as usize;
+    let (turns, bar) = (&Barrier::new(count), &progress::count("rounds", ROUNDS as u64));
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (threads.iter_mut().enumerate())
+            .map(|(turn, lanes)| scope.spawn(move || measure(lanes, turn, turns, count, bar)))
+            .collect();
+        running
+            .into_iter()
+            .try_for_each(|thread| thread.join().ok().context("a thread has panicked")?)
+    })?;
     bar.finish_and_clear();
+    let lanes = KINDS.map(|kind| Scaling::of(kind, &threads));
 
     let scaling =
-        |kind| lanes.iter().find(|lane| lane.kind == kind).map_or(f64::NAN, Lane::scaling);
+        |kind| lanes.iter().find(|lane| lane.kind == kind).map_or(f64::NAN, Scaling::scaling);
     let ratio = Ratio {
         key: "scaling_to_identity",
         what: "scaling, pipeline ÷ identity",
@@ -79,13 +163,13 @@ pub fn run(args: &Args, cores: u32, records: &Records) -> Result<(Value, String)
         unit: "",
         aim: Some(Aim::AtLeast(0.9)),
     };
-    let row = |lane: &Lane| {
+    let row = |lane: &Scaling| {
         let [alone, together] = lane.medians().map(|rate| units::count(rate as u64));
         vec![lane.kind.name().to_owned(), alone, together, format!("{:.2}", lane.scaling())]
     };
     let head = ["module", "records/s, one instance", &format!("{cores} side by side"), "scaling"];
     let table = markdown(&head, &lanes.iter().map(row).collect::<Vec<_>>());
-    let json = |lane: &Lane| {
+    let json = |lane: &Scaling| {
         let [alone, together] = lane.medians();
         json!({
             "name": lane.kind.name(),
@@ -100,31 +184,4 @@ pub fn run(args: &Args, cores: u32, records: &Records) -> Result<(Value, String)
         "ratios": [ratio.json()],
     });
     Ok((json, [table, ratios::text(&[ratio])].join("\n")))
-}
-
-/// Records a second that the instances get through, each on a thread and on the whole slice: until
-/// the last of them is done.
-fn rate(instances: &mut [Instance], slice: &Slice) -> Result<f64> {
-    let start = Barrier::new(instances.len());
-    let (mut records, mut slowest) = (0, 0.0_f64);
-    std::thread::scope(|scope| -> Result<()> {
-        let threads: Vec<_> = instances
-            .iter_mut()
-            .map(|instance| {
-                scope.spawn(|| {
-                    start.wait();
-                    let began = Instant::now();
-                    instance.feed(slice).map(|took| (took.records, began.elapsed().as_secs_f64()))
-                })
-            })
-            .collect();
-        for thread in threads {
-            let fed = thread.join().ok().context("a thread has panicked")?;
-            let (count, seconds) = fed?;
-            records += count;
-            slowest = slowest.max(seconds);
-        }
-        Ok(())
-    })?;
-    Ok(records as f64 / slowest)
 }
