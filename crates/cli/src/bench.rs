@@ -20,9 +20,8 @@ mod table;
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use crate::envelope::read_spec;
 use crate::progress;
 use crate::report::Report;
 use crate::target::Target;
@@ -102,11 +101,10 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Report> {
-    let records = Records::read(args, read_spec(&args.spec)?)?;
-    ensure!(records.count() > 0, "there is no record to measure with");
     if let Some(sweep) = args.sweep {
-        return sweep::run(args, sweep, &records);
+        return sweep::run(args, sweep);
     }
+    let records = Records::read(args)?;
     let mut report = compare(args, &records)?;
     if let Some(cores) = args.cores {
         let (json, text) = cores::run(args, cores, &records)?;

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
-use fraud_plan::Program;
+use anyhow::{Result, ensure};
 use transform_host::{Batch, BatchBuilder};
 
 use super::Args;
-use crate::envelope::Envelopes;
+use crate::envelope::{Envelopes, read_spec};
 use crate::input::Lines;
 use crate::replay::partitions::Partitions;
 
@@ -52,8 +51,8 @@ impl Record {
 
 impl Records {
     /// Of the file, or simulated.
-    pub fn read(args: &Args, program: Program) -> Result<Self> {
-        let mut envelopes = Envelopes::new(program);
+    pub fn read(args: &Args) -> Result<Self> {
+        let mut envelopes = Envelopes::new(read_spec(&args.spec)?);
         let mut records = Vec::new();
         let mut add = |value: &[u8]| {
             let envelope = envelopes.read(value);
@@ -79,6 +78,7 @@ impl Records {
                 format!("{DAYS} simulated days")
             }
         };
+        ensure!(!records.is_empty(), "there is no record to measure with");
         Ok(Self { records, from })
     }
 

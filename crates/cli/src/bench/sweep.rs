@@ -39,19 +39,20 @@ struct Row {
 }
 
 /// Measures and answers.
-pub fn run(args: &Args, sweep: Sweep, input: &Records) -> Result<Report> {
-    let (head, rows): (&[&str], _) = match sweep {
-        Sweep::Records => (&records::HEAD, records::rows(args, input)?),
-        Sweep::Customers => (&customers::HEAD, customers::rows(args)?),
-        Sweep::Features => (&features::HEAD, features::rows(args, input)?),
-        Sweep::Partitions => (&partitions::HEAD, partitions::rows(args, input)?),
+pub fn run(args: &Args, sweep: Sweep) -> Result<Report> {
+    let of_input = |rows: fn(&Args, &Records) -> Result<Vec<Row>>| -> Result<_> {
+        let input = Records::read(args)?;
+        Ok((about(&input) + "\n", rows(args, &input)?))
+    };
+    let (head, (about, rows)): (&[&str], _) = match sweep {
+        Sweep::Records => (&records::HEAD, of_input(records::rows)?),
+        // It makes its own.
+        Sweep::Customers => (&customers::HEAD, (String::new(), customers::rows(args)?)),
+        Sweep::Features => (&features::HEAD, of_input(features::rows)?),
+        Sweep::Partitions => (&partitions::HEAD, of_input(partitions::rows)?),
     };
     let (cells, rows): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.cells, row.json)).unzip();
     let name = format!("{sweep:?}").to_lowercase();
-    let about = match sweep {
-        Sweep::Customers => String::new(),
-        _ => about(input) + "\n",
-    };
     Ok(Report {
         json: json!({ "sweep": name, "rows": rows }),
         text: about + &markdown(head, &cells),
