@@ -3,32 +3,16 @@
 extern crate self as fraud_detector;
 
 mod cut;
+mod stateless;
 
 pub use cut::*;
+pub use stateless::Cut;
 
 use std::hint::black_box;
 
-use fraud_plan::Plan;
-
-/// What is run of the detector.
-pub struct Cut;
-
-impl Cut {
-    fn new(_: &Plan, _: &Settings) -> Self {
-        Self
-    }
-
-    fn score(
-        &mut self,
-        real: &mut detector::Detector,
-        value: Option<&[u8]>,
-        time: i64,
-        output: &mut Vec<u8>,
-    ) -> Outcome {
-        let _ = black_box(real.observe(value, time));
-        black_box(real.raw());
-        unchanged(value, output)
-    }
+fn stage(real: &mut detector::Detector, value: Option<&[u8]>, time: i64) {
+    let _ = black_box(real.observe(value, time));
+    black_box(real.sum());
 }
 
 fn main() {
