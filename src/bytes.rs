@@ -61,8 +61,8 @@ pub fn places_of(word: u32, row: &[u32; 16]) -> u16 {
     use core::arch::wasm32::*;
     let word = u32x4_splat(word);
     let &[a, b, c, d]: &[v128; 4] = &bytemuck::cast(*row);
-    let [a, b, c, d] = [a, b, c, d].map(|block| u32x4_eq(block, word));
-    i8x16_bitmask(i8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d)))
+    let [a, b, c, d] = [a, b, c, d].map(|block| u32x4_bitmask(u32x4_eq(block, word)));
+    u16::from(a) | u16::from(b) << 4 | u16::from(c) << 8 | u16::from(d) << 12
 }
 
 /// At which places of a row a word stands, a bit each.

@@ -4,6 +4,9 @@
 const TENS: [f64; 16] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
+/// Eight of the digit 0.
+const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
+
 /// A number as it stands in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal {
@@ -21,6 +24,55 @@ pub struct Decimal {
 /// Reads the number that begins at `from`: where it ends, and what it is.
 #[inline(always)]
 pub fn read(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
+    read_short(text, from).or_else(|| read_any(text, from))
+}
+
+/// A number of at most seven bytes, looked at all at once. `None` for other numbers, and for what is
+/// none.
+#[inline(always)]
+fn read_short(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
+    // Eight bytes, the first one lowest; zeros behind the end of the text.
+    let word = match text.get(from..)?.first_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => {
+            let missing = from + 8 - text.len();
+            u64::from_le_bytes(*text.last_chunk()?).unbounded_shr(8 * missing as u32)
+        }
+    };
+    // In each byte a digit's value, or 10 and more. A carry changes nothing at or below the first of
+    // these, nor below the second if the first is a point.
+    let values = word ^ ZEROS;
+    let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+    let byte = |at: usize| (values >> (8 * at)) as u8 ^ b'0';
+    let whole = others.trailing_zeros() as usize / 8;
+    if whole == 0 || whole == 8 || (whole > 1 && byte(0) == b'0') {
+        return None;
+    }
+    let has_point = byte(whole) == b'.';
+    let (mut digits, mut count) = (values, whole);
+    if has_point {
+        let below = (1 << (8 * whole)) - 1;
+        digits = values & below | values >> 8 & !below;
+        count = ((others & (others - 1)) >> 8).trailing_zeros() as usize / 8;
+    }
+    let places = count - whole;
+    let length = count + usize::from(has_point);
+    // It goes on, or nothing stands behind the point, or an exponent does.
+    if count == 8 || (has_point && places == 0) || byte(length) | 0x20 == b'e' {
+        return None;
+    }
+    // To the upper end, so that zeros come before; then two digits together, four, eight.
+    let ones = digits << (64 - 8 * count);
+    let twos = (ones * 10 + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (twos * 100 + (twos >> 16)) & 0x0000_ffff_0000_ffff;
+    let digits = (fours * 10_000 + (fours >> 32)) & 0xffff_ffff;
+    let decimal = Decimal { digits, places, short: true, negative: false, integer: !has_point };
+    Some((from + length, decimal))
+}
+
+/// Byte after byte.
+#[inline(never)]
+fn read_any(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
     let byte = |at: usize| text.get(at).copied().unwrap_or(0);
     let mut digits = 0_u64;
     // One digit or more.
@@ -217,6 +269,15 @@ mod tests {
             }
             check_read(&text);
             check_read(&format!("-{text}"));
+        }
+
+        /// All at once, or one byte after the other.
+        #[test]
+        fn reads_short_ones_as_any(text in "[0-9.eE,}-]{0,20}|[0-9]{1,6}[.][0-9]{1,6}[,} 0-9é]{0,8}") {
+            for from in 0..=text.len() {
+                let text = text.as_bytes();
+                prop_assert!(read_short(text, from).is_none_or(|read| Some(read) == read_any(text, from)));
+            }
         }
 
         /// The middle between two neighbours, and what lies as close to it as the digits allow.

@@ -18,10 +18,13 @@ const SERIES: [f64; 10] = {
 #[inline]
 pub fn exp2(x: f64) -> f64 {
     let x = x.clamp(-1022.0, 1023.0);
-    // x = whole + f, |f| ≤ 1/2; the exponent in a float's bits is 1023 more than what it means.
-    let exponent = (x + 1023.5) as u64;
-    let f = x - (exponent as f64 - 1023.0);
-    let whole = f64::from_bits(exponent << 52);
+    // x = whole + f, |f| ≤ 1/2: added to this, x loses its fraction, and what is left of it stands in
+    // the lowest bits.
+    const ROUND: f64 = 1.5 * (1_u64 << 52) as f64;
+    let rounded = x + ROUND;
+    let f = x - (rounded - ROUND);
+    // The exponent in a float's bits is 1023 more than what it means.
+    let whole = f64::from_bits(rounded.to_bits().wrapping_add(1023) << 52);
     // Even and odd powers apart: two short chains of operations in place of a long one.
     let [a, b, c, d, e, g, h, i, j, k] = SERIES;
     let square = f * f;

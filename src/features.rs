@@ -406,7 +406,7 @@ fn streak(first: u32, last: u32, seconds: u32, gap: u32, events: u32) -> u32 {
 
 /// The nearest finite number; missing stays missing.
 fn finite(value: f32) -> f32 {
-    value.clamp(f32::MIN, f32::MAX)
+    if value.is_infinite() { f32::MAX.copysign(value) } else { value }
 }
 
 /// 2000-01-01 was a Saturday: days from the Monday before.

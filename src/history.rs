@@ -116,7 +116,7 @@ impl Table {
     }
 
     /// Where the entity with this hash is; if it is not there, the sets it belongs to.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, hash: u64) -> Place {
         let sets = self.sets as u64;
         let tag = [(hash as u32).max(EMPTY + 1), (hash >> 32) as u32 & HIGH_TAG];

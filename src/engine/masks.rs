@@ -8,6 +8,7 @@ use fraud_plan::forest::{KEYS, Masks};
 
 use super::add_four;
 use super::lanes::{self, Block, Bytes, not_below};
+use crate::bytes;
 
 /// No leaf is excluded.
 const ALL: Bytes = [u64::MAX; 2];
@@ -18,7 +19,7 @@ pub(super) struct Engine<'p> {
     masks: Masks<'p>,
     searches: Vec<Search<'p>>,
     rows: Rows<'p>,
-    /// Where each feature's row begins, counted in groups of blocks.
+    /// Each feature's row, where there are several groups.
     found: Vec<usize>,
     /// The combined masks.
     left: Vec<Bytes>,
@@ -81,30 +82,20 @@ impl<'p> Engine<'p> {
     /// `base` and a leaf of each tree.
     pub(super) fn sum(&mut self, base: f64, vector: &[f32]) -> f64 {
         let (moving, steady) = vector.split_at(self.steady);
+        let Self { rows, searches, found, left, kept, .. } = self;
+        let (for_moving, for_steady) = searches.split_at(self.steady);
         if !same_bits(steady, &self.last) {
             self.last.clear();
             self.last.extend_from_slice(steady);
-            self.find(self.steady, steady);
-            self.left.fill(ALL);
-            self.rows.combine(&self.found[..steady.len()], &self.left, &mut self.kept);
+            left.fill(ALL);
+            rows.combine(for_steady, steady, found, left, kept);
         }
-        self.find(0, moving);
-        self.rows.combine(&self.found[..moving.len()], &self.kept, &mut self.left);
+        rows.combine(for_moving, moving, found, kept, left);
         match self.masks.width {
             8 => self.sum_of(base, lanes::leaves::<u8, 8, 16>),
             16 => self.sum_of(base, lanes::leaves_16),
             32 => self.sum_of(base, lanes::leaves::<u32, 32, 4>),
             _ => self.sum_of(base, lanes::leaves::<u64, 64, 2>),
-        }
-    }
-
-    /// Finds the rows of the features from `first` on, which have these values.
-    #[inline]
-    fn find(&mut self, first: usize, values: &[f32]) {
-        let groups = (self.masks.blocks / self.masks.group) as usize;
-        let searches = &self.searches[first..];
-        for ((found, search), x) in self.found.iter_mut().zip(searches).zip(values) {
-            *found = groups * search.find(*x);
         }
     }
 
@@ -131,7 +122,7 @@ impl<'p> Engine<'p> {
 
 impl Search<'_> {
     /// The row of the interval that x lies in.
-    #[inline]
+    #[inline(always)]
     fn find(&self, x: f32) -> usize {
         let mut last = not_below(x, &self.root);
         let mut node = 0;
@@ -144,16 +135,27 @@ impl Search<'_> {
 }
 
 fn same_bits(one: &[f32], other: &[f32]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).all(|(x, y)| x.to_bits() == y.to_bits())
+    bytes::equal(bytemuck::cast_slice(one), bytemuck::cast_slice(other))
 }
 
 impl Rows<'_> {
-    /// Combines the rows that begin at these places, and other masks.
+    /// Combines the rows of these features, which have these values, and other masks.
     #[inline]
-    fn combine(&self, found: &[usize], with: &[Bytes], left: &mut [Bytes]) {
+    fn combine(
+        &self,
+        searches: &[Search],
+        values: &[f32],
+        found: &mut [usize],
+        with: &[Bytes],
+        left: &mut [Bytes],
+    ) {
         match &self.blocks {
-            RowBlocks::Masks(masks) => combine_groups(masks, self.group, found, with, left),
-            RowBlocks::Numbers(masks) => combine_groups(masks, self.group, found, with, left),
+            RowBlocks::Masks(masks) => {
+                combine_groups(masks, self.group, searches, values, found, with, left);
+            }
+            RowBlocks::Numbers(masks) => {
+                combine_groups(masks, self.group, searches, values, found, with, left);
+            }
         }
     }
 }
@@ -163,38 +165,59 @@ impl Rows<'_> {
 fn combine_groups<M: Borrow<Bytes>>(
     rows: &[M],
     group: u32,
-    found: &[usize],
+    searches: &[Search],
+    values: &[f32],
+    found: &mut [usize],
     with: &[Bytes],
     left: &mut [Bytes],
 ) {
-    match group {
-        1 => combine::<M, 1>(rows, found, with, left),
-        2 => combine::<M, 2>(rows, found, with, left),
-        3 => combine::<M, 3>(rows, found, with, left),
-        4 => combine::<M, 4>(rows, found, with, left),
-        5 => combine::<M, 5>(rows, found, with, left),
-        6 => combine::<M, 6>(rows, found, with, left),
-        7 => combine::<M, 7>(rows, found, with, left),
-        _ => combine::<M, 8>(rows, found, with, left),
-    }
+    let combine = match group {
+        1 => combine::<M, 1>,
+        2 => combine::<M, 2>,
+        3 => combine::<M, 3>,
+        4 => combine::<M, 4>,
+        5 => combine::<M, 5>,
+        6 => combine::<M, 6>,
+        7 => combine::<M, 7>,
+        _ => combine::<M, 8>,
+    };
+    combine(rows, searches, values, found, with, left);
 }
 
 #[inline(never)]
 fn combine<M: Borrow<Bytes>, const N: usize>(
     rows: &[M],
-    found: &[usize],
+    searches: &[Search],
+    values: &[f32],
+    found: &mut [usize],
     with: &[Bytes],
     left: &mut [Bytes],
 ) {
     let rows = rows.as_chunks::<N>().0;
-    let groups = with.as_chunks::<N>().0.iter().zip(left.as_chunks_mut::<N>().0);
-    for (group, (with, left)) in groups.enumerate() {
-        let mut combined = with.map(Block::new);
-        for row in found {
-            for (combined, mask) in combined.iter_mut().zip(&rows[row + group]) {
-                *combined = combined.and(mask.borrow());
-            }
-        }
-        *left = combined.map(Block::bytes);
+    let find = searches.iter().zip(values).map(|(search, x)| search.find(*x));
+    let (with, left) = (with.as_chunks().0, left.as_chunks_mut().0);
+    if let ([with], [left]) = (with, &mut *left) {
+        return combine_group(rows, find, with, left);
     }
+    found.iter_mut().zip(find).for_each(|(found, row)| *found = row);
+    let (groups, found) = (with.len(), &found[..searches.len()]);
+    for (group, (with, left)) in with.iter().zip(left).enumerate() {
+        combine_group(rows, found.iter().map(|row| groups * row + group), with, left);
+    }
+}
+
+#[inline(always)]
+fn combine_group<M: Borrow<Bytes>, const N: usize>(
+    rows: &[[M; N]],
+    found: impl Iterator<Item = usize>,
+    with: &[Bytes; N],
+    left: &mut [Bytes; N],
+) {
+    let mut combined = with.map(Block::new);
+    for row in found {
+        for (combined, mask) in combined.iter_mut().zip(&rows[row]) {
+            *combined = combined.and(mask.borrow());
+        }
+    }
+    *left = combined.map(Block::bytes);
 }
