@@ -118,7 +118,8 @@ def fit(names, rows, labels, weights, arguments):
 
 def export(booster, inputs):
     types = [("features", FloatTensorType([None, inputs]))]
-    model = convert_lightgbm(booster, initial_types=types, target_opset=15, zipmap=False)
+    # Without a name it would get a random one.
+    model = convert_lightgbm(booster, "fraud", types, target_opset=15, zipmap=False)
     model.doc_string = ""
     return model.SerializeToString()
 
