@@ -35,7 +35,7 @@ struct Stages {
 
 /// As [`Detector::score`] does it.
 fn run(plan: &Plan) -> Stages {
-    let mut detector = Detector::new(plan.clone(), &Settings::default(), HISTORY);
+    let mut detector = Detector::new(plan.clone(), &Settings::default()).with_history(HISTORY);
     let mut reader = Reader::new(&plan.program);
     let transactions = fraud_simulator::simulate(&Config { days: 2, ..Config::default() });
     let mut stages = Stages::default();

@@ -99,15 +99,12 @@ pub enum Observed {
 const MIN_REPORTS: usize = 8192;
 
 impl<'p> Detector<'p> {
-    /// A detector with an empty history of at most `history_bytes`.
-    pub fn new(plan: Plan<'p>, settings: &Settings, history_bytes: usize) -> Self {
-        let takes_reports = plan.program.fields.iter().any(|field| field.role == Role::Reports);
-        let reports = if takes_reports { MIN_REPORTS.max(history_bytes / 1024) } else { 0 };
-        let ids = Reported::bytes(reports);
+    /// A detector with all that it needs but memory to remember in: see [`Detector::with_history`].
+    pub fn new(plan: Plan<'p>, settings: &Settings) -> Self {
         Self {
             reader: Reader::new(&plan.program),
-            history: History::new(&plan.program, history_bytes.saturating_sub(ids)),
-            reported: Reported::new(reports),
+            history: History::new(&plan.program, 0),
+            reported: Reported::new(0),
             features: Features::new(&plan.program),
             engine: Engine::new(&plan),
             judge: Judge::new(&plan, settings.threshold.unwrap_or(plan.decision.threshold)),
@@ -115,6 +112,15 @@ impl<'p> Detector<'p> {
             settings: *settings,
             plan,
         }
+    }
+
+    /// The detector with an empty history of at most `bytes`.
+    pub fn with_history(self, bytes: usize) -> Self {
+        let program = &self.plan.program;
+        let takes_reports = program.fields.iter().any(|field| field.role == Role::Reports);
+        let reports = if takes_reports { MIN_REPORTS.max(bytes / 1024) } else { 0 };
+        let left = bytes.saturating_sub(Reported::bytes(reports));
+        Self { history: History::new(program, left), reported: Reported::new(reports), ..self }
     }
 
     /// Scores one record; appends a scored one with its verdict to `output`. `broker_timestamp` is in

@@ -61,6 +61,7 @@ impl Shell {
         let settings = Settings::from_variables(variables)?;
         let topics = Topics::from_environment()?;
         let plan = Plan::read(&PLAN.0).context("the plan compiled into the module")?;
+        let detector = Detector::new(plan, &settings);
         let claimed = claim_for_records(settings.max_record);
         let available = available_memory();
         let Some(Claimed { places, spare, scratch }) = claimed.filter(|_| available >= LEAST)
@@ -72,7 +73,8 @@ impl Shell {
             );
         };
         drop(spare);
-        let detector = Detector::new(plan, &settings, available);
+        // When everything else has its memory.
+        let detector = detector.with_history(available);
         PLACES.provide(places);
         let capacities = detector.history().tables().iter().map(Table::capacity);
         let line = format!(

@@ -113,7 +113,7 @@ fn check(stream: &[(u8, i64, f64, f64)]) {
     let program = compile::spec::parse(SPEC, "windows.toml").expect("the spec is right");
     let names: Vec<_> = program.features.iter().map(|feature| feature.name.clone()).collect();
     let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
-    let mut detector = Detector::new(plan, &Settings::default(), 1 << 20);
+    let mut detector = Detector::new(plan, &Settings::default()).with_history(1 << 20);
     let mut events: HashMap<u8, Vec<Event>> = HashMap::new();
     for &(customer, time, amount, tip) in stream {
         let written = if tip.is_nan() { "null".into() } else { tip.to_string() };
@@ -208,7 +208,7 @@ fn check_reports(stream: &[(u8, i64, At)]) {
     let program = compile::spec::parse(REPORTS, "reports.toml").expect("the spec is right");
     let names: Vec<_> = program.features.iter().map(|feature| feature.name.clone()).collect();
     let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
-    let mut detector = Detector::new(plan, &Settings::default(), 1 << 20);
+    let mut detector = Detector::new(plan, &Settings::default()).with_history(1 << 20);
     let mut reports: HashMap<u8, Vec<(f64, f64)>> = HashMap::new();
     for (at, &(terminal, time, what)) in stream.iter().enumerate() {
         let known = reports.entry(terminal).or_default();

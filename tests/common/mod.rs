@@ -135,7 +135,7 @@ pub fn plan_bytes() -> PlanBytes<Vec<u8>> {
 /// The model directory's detector, natively, with history for `entities` or so.
 pub fn native(plan: &PlanBytes<Vec<u8>>, history_bytes: usize) -> Detector<'_> {
     let plan = Plan::read(&plan.0).expect("a compiled plan is right");
-    Detector::new(plan, &Settings::default(), history_bytes)
+    Detector::new(plan, &Settings::default()).with_history(history_bytes)
 }
 
 /// Where the shell sends a record by the detector, and with which value.

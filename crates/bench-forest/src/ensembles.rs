@@ -14,8 +14,9 @@ pub struct Shape {
 }
 
 /// What is measured.
-pub const SHAPES: [Shape; 4] = [
+pub const SHAPES: [Shape; 5] = [
     Shape { trees: 20, leaves: 16 },
+    Shape { trees: 40, leaves: 16 },
     Shape { trees: 50, leaves: 16 },
     Shape { trees: 100, leaves: 31 },
     Shape { trees: 300, leaves: 64 },

@@ -23,14 +23,16 @@ pub struct Detector<'p> {
     cut: Cut,
 }
 
-/// Left to [`Cut`], bytes: the shell gives all there is to history.
-const OWN: usize = 64 << 10;
-
 impl<'p> Detector<'p> {
     /// As the real one.
-    pub fn new(plan: Plan<'p>, settings: &Settings, history_bytes: usize) -> Self {
+    pub fn new(plan: Plan<'p>, settings: &Settings) -> Self {
         let cut = Cut::new(&plan, settings);
-        Self { real: detector::Detector::new(plan, settings, history_bytes - OWN), cut }
+        Self { real: detector::Detector::new(plan, settings), cut }
+    }
+
+    /// The same.
+    pub fn with_history(self, bytes: usize) -> Self {
+        Self { real: self.real.with_history(bytes), ..self }
     }
 
     /// Runs the stages, and writes what came of them.

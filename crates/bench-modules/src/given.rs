@@ -22,7 +22,8 @@ fn transform(event: WriteEvent, writer: &mut RecordWriter, state: &mut State) ->
     let (key, value) = (event.record.key(), event.record.value());
     let Some((detector, scored)) = state else {
         let plan = Plan::read(value.context("a plan")?.to_vec().leak())?;
-        *state = Some((Detector::new(plan, &Settings::default(), HISTORY), Vec::new()));
+        *state =
+            Some((Detector::new(plan, &Settings::default()).with_history(HISTORY), Vec::new()));
         return Ok(());
     };
     scored.clear();

@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<Report> {
     let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
     let history =
         usize::try_from(args.history).context("--history is more than can be addressed")?;
-    let mut detector = Detector::new(plan, &Settings::default(), history);
+    let mut detector = Detector::new(plan, &Settings::default()).with_history(history);
     let mut wipes = match (args.restart_every, args.wipe_every) {
         (Some(every), _) => Wipes::restarts(every),
         (None, Some(every)) => Wipes::scattered(every, args.seed),

@@ -81,7 +81,7 @@ fn what_is_decided_is_what_happens() {
             assert!(same(is, written), "{} {is} {written}", feature.name);
         }
 
-        let mut detector = Detector::new(plan, &Settings::default(), 64 << 20);
+        let mut detector = Detector::new(plan, &Settings::default()).with_history(64 << 20);
         let (mut alerts, mut caught) = (0.0, 0.0);
         let frauds = lines(&place.read("f.csv"));
         let ids: Vec<_> = frauds.iter().filter_map(|line| line.split(',').next()).collect();

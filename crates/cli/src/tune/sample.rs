@@ -55,7 +55,7 @@ impl Sample {
         let mut stream = Stream::new(lines, Envelopes::new(program.clone()), Some(reporting));
         let mut envelopes = Envelopes::new(program.clone());
         let plan = model.plan(Decision::default());
-        let mut detector = Detector::new(plan, &Settings::default(), HISTORY);
+        let mut detector = Detector::new(plan, &Settings::default()).with_history(HISTORY);
         let mut sample =
             Self { present: vec![Vec::new(); program.features.len()], ..Self::default() };
         let mut first_day = None;

@@ -9,7 +9,9 @@ use crate::forest::{Forest, KEYS, Masks, Trees};
 /// bytes of a plan take the place of history.
 const MAX_ROW_BYTES: usize = 48 << 10;
 /// The most bytes of rows and masks together, if rows are numbers. Beyond, only the walk is left.
-const MAX_BYTES: usize = 256 << 10;
+const MAX_BYTES: usize = 384 << 10;
+/// Bytes of a row's number: two in the plan, and the engine makes an address of it.
+const NUMBER_BYTES: usize = 2 + 4;
 
 /// Masks that own their arrays.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,7 +96,7 @@ impl MaskArrays {
                     }
                     arrays.rows.push(u16::try_from(number).ok()?);
                 }
-                if 2 * arrays.rows.len() + 16 * arrays.masks.len() > bytes {
+                if NUMBER_BYTES * arrays.rows.len() + 16 * arrays.masks.len() > bytes {
                     return None;
                 }
             }
