@@ -219,6 +219,8 @@ mod tests {
     fn check_read(text: &str) {
         let (end, decimal) = read(text.as_bytes(), 0).expect("a number");
         assert_eq!(end, text.len(), "{text}");
+        // With something behind it.
+        assert_eq!(read(format!("{text},\"a\":123").as_bytes(), 0), Some((end, decimal)), "{text}");
         let std = text.parse::<f32>().expect("a number").to_bits();
         let nearest = decimal.nearest(text.as_bytes()).expect("a number");
         assert_eq!(nearest.to_bits(), std, "{text}");
@@ -243,6 +245,14 @@ mod tests {
         }
         for (text, end) in [("01", 1), ("1.5.5", 3), ("-7,", 2), ("1-", 1), ("0e5e", 3)] {
             assert_eq!(read(text.as_bytes(), 0).map(|read| read.0), Some(end), "{text}");
+        }
+    }
+
+    #[test]
+    fn short_ones_are_read_all_at_once() {
+        for text in ["0", "7", "57.16", "104.94", "0.00001", "1234567", "12345.6"] {
+            assert!(read_short(format!("{text}}}        ").as_bytes(), 0).is_some(), "{text}");
+            assert!(read_short(format!("{{\"a\":  {text}").as_bytes(), 7).is_some(), "{text}");
         }
     }
 

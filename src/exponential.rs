@@ -18,7 +18,7 @@ const SERIES: [f64; 10] = {
 #[inline]
 pub fn exp2(x: f64) -> f64 {
     let x = x.clamp(-1022.0, 1023.0);
-    // x = whole + f, |f| ≤ 1/2: added to this, x loses its fraction, and what is left of it stands in
+    // x is a whole number and f, |f| ≤ 1/2: added to this, x loses its fraction, and what is left of it stands in
     // the lowest bits.
     const ROUND: f64 = 1.5 * (1_u64 << 52) as f64;
     let rounded = x + ROUND;

@@ -99,7 +99,8 @@ pub enum Observed {
 const MIN_REPORTS: usize = 8192;
 
 impl<'p> Detector<'p> {
-    /// A detector with all that it needs but memory to remember in: see [`Detector::with_history`].
+    /// A detector that remembers sixteen entities of a kind, until [`Detector::with_history`] gives it
+    /// memory. Everything else has its own.
     pub fn new(plan: Plan<'p>, settings: &Settings) -> Self {
         Self {
             reader: Reader::new(&plan.program),
@@ -114,7 +115,7 @@ impl<'p> Detector<'p> {
         }
     }
 
-    /// The detector with an empty history of at most `bytes`.
+    /// The detector with an empty history of at most `bytes`, whatever it has remembered so far.
     pub fn with_history(self, bytes: usize) -> Self {
         let program = &self.plan.program;
         let takes_reports = program.fields.iter().any(|field| field.role == Role::Reports);

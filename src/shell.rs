@@ -61,19 +61,20 @@ impl Shell {
         let settings = Settings::from_variables(variables)?;
         let topics = Topics::from_environment()?;
         let plan = Plan::read(&PLAN.0).context("the plan compiled into the module")?;
+        // Before records have theirs, and history the rest.
         let detector = Detector::new(plan, &settings);
         let claimed = claim_for_records(settings.max_record);
         let available = available_memory();
         let Some(Claimed { places, spare, scratch }) = claimed.filter(|_| available >= LEAST)
         else {
             bail!(
-                "FRAUD_MAX_RECORD is {}, and records of this size leave no memory for history; \
-                 set a smaller one, or have the broker give more",
+                "beside this model, records of FRAUD_MAX_RECORD = {} bytes leave {available} bytes \
+                 for history, and it takes {LEAST}; set a smaller FRAUD_MAX_RECORD, bring a smaller \
+                 model, or have the broker give more memory",
                 settings.max_record
             );
         };
         drop(spare);
-        // When everything else has its memory.
         let detector = detector.with_history(available);
         PLACES.provide(places);
         let capacities = detector.history().tables().iter().map(Table::capacity);

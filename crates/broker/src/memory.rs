@@ -20,11 +20,12 @@ struct Heap {
 
 impl Heap {
     fn new(size: u64) -> Result<Self, String> {
-        let why = |why: &dyn std::fmt::Display| format!("cannot map {size} bytes of memory: {why}");
-        let size = usize::try_from(size).map_err(|error| why(&error))?;
+        let failed =
+            |why: &dyn std::fmt::Display| format!("cannot map {size} bytes of memory: {why}");
+        let size = usize::try_from(size).map_err(|error| failed(&error))?;
         // Whole huge pages, and one more to begin at one.
         let len = (size.div_ceil(HUGE_PAGE) + 1).saturating_mul(HUGE_PAGE);
-        let map = MmapMut::map_anon(len).map_err(|error| why(&error))?;
+        let map = MmapMut::map_anon(len).map_err(|error| failed(&error))?;
         // The broker asks for them too; without them memory is the same, and slower.
         #[cfg(target_os = "linux")]
         let _ = map.advise(memmap2::Advice::HugePage);

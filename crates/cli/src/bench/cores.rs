@@ -131,8 +131,8 @@ impl Scaling {
 /// Every module alone and side by side, in turn. For machines and for people.
 pub fn run(args: &Args, cores: u32, records: &Records) -> Result<(Value, String)> {
     let batches = records.slices(args.partitions, args.batch).concat();
-    let modules = KINDS.map(|kind| Loaded::new(args, kind, &args.target.limits()));
-    let modules = modules.into_iter().collect::<Result<Vec<_>>>()?;
+    let load = |kind| Loaded::new(args, kind, &args.target.limits());
+    let modules = KINDS.into_iter().map(load).collect::<Result<Vec<_>>>()?;
     let lane = |module: &Loaded| -> Result<Lane> {
         let mut instance = module.instance(args);
         instance.start()?;
@@ -151,10 +151,10 @@ pub fn run(args: &Args, cores: u32, records: &Records) -> Result<(Value, String)
             .try_for_each(|thread| thread.join().ok().context("a thread has panicked")?)
     })?;
     bar.finish_and_clear();
-    let lanes = KINDS.map(|kind| Scaling::of(kind, &threads));
+    let scalings = KINDS.map(|kind| Scaling::of(kind, &threads));
 
     let scaling =
-        |kind| lanes.iter().find(|lane| lane.kind == kind).map_or(f64::NAN, Scaling::scaling);
+        |kind| scalings.iter().find(|one| one.kind == kind).map_or(f64::NAN, Scaling::scaling);
     let ratio = Ratio {
         key: "scaling_to_identity",
         what: "scaling, pipeline ÷ identity",
@@ -163,24 +163,24 @@ pub fn run(args: &Args, cores: u32, records: &Records) -> Result<(Value, String)
         unit: "",
         aim: Some(Aim::AtLeast(0.9)),
     };
-    let row = |lane: &Scaling| {
-        let [alone, together] = lane.medians().map(|rate| units::count(rate as u64));
-        vec![lane.kind.name().to_owned(), alone, together, format!("{:.2}", lane.scaling())]
+    let row = |module: &Scaling| {
+        let [alone, together] = module.medians().map(|rate| units::count(rate as u64));
+        vec![module.kind.name().to_owned(), alone, together, format!("{:.2}", module.scaling())]
     };
     let head = ["module", "records/s, one instance", &format!("{cores} side by side"), "scaling"];
-    let table = markdown(&head, &lanes.iter().map(row).collect::<Vec<_>>());
-    let json = |lane: &Scaling| {
-        let [alone, together] = lane.medians();
+    let table = markdown(&head, &scalings.iter().map(row).collect::<Vec<_>>());
+    let json = |module: &Scaling| {
+        let [alone, together] = module.medians();
         json!({
-            "name": lane.kind.name(),
+            "name": module.kind.name(),
             "records_per_second": alone,
             "records_per_second_together": together,
-            "scaling": lane.scaling(),
+            "scaling": module.scaling(),
         })
     };
     let json = json!({
         "count": cores,
-        "modules": lanes.iter().map(json).collect::<Vec<_>>(),
+        "modules": scalings.iter().map(json).collect::<Vec<_>>(),
         "ratios": [ratio.json()],
     });
     Ok((json, [table, ratios::text(&[ratio])].join("\n")))

@@ -132,7 +132,7 @@ pub fn of_modules<'m>(of: impl Fn(Kind) -> &'m Measured) -> Vec<Ratio> {
         },
         Ratio {
             key: "records_per_second_quiet",
-            what: "the same while the machine was quietest, a tenth of the rounds",
+            what: "records/s that a tenth of the rounds reached (on a quiet core)",
             value: 1e9 / quantile(&pipeline.cost.ns, 0.1),
             digits: 0,
             unit: "",

@@ -8,9 +8,10 @@ use crate::forest::{Forest, KEYS, Masks, Trees};
 /// The most bytes of rows that are made of masks themselves. They cost the engine least, but all
 /// bytes of a plan take the place of history.
 const MAX_ROW_BYTES: usize = 48 << 10;
-/// The most bytes of rows and masks together, if rows are numbers. Beyond, only the walk is left.
+/// The most bytes of rows and masks together, if rows are numbers, with what the engine makes of them.
+/// Beyond, only the walk is left.
 const MAX_BYTES: usize = 384 << 10;
-/// Bytes of a row's number: two in the plan, and the engine makes an address of it.
+/// Bytes of a number in a row: two in the plan, and the engine makes an address of it.
 const NUMBER_BYTES: usize = 2 + 4;
 
 /// Masks that own their arrays.
@@ -48,7 +49,7 @@ impl MaskArrays {
     }
 
     /// The same with other limits than the compiler's: bytes of rows that are made of masks, and of
-    /// rows of numbers with their masks.
+    /// rows of numbers with their masks and addresses.
     pub fn within(ensemble: &Ensemble, row_bytes: usize, bytes: usize) -> Option<Self> {
         let mut trees = Vec::new();
         for &[first, _] in &ensemble.trees {

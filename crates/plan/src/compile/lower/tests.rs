@@ -6,7 +6,7 @@ use crate::compile::MaskArrays;
 use crate::compile::onnx::{
     Attribute, DOUBLE, Dim, FLOAT, Graph, Model, Node, Shape, Tensor, TensorType, Type, ValueInfo,
 };
-use crate::forest::Link;
+use crate::forest::{Link, Trees};
 
 const FEATURES: usize = 4;
 
@@ -225,6 +225,12 @@ proptest! {
             .map(|masks| masks.as_forest(&lowered))
             .collect();
         prop_assert!(masks.iter().all(|masks| masks.fault().is_none()));
+        if let Some(Trees::Masks(numbers)) = numbers.as_ref().map(|one| one.as_forest(&lowered).trees) {
+            // Two bytes in the plan, four of an address in the engine.
+            let bytes = 6 * numbers.rows.len() + 16 * numbers.masks.len();
+            let fits = |bytes| MaskArrays::within(&lowered, 0, bytes).is_some();
+            prop_assert!(fits(bytes) && !fits(bytes - 1));
+        }
         for x in inputs {
             let expected: f32 = trees.iter().map(|tree| oracle(tree, 0, &x)).sum();
             prop_assert_eq!(forest.score(&x), expected, "{:?}", x);
