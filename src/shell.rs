@@ -64,7 +64,7 @@ impl Shell {
         // Before records have theirs, and history the rest.
         let detector = Detector::new(plan, &settings);
         let claimed = claim_for_records(settings.max_record);
-        let available = available_memory();
+        let available = claimed.as_ref().map_or(0, |_| available_memory());
         let Some(Claimed { places, spare, scratch }) = claimed.filter(|_| available >= LEAST)
         else {
             bail!(

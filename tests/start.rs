@@ -88,7 +88,7 @@ fn a_record_limit_too_large_is_refused_in_one_line() {
         deployment.environment = vec![("FRAUD_MAX_RECORD".into(), format!("{kibibytes}KiB"))];
         if let Err(log) = Broker::with(deployment, Limits::stock()) {
             assert!(kibibytes > 64, "{log}");
-            let expect = format!("FRAUD_MAX_RECORD is {}, and records", kibibytes << 10);
+            let expect = format!("records of FRAUD_MAX_RECORD = {} bytes leave", kibibytes << 10);
             assert!(log.contains(&expect) && log.trim_end().lines().count() == 1, "{log}");
         }
     }
