@@ -18,8 +18,8 @@ const SERIES: [f64; 10] = {
 #[inline]
 pub fn exp2(x: f64) -> f64 {
     let x = x.clamp(-1022.0, 1023.0);
-    // x is a whole number and f, |f| ≤ 1/2: added to this, x loses its fraction, and what is left of it stands in
-    // the lowest bits.
+    // x is a whole number and f, |f| ≤ 1/2: added to this, x loses its fraction, and what is left of
+    // it stands in the lowest bits.
     const ROUND: f64 = 1.5 * (1_u64 << 52) as f64;
     let rounded = x + ROUND;
     let f = x - (rounded - ROUND);

@@ -34,7 +34,8 @@ impl HistoryLog {
         !self.quiet.contains(&timestamp)
     }
 
-    /// Begins a minute; appends a line if there are news. It holds numbers and the spec's names, nothing of a record.
+    /// Begins a minute; appends a line if there are news. It holds numbers and the spec's names,
+    /// nothing of a record.
     #[cold]
     pub fn write(
         &mut self,

@@ -132,7 +132,7 @@ pub fn plan_bytes() -> PlanBytes<Vec<u8>> {
     PlanBytes(compile::model(&root().join("model")).expect("the model compiles").plan)
 }
 
-/// The model directory's detector, natively, with history for `entities` or so.
+/// The model directory's detector, natively, with a history of at most `history_bytes`.
 pub fn native(plan: &PlanBytes<Vec<u8>>, history_bytes: usize) -> Detector<'_> {
     let plan = Plan::read(&plan.0).expect("a compiled plan is right");
     Detector::new(plan, &Settings::default()).with_history(history_bytes)
