@@ -16,7 +16,7 @@ use fraud_plan::compile::{self, lower};
 use fraud_plan::{Plan, PlanBytes};
 use fraud_simulator::Config;
 
-#[path = "../crates/bench-modules/src/nodes.rs"]
+#[path = "../crates/bench/modules/src/nodes.rs"]
 mod nodes;
 
 const HISTORY: usize = 1 << 20;

@@ -12,9 +12,9 @@ use fraud_plan::Plan;
 
 use crate::Cut;
 
-#[path = "../../../src/memory.rs"]
+#[path = "../../../../src/memory.rs"]
 pub(crate) mod memory;
-#[path = "../../../src/shell.rs"]
+#[path = "../../../../src/shell.rs"]
 pub(crate) mod shell;
 
 /// The real detector, of which [`Cut`] runs some stages.

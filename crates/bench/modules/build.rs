@@ -15,7 +15,7 @@ fn main() -> Result<()> {
     println!("cargo::rustc-link-arg-bins=-zstack-size=32768");
 
     println!("cargo::rerun-if-env-changed=FRAUD_MODEL");
-    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../..");
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../..");
     let model = root.join(env::var("FRAUD_MODEL").unwrap_or("model".into()));
     let compiled = compile::model(&model)?;
     for input in &compiled.inputs {

@@ -155,7 +155,7 @@ fn median(values: &[f64]) -> f64 {
 
 /// This package's module, built as the detector's is.
 fn module() -> Result<Module> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let built = Command::new(cargo)
         .args(["build", "--release", "--quiet", "--package", "bench-forest"])
