@@ -5,23 +5,25 @@
 //! - `model`: the directory's three files to a plan: [`model()`], [`Undecided`]
 //! - [`spec`]: `fraud.toml` to a [`Program`](crate::Program)
 //! - `document`: TOML whose values know their line
-//! - `lower`: `fraud.onnx` to an [`Ensemble`]: its graph is walked back from the score
-//! - `ensemble`: ONNX's tree operators to trees
-//! - `tree`: a tree to the flat nodes of a [`Walk`](crate::forest::Walk)
-//! - `masks`: an [`Ensemble`] to [`Masks`](crate::forest::Masks), where these are faster
 //! - `onnx`: the protobuf messages
+//! - `lower`: `fraud.onnx` to an [`Ensemble`]: its graph is walked back from the score;
+//!   `lower/trees`: ONNX's tree operators to trees
+//! - `flatten`: a tree to the flat nodes of a [`Walk`](crate::forest::Walk)
+//! - `ensemble`: all flat trees of a model
+//! - `build_masks`: an [`Ensemble`] to [`Masks`](crate::forest::Masks), where these are faster
 //!
 //! What this is *not*: it trains nothing, and it computes neither features nor scores.
 
+mod build_masks;
 mod document;
 mod ensemble;
+mod flatten;
 mod lower;
-mod masks;
 mod model;
 mod onnx;
 pub mod spec;
-mod tree;
 
-pub use lower::{Ensemble, lower};
-pub use masks::MaskArrays;
+pub use build_masks::MaskArrays;
+pub use ensemble::Ensemble;
+pub use lower::lower;
 pub use model::{Compiled, Undecided, model};

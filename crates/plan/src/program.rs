@@ -4,6 +4,8 @@
 //! Every formula below reads the state *before* the transaction at hand; the transaction is added
 //! afterwards. `now` is the later of the transaction's time and the entity's last seen time.
 
+mod check;
+
 use serde::{Deserialize, Serialize};
 
 /// Everything the detector does before the engine.
@@ -309,85 +311,5 @@ impl Program {
             parent = holder.parent;
         }
         false
-    }
-
-    /// Why evaluating this program could fail, if it could: an index beyond its list.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
-        let fields = (1..=MAX_FIELDS).contains(&self.fields.len());
-        let roles = self.fields.iter().enumerate().all(|(at, field)| {
-            field.parent.is_none_or(|parent| usize::from(parent) < at)
-                && match field.role {
-                    Role::Entity(entity) => usize::from(entity) < self.entities.len(),
-                    Role::Number(number) => usize::from(number) < self.numbers.len(),
-                    _ => true,
-                }
-        });
-        let first = self.tables.first();
-        let warmth = first.is_some_and(|t| t.entity == 0 && t.events == Events::Transactions);
-        let tables = self.tables.iter().all(|table| {
-            usize::from(table.entity) < self.entities.len()
-                && table.cells.iter().all(|cell| self.cell_holds(table, cell))
-        });
-        let sources = (self.features.iter().enumerate())
-            .all(|(at, feature)| self.source_holds(&feature.source, at));
-        [
-            (fields, "between 1 and 64 fields"),
-            (roles, "fields that refer to what there is"),
-            (warmth, "the partition key's transactions in the first table"),
-            (tables, "tables that refer to what there is"),
-            (sources, "features that refer to what stands before them"),
-        ]
-        .iter()
-        .find(|(holds, _)| !holds)
-        .map(|(_, rule)| *rule)
-    }
-
-    fn cell_holds(&self, table: &Table, cell: &Cell) -> bool {
-        let value = match *cell {
-            Cell::Count { value, .. } => value,
-            Cell::Sum { value, .. } | Cell::Max { value, .. } | Cell::Mean { value, .. } => {
-                Some(value)
-            }
-            Cell::Streak { .. } => None,
-        };
-        // A report has no feature vector.
-        let features = match table.events {
-            Events::Transactions => self.features.len(),
-            Events::Reports => 0,
-        };
-        let half_lives = table.half_lives.len();
-        value.is_none_or(|value| self.value_holds(value, features))
-            && cell.half_life().is_none_or(|at| usize::from(at) < half_lives)
-    }
-
-    fn value_holds(&self, value: Value, features: usize) -> bool {
-        match value {
-            Value::Number(number) => usize::from(number) < self.numbers.len(),
-            Value::Feature(feature) => usize::from(feature) < features,
-        }
-    }
-
-    fn source_holds(&self, source: &Source, at: usize) -> bool {
-        let stat_holds = |table: u8, stat: Stat| {
-            let cells = self.tables.get(usize::from(table)).map(|table| table.cells.len());
-            let cell = |cell: u8| cells.is_some_and(|cells| usize::from(cell) < cells);
-            match stat {
-                Stat::Count { cell: c }
-                | Stat::Sum { cell: c }
-                | Stat::Max { cell: c }
-                | Stat::RunningMean { cell: c }
-                | Stat::SinceFirst { cell: c, .. } => cell(c),
-                Stat::Mean { sum, count } => cell(sum) && cell(count),
-                Stat::Events { .. } | Stat::SinceLast { .. } => cells.is_some(),
-            }
-        };
-        match *source {
-            Source::Number { number, .. } => usize::from(number) < self.numbers.len(),
-            Source::Time { .. } => true,
-            Source::Remembered { table, stat } => stat_holds(table, stat),
-            Source::Ratio { value, table, stat } => {
-                self.value_holds(value, at) && stat_holds(table, stat)
-            }
-        }
     }
 }

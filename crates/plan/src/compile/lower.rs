@@ -2,40 +2,16 @@
 
 #[cfg(test)]
 mod tests;
+mod trees;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use prost::Message;
 
-use super::ensemble::{self, Trees};
+use self::trees::Trees;
+use super::Ensemble;
+use super::flatten::flatten;
 use super::onnx::{DOUBLE, FLOAT, Graph, Model, Node, ValueInfo};
-use super::tree::flatten;
-use crate::forest::{self, Forest, Link, MAX_FEATURES, Walk};
-
-/// A tree ensemble that owns its arrays; see [`Walk`] for what they hold.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ensemble {
-    /// Index of its first node, and depth, of each tree.
-    pub trees: Vec<[u32; 2]>,
-    /// Threshold, and feature with first child, of each node.
-    pub nodes: Vec<[u32; 2]>,
-    /// Value of each node.
-    pub leaves: Vec<f32>,
-    /// Added to the sum of the leaves.
-    pub base: f32,
-    /// What the sum becomes.
-    pub link: Link,
-    /// Number of inputs.
-    pub features: u32,
-}
-
-impl Ensemble {
-    /// The arrays as the engine walks them.
-    pub fn as_forest(&self) -> Forest<'_> {
-        let walk = Walk { trees: &self.trees, nodes: &self.nodes, leaves: &self.leaves };
-        let &Self { features, base, link, .. } = self;
-        Forest { features, base, link, trees: forest::Trees::Walk(walk) }
-    }
-}
+use crate::forest::{Link, MAX_FEATURES};
 
 /// Lowers a model; `file` is what errors call it. The forest's output is the second class's
 /// probability, or what a regressor says.
@@ -153,7 +129,7 @@ impl<'g> Source<'g> {
             bail!("{}: the score \"{name}\" is no output of any node before its use", self.file);
         };
         let node = &self.graph.nodes[at];
-        if let Some(trees) = ensemble::read(node, features) {
+        if let Some(trees) = trees::read(node, features) {
             let trees = trees.map_err(|reason| self.refuse(node, &format!(": {reason}")))?;
             if output != usize::from(trees.is_pair) {
                 return Err(self.refuse(node, &format!(": \"{name}\" is its label, no score")));

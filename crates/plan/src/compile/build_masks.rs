@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::lower::Ensemble;
+use super::Ensemble;
 use crate::forest::{Forest, KEYS, Masks, Trees};
 
 /// The most bytes of rows that are made of masks themselves. They cost the engine least, but all
