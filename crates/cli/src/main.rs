@@ -2,40 +2,25 @@
 //!
 //! # Layout
 //!
-//! - one file for each subcommand: [`simulate`], [`features`], [`tune`], [`run`], [`backtest`],
-//!   [`reports`], [`inspect`], [`mod@bench`]
-//! - [`replay`]: transactions and fraud reports through the module, as a broker would run them;
-//!   [`target`]: the module and the broker it is for
-//! - [`input`]: the lines of a plain or compressed file; [`frauds`]: the list of known frauds
-//! - [`envelope`]: what is read of a record beside the module; [`verdict`]: what the module says
-//! - [`report`]: what a subcommand answers; [`progress`] and [`units`]: how it looks
-//! - [`random`]: random numbers that are the same on every machine
+//! - [`commands`]: one room for each subcommand: its arguments, its answer, and what only it needs
+//! - [`module`]: the compiled module, run as a broker would run it
+//! - [`data`]: files that are read: transactions, lists of frauds, feature specs
+//! - [`show`]: how an answer looks: text, JSON, Markdown, units, progress
+//!
+//! Arrows go down this list only.
 //!
 //! What it is *not*: it scores nothing itself. Vectors and what they are tuned on come from
 //! `fraud-detector`, verdicts from the compiled module on `transform-host`.
 
-mod backtest;
-mod bench;
-mod envelope;
-mod features;
-mod frauds;
-mod input;
-mod inspect;
-mod progress;
-mod random;
-mod replay;
-mod report;
-mod reports;
-mod run;
-mod simulate;
-mod target;
-mod tune;
-mod units;
-mod verdict;
+mod commands;
+mod data;
+mod module;
+mod show;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use commands::{backtest, bench, features, inspect, reports, run, simulate, tune};
 
 const AFTER_HELP: &str = "\
 A first look, from nothing to verdicts:

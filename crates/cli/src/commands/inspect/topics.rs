@@ -1,0 +1,109 @@
+//! What follows for the topics: how large a batch they may take.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use transform_host::Deployment;
+
+use super::largest::Largest;
+use crate::show::units;
+
+/// A topic's `max.message.bytes` on a stock cluster.
+const STOCK: u64 = 1 << 20;
+
+/// What an instance writes when it catches up on a backlog.
+pub struct Load {
+    pub records_per_second: u64,
+    pub write_latency: Duration,
+    pub bytes_per_record: u64,
+}
+
+/// A setting of one topic.
+pub struct Advice {
+    topic: String,
+    is_input: bool,
+    max_message_bytes: u64,
+    why: String,
+}
+
+/// For the input and every output.
+pub fn advice(deployment: &Deployment, largest: &Largest, load: &Load) -> Vec<Advice> {
+    let input = Advice {
+        topic: deployment.input_topic.clone(),
+        is_input: true,
+        max_message_bytes: largest.any,
+        why: "The largest record that gets through. It bounds whole batches too, so producers' \
+              batch.size must be below it; and it bounds batches as they are sent, so a record \
+              that was compressed may still be too large."
+            .into(),
+    };
+    let Load { records_per_second, write_latency, bytes_per_record } = *load;
+    let queued = records_per_second as u128 * write_latency.as_micros() / 1_000_000;
+    // While one batch is written, this much queues up for the next; it ends in any of the topics.
+    let batch = (queued as u64).saturating_mul(bytes_per_record).saturating_add(largest.any);
+    let why = format!(
+        "A batch holds what queued up while the last was written: {}/s × {} ms × {} bytes, and one \
+         largest record; at least the stock {}.",
+        units::count(records_per_second),
+        write_latency.as_millis(),
+        bytes_per_record,
+        units::size(STOCK),
+    );
+    let outputs = deployment.output_topics.iter().map(|topic| Advice {
+        topic: topic.clone(),
+        is_input: false,
+        max_message_bytes: batch.next_multiple_of(1 << 16).max(STOCK),
+        why: why.clone(),
+    });
+    [input].into_iter().filter(|advice| advice.max_message_bytes > 0).chain(outputs).collect()
+}
+
+impl Advice {
+    fn command(&self) -> String {
+        let Advice { topic, max_message_bytes, .. } = self;
+        format!("rpk topic alter-config {topic} --set max.message.bytes={max_message_bytes}")
+    }
+
+    /// For machines.
+    pub fn json(&self) -> Value {
+        json!({
+            "topic": self.topic,
+            "role": if self.is_input { "input" } else { "output" },
+            "max_message_bytes": self.max_message_bytes,
+            "command": self.command(),
+            "why": self.why,
+        })
+    }
+}
+
+/// The commands, each reason once.
+pub fn text(advice: &[Advice]) -> String {
+    let mut text = String::new();
+    let mut last = "";
+    for advice in advice {
+        if advice.why != last {
+            last = &advice.why;
+            text += &format!("\n# {}\n", wrap(last));
+        }
+        text += &format!("{}\n", advice.command());
+    }
+    text
+}
+
+/// A comment of lines of at most 98 characters.
+fn wrap(text: &str) -> String {
+    let mut wrapped = String::new();
+    let mut width = 2;
+    for word in text.split(' ') {
+        let needed = word.chars().count() + usize::from(width > 2);
+        if width + needed > 98 {
+            wrapped += "\n# ";
+            width = 2;
+        } else if width > 2 {
+            wrapped.push(' ');
+        }
+        wrapped += word;
+        width += needed;
+    }
+    wrapped
+}
