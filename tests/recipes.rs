@@ -1,10 +1,10 @@
-//! The recipes of docs/operations.md, on brokers' cores: offsets, commits and restarts included.
+//! The recipes of docs/operations.md, on brokers' shards: offsets, commits and restarts included.
 
 mod common;
 
 use std::collections::BTreeMap;
 
-use transform_host::{BatchBuilder, Core, CoreOptions, Deployment, Engine, FromOffset, Limits};
+use transform_host::{BatchBuilder, Deployment, Engine, FromOffset, Limits, Shard, ShardOptions};
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -22,22 +22,25 @@ struct Said {
     warm: bool,
 }
 
-/// Transforms that read the same topic, each with a core to itself.
+/// Transforms that read the same topic, each with a shard to itself.
 struct Cluster {
-    cores: Vec<Core>,
+    shards: Vec<Shard>,
     produced: Vec<i64>,
 }
 
 impl Cluster {
     fn new(transforms: usize) -> Self {
-        let options =
-            CoreOptions { partitions: PARTITIONS, start_ms: common::NOW, ..CoreOptions::default() };
-        let cores = (0..transforms).map(|_| Core::new(options.clone())).collect();
-        Self { cores, produced: Vec::new() }
+        let options = ShardOptions {
+            partitions: PARTITIONS,
+            start_ms: common::NOW,
+            ..ShardOptions::default()
+        };
+        let shards = (0..transforms).map(|_| Shard::new(options.clone())).collect();
+        Self { shards, produced: Vec::new() }
     }
 
     fn now(&self) -> i64 {
-        self.cores[0].now_ms()
+        self.shards[0].now_ms()
     }
 
     /// One transaction of each customer, every `step` milliseconds, for so long.
@@ -49,32 +52,32 @@ impl Cluster {
                     r#"{{"transaction_id":"{at}","timestamp":{at},"customer_id":{customer},"terminal_id":1,"amount":10}}"#
                 );
                 self.produced.push(at);
-                for core in &mut self.cores {
+                for shard in &mut self.shards {
                     let mut batch = BatchBuilder::new(0);
                     batch.push(at, None, Some(record.as_bytes()), &[]);
-                    core.produce(customer as usize % PARTITIONS, batch.build());
+                    shard.produce(customer as usize % PARTITIONS, batch.build());
                 }
             }
-            for core in &mut self.cores {
-                core.advance(step as u64);
+            for shard in &mut self.shards {
+                shard.advance(step as u64);
             }
         }
     }
 
-    fn deploy(&mut self, core: usize, from_offset: FromOffset, variables: &[(&str, String)]) {
+    fn deploy(&mut self, shard: usize, from_offset: FromOffset, variables: &[(&str, String)]) {
         let module = Engine::new(&Limits::stock()).compile(&common::module_bytes());
         let owned = |(name, value): &(&str, String)| (name.to_string(), value.clone());
         let environment = variables.iter().map(owned).collect();
         let deployment = Deployment { environment, from_offset, ..common::deployment() };
-        self.cores[core].deploy(module, &deployment);
+        self.shards[shard].deploy(module, &deployment);
     }
 
     /// Everything in the output topics, by the transactions' time.
     fn said(&mut self) -> BTreeMap<i64, Vec<Said>> {
         let mut all = BTreeMap::<_, Vec<_>>::new();
-        for core in &mut self.cores {
-            assert!(core.run_until_idle(60_000));
-            for value in (0..3).flat_map(|topic| core.values(topic)) {
+        for shard in &mut self.shards {
+            assert!(shard.run_until_idle(60_000));
+            for value in (0..3).flat_map(|topic| shard.values(topic)) {
                 let record: serde_json::Value = serde_json::from_slice(&value).expect("JSON");
                 let verdict = &record["fraud"];
                 let said = Said {
@@ -119,7 +122,7 @@ fn a_new_model_takes_over_warm_and_no_record_is_written_twice() {
     cluster.deploy(0, FromOffset::Now, &[("FRAUD_EMIT_UNTIL", switch.to_string())]);
     cluster.live(MINUTE, 20 * MINUTE);
     let said = cluster.said();
-    cluster.cores[0].delete();
+    cluster.shards[0].delete();
     assert!(said.keys().eq(&cluster.produced), "{} of {}", said.len(), cluster.produced.len());
     let first = cluster.produced[0];
     for (at, said) in said {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use wasmtime::{Config, InstancePre, Linker, OptLevel, WasmFeatures};
 
+use crate::abi;
 use crate::fault::LoadError;
-use crate::host::Host;
-use crate::memory::Heaps;
-use crate::{Limits, abi};
+use crate::limits::Limits;
+use crate::vm::host::Host;
+use crate::vm::memory::Heaps;
 
 /// A compiler with the broker's settings. One is enough; making it costs milliseconds, compiling
 /// a module up to seconds.
@@ -76,7 +77,10 @@ impl Engine {
 
     pub(crate) fn linker(&self) -> Linker<Host> {
         let mut linker = Linker::new(&self.engine);
-        abi::link(&mut linker).expect("every host function is defined once");
+        abi::transform::link(&mut linker)
+            .and_then(|()| abi::registry::link(&mut linker))
+            .and_then(|()| abi::wasi::link(&mut linker))
+            .expect("every host function is defined once");
         linker
     }
 

@@ -5,6 +5,8 @@ use std::fmt;
 
 use wasmtime::Trap;
 
+use crate::record::output::Output;
+
 /// Why a module that passed deployment cannot be loaded. The broker reports its transform as
 /// `unknown` and tries again every 30 seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +109,7 @@ impl fmt::Display for HostError {
             Self::BufferTooSmall => f.write_str("ffi::array buffer too small"),
             Self::NoMemory => f.write_str("Missing memory export"),
             Self::TooMuchOutput => {
-                write!(f, "more than {} bytes written for one batch", crate::Output::MAX_BYTES)
+                write!(f, "more than {} bytes written for one batch", Output::MAX_BYTES)
             }
             Self::Exit(code) => write!(f, "exited with code: {code}"),
         }

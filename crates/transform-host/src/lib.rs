@@ -30,18 +30,20 @@
 //!
 //! One VM:
 //! - `limits`: what a cluster allows, with the values of a stock one;
-//! - `deploy`: metadata and the checks before deployment, over `declarations`, the broker's own
-//!   reading of a module;
+//! - `deploy`: a transform's metadata; `deploy::check`: the checks before deployment, over
+//!   `deploy::declarations`, the broker's own reading of a module; `deploy::facts`: what a module
+//!   says about itself;
 //! - `engine`: compiling and linking;
-//! - `vm`: starting a module and giving it batches; `fault`: how that ends; `ballast`: with less
-//!   call stack; `memory`: where its linear memory lies;
-//! - `abi`: the imports (`transform`, `registry`, `wasi`), over `host`, their state;
-//! - `batch` in, `output` out, `payload`: the records in both;
-//! - `facts`: what a module says about itself.
+//! - `vm`: starting a module and giving it batches, over `host` (the state behind the imports),
+//!   `guest` (the module's memory as the imports see it), `stats` (logs and figures), `memory`
+//!   (where its linear memory lies) and `ballast` (with less call stack); `fault`: how that ends;
+//! - `abi`: the imports (`transform`, `registry`, `wasi`); `registry`: the schemas themselves;
+//! - `record`: `batch` in, `output` out, `payload`: the records in both; `partitioner`: where a
+//!   key goes.
 //!
-//! A broker's core around it, on a virtual clock:
-//! - `core`: deploying, time, status; `core::transform`: its steps; `core::processor`: the state
-//!   of one partition and of its writers; `core::log`: topics and commits.
+//! A broker's shard (one of its cores) around it, on a virtual clock:
+//! - `shard`: deploying, time, status; `shard::transform`: its steps; `shard::processor`: the
+//!   state of one partition and of its writers; `shard::log`: topics and commits.
 //!
 //! The first half knows nothing of the second, and nothing but `vm` polls the module.
 //!
@@ -68,30 +70,29 @@
 //! nothing, and as Seastar asks the kernel for huge pages, so does the host.
 
 mod abi;
-mod ballast;
-mod batch;
-mod core;
-mod declarations;
 mod deploy;
 mod engine;
-mod facts;
 mod fault;
-mod host;
 mod limits;
-mod memory;
-mod output;
-mod payload;
+mod record;
+mod registry;
+mod shard;
 mod vm;
 
-pub use abi::registry::{Schema, SchemaReference, SchemaRegistry, SchemaType, SubjectSchema};
-pub use batch::{Batch, BatchBuilder, BatchHeader, InputRecord};
-pub use core::{Core, CoreOptions, OutputBatch, PartitionStatus, State};
-pub use deploy::{Cluster, Deployment, FromOffset, Refusal, check_deployment, check_deployment_to};
+pub use deploy::check::{Refusal, check_deployment, check_deployment_to};
+pub use deploy::facts::{Export, Facts, Import, NotAModule, Provided};
+pub use deploy::{Cluster, Deployment, FromOffset};
 pub use engine::{Engine, Module};
-pub use facts::{Export, Facts, Import, NotAModule, Provided};
 pub use fault::{Fault, LoadError};
 pub use limits::Limits;
-pub use output::{Output, Written};
-pub use payload::Payload;
-pub use vm::{Level, LogLine, Stats, Vm};
+pub use record::batch::{Batch, BatchBuilder, BatchHeader, InputRecord};
+pub use record::output::{Output, Written};
+pub use record::partitioner::partition_of_key;
+pub use record::payload::Payload;
+pub use registry::{Schema, SchemaReference, SchemaRegistry, SchemaType, SubjectSchema};
+pub use shard::log::OutputBatch;
+pub use shard::processor::State;
+pub use shard::{PartitionStatus, Shard, ShardOptions};
+pub use vm::Vm;
+pub use vm::stats::{Level, LogLine, Stats};
 pub use wasmtime::Trap;

@@ -2,14 +2,12 @@
 //!
 //! - [`target`]: the module and the broker it is for
 //! - [`replay`]: transactions and fraud reports through the module
-//! - [`partitions`]: records into partitions ([`partition`]: where Kafka puts a key), partitions into
-//!   batches
+//! - [`partitions`]: records into partitions, partitions into batches
 //! - [`instances`]: the module's instances, and what they use
 //! - [`log`]: what the module's log says; [`verdict`]: what its output says
 
 pub mod instances;
 pub mod log;
-mod partition;
 pub mod partitions;
 pub mod replay;
 pub mod target;

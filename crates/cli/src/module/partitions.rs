@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use transform_host::{Batch, BatchBuilder};
-
-use super::partition;
+use transform_host::{Batch, BatchBuilder, partition_of_key};
 
 /// The input topic's partitions, each with the batch it is filling.
 pub struct Partitions {
@@ -43,7 +41,7 @@ impl Partitions {
     ) -> Option<Lot> {
         let count = self.partitions.len() as u32;
         let at = match key {
-            Some(key) => partition::of_key(key, count),
+            Some(key) => partition_of_key(key, count),
             None => (line % u64::from(count)) as u32,
         };
         let partition = &mut self.partitions[at as usize];

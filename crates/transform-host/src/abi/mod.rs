@@ -4,13 +4,9 @@ pub(crate) mod registry;
 pub(crate) mod transform;
 pub(crate) mod wasi;
 
-use wasmtime::{Linker, Result};
-
-use crate::host::Host;
-
-/// Defines every import the broker provides.
-pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
-    transform::link(linker)?;
-    registry::link(linker)?;
-    wasi::link(linker)
-}
+/// Name of the module that the transform ABI is imported from.
+pub(crate) const TRANSFORM: &str = "redpanda_transform";
+/// Name of the module that the schema registry's functions are imported from.
+pub(crate) const REGISTRY: &str = "redpanda_schema_registry";
+/// Name of the module that WASI's functions are imported from.
+pub(crate) const WASI: &str = "wasi_snapshot_preview1";

@@ -1,108 +1,17 @@
-//! `redpanda_schema_registry`: a registry in memory, and the encoding of its answers.
+//! `redpanda_schema_registry`: the registry's functions, and the encoding of its answers.
 
 use wasmtime::{Caller, Linker, Result};
 
-use crate::host::{Host, check, put, slice, split};
-use crate::payload::{Malformed, Reader, put_sized, put_varint};
+use crate::record::payload::{Malformed, Reader, put_sized, put_varint};
+use crate::registry::{Schema, SchemaReference, SchemaRegistry, SchemaType, SubjectSchema};
+use crate::vm::guest::{check, put, slice, split};
+use crate::vm::host::Host;
 
-pub(crate) const MODULE: &str = "redpanda_schema_registry";
+use super::REGISTRY as MODULE;
 
 const SUCCESS: i32 = 0;
 const DISABLED: i32 = -1;
 const ERROR: i32 = -2;
-
-/// The language of a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SchemaType {
-    /// Encoded as 0.
-    Avro,
-    /// Encoded as 1.
-    Protobuf,
-    /// Encoded as 2.
-    Json,
-}
-
-/// A schema that another one refers to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaReference {
-    /// The name in the referring schema.
-    pub name: String,
-    /// Where it is registered.
-    pub subject: String,
-    /// Its version there.
-    pub version: i32,
-}
-
-/// A schema's text and what it refers to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schema {
-    /// The language.
-    pub kind: SchemaType,
-    /// The text; its validity is not checked.
-    pub definition: Vec<u8>,
-    /// The references.
-    pub references: Vec<SchemaReference>,
-}
-
-/// A schema under the subject and version that it was registered as.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SubjectSchema {
-    /// Unique in the registry, from 1.
-    pub id: i32,
-    /// The subject.
-    pub subject: Vec<u8>,
-    /// From 1 in each subject.
-    pub version: i32,
-    /// The schema.
-    pub schema: Schema,
-}
-
-/// A schema registry in memory, after the broker's own test double.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SchemaRegistry {
-    schemas: Vec<SubjectSchema>,
-}
-
-impl SchemaRegistry {
-    /// Everything that is registered, by id.
-    pub fn schemas(&self) -> &[SubjectSchema] {
-        &self.schemas
-    }
-
-    /// Registers a schema and returns its id; a known text keeps the id it has.
-    pub fn create(&mut self, subject: &[u8], schema: Schema) -> i32 {
-        let known = self.schemas.iter().find(|s| s.schema.definition == schema.definition);
-        if let Some(known) = known {
-            return known.id;
-        }
-        let id = self.schemas.len() as i32 + 1;
-        let version = self.latest(subject).map_or(0, |latest| latest.version) + 1;
-        self.schemas.push(SubjectSchema { id, subject: subject.to_vec(), version, schema });
-        id
-    }
-
-    fn latest(&self, subject: &[u8]) -> Option<&SubjectSchema> {
-        self.schemas.iter().filter(|s| s.subject == subject).max_by_key(|s| s.version)
-    }
-
-    fn definition(&self, id: i32) -> Option<Vec<u8>> {
-        let found = self.schemas.iter().find(|s| s.id == id)?;
-        Some(encode(&found.schema))
-    }
-
-    /// Version −1 is the latest.
-    fn subject_schema(&self, subject: &[u8], version: i32) -> Option<Vec<u8>> {
-        let found = match version {
-            -1 => self.latest(subject),
-            _ => self.schemas.iter().find(|s| s.subject == subject && s.version == version),
-        }?;
-        let mut out = Vec::new();
-        put_varint(&mut out, i64::from(found.id));
-        put_varint(&mut out, i64::from(found.version));
-        out.extend(encode(&found.schema));
-        Some(out)
-    }
-}
 
 fn encode(schema: &Schema) -> Vec<u8> {
     let mut out = Vec::new();
@@ -114,6 +23,14 @@ fn encode(schema: &Schema) -> Vec<u8> {
         put_sized(&mut out, Some(reference.subject.as_bytes()));
         put_varint(&mut out, i64::from(reference.version));
     }
+    out
+}
+
+fn encode_version(found: &SubjectSchema) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_varint(&mut out, i64::from(found.id));
+    put_varint(&mut out, i64::from(found.version));
+    out.extend(encode(&found.schema));
     out
 }
 
@@ -150,6 +67,14 @@ fn sized<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
 
 type Answer = Option<Vec<u8>>;
 
+fn definition(registry: &SchemaRegistry, id: i32) -> Answer {
+    registry.by_id(id).map(|found| encode(&found.schema))
+}
+
+fn subject_schema(registry: &SchemaRegistry, subject: &[u8], version: i32) -> Answer {
+    registry.by_version(subject, version).map(encode_version)
+}
+
 /// The size of an answer, to an out-pointer.
 fn len(host: &Host, memory: &mut [u8], at: usize, ask: impl Fn(&SchemaRegistry) -> Answer) -> i32 {
     match host.shared().registry.as_ref().map(ask) {
@@ -174,7 +99,7 @@ fn copy(host: &Host, buffer: &mut [u8], ask: impl Fn(&SchemaRegistry) -> Answer)
     }
 }
 
-pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
+pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
     linker.func_wrap(MODULE, "check_abi_version_0", |mut caller: Caller<'_, Host>| {
         split(&mut caller)?;
         Ok(())
@@ -185,7 +110,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
         |mut caller: Caller<'_, Host>, id: i32, out: u32| {
             let (memory, host) = split(&mut caller)?;
             let at = check(memory, out, 4)?;
-            Ok(len(host, memory, at, |registry| registry.definition(id)))
+            Ok(len(host, memory, at, |registry| definition(registry, id)))
         },
     )?;
     linker.func_wrap(
@@ -194,7 +119,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
         |mut caller: Caller<'_, Host>, id: i32, ptr: u32, size: u32| {
             let (memory, host) = split(&mut caller)?;
             let buffer = slice(memory, ptr, size)?;
-            Ok(copy(host, buffer, |registry| registry.definition(id)))
+            Ok(copy(host, buffer, |registry| definition(registry, id)))
         },
     )?;
     linker.func_wrap(
@@ -204,7 +129,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
             let (memory, host) = split(&mut caller)?;
             let subject = slice(memory, subject, size)?.to_vec();
             let at = check(memory, out, 4)?;
-            Ok(len(host, memory, at, |registry| registry.subject_schema(&subject, version)))
+            Ok(len(host, memory, at, |registry| subject_schema(registry, &subject, version)))
         },
     )?;
     linker.func_wrap(
@@ -214,7 +139,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
             let (memory, host) = split(&mut caller)?;
             let subject = slice(memory, subject, n)?.to_vec();
             let buffer = slice(memory, ptr, size)?;
-            Ok(copy(host, buffer, |registry| registry.subject_schema(&subject, version)))
+            Ok(copy(host, buffer, |registry| subject_schema(registry, &subject, version)))
         },
     )?;
     linker.func_wrap(

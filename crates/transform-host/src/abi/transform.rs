@@ -6,16 +6,17 @@ use std::task::Poll;
 use wasmtime::{Caller, Linker, Result};
 
 use crate::fault::HostError;
-use crate::host::{Host, check, put, slice, split};
-use crate::payload::{Reader, validate};
+use crate::record::payload::{Reader, validate};
+use crate::vm::guest::{check, put, slice, split};
+use crate::vm::host::{Host, lock};
 
-pub(crate) const MODULE: &str = "redpanda_transform";
+use super::TRANSFORM as MODULE;
 
 const NO_BATCH: i32 = -1;
 const INVALID_BUFFER: i32 = -2;
 const UNKNOWN_TOPIC: i32 = -3;
 
-pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
+pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
     // Markers for the deployment checks. Like every host function they need the memory.
     for marker in ["check_abi_version_1", "check_abi_version_2"] {
         linker.func_wrap(MODULE, marker, |mut caller: Caller<'_, Host>| -> Result<()> {
@@ -76,7 +77,7 @@ async fn read_batch_header(mut caller: Caller<'_, Host>, fields: Fields) -> Resu
         host.shared().stats.start_fuel = fuel - left;
     }
     let shared = host.shared.clone();
-    let (batch, output) = poll_fn(|_| match crate::host::lock(&shared).input.take() {
+    let (batch, output) = poll_fn(|_| match lock(&shared).input.take() {
         Some(input) => Poll::Ready(input),
         None => Poll::Pending,
     })

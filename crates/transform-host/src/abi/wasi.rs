@@ -3,10 +3,11 @@
 use wasmtime::{Caller, FuncType, Linker, Result, Val, ValType};
 
 use crate::fault::HostError;
-use crate::host::{Host, check, put, slice, split};
-use crate::vm::{Level, LogLine};
+use crate::vm::guest::{check, put, slice, split};
+use crate::vm::host::Host;
+use crate::vm::stats::{Level, LogLine};
 
-pub(crate) const MODULE: &str = "wasi_snapshot_preview1";
+use super::WASI as MODULE;
 
 const SUCCESS: i32 = 0;
 const BAD_DESCRIPTOR: i32 = 8;
@@ -76,7 +77,7 @@ fn check_stub(shape: &str, args: &[Val], memory: &[u8]) -> Result<(), HostError>
     Ok(())
 }
 
-pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
+pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
     for &(name, shape) in STUBS {
         let ty = FuncType::new(linker.engine(), stub_params(shape), [ValType::I32]);
         linker.func_new(MODULE, name, ty, move |mut caller, args, results| {

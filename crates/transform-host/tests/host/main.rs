@@ -3,10 +3,10 @@
 //! `support` has the helpers; every other file is one subject.
 
 mod abi;
-mod core;
 mod deploy;
 mod facts;
 mod registry;
+mod shard;
 mod support;
 mod vm;
 mod wasi;

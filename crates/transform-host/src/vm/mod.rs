@@ -1,61 +1,28 @@
 //! One running module.
 
+mod ballast;
+pub(crate) mod guest;
+pub(crate) mod host;
+pub(crate) mod memory;
+pub(crate) mod stats;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wasmtime::{Error, Store, Trap};
 
-use crate::abi::registry::SchemaRegistry;
 use crate::deploy::Deployment;
+use crate::engine::Module;
 use crate::fault::{Fault, HostError};
-use crate::host::{Host, Identity, Shared, lock};
-use crate::{Batch, Module, Output, ballast};
+use crate::record::batch::Batch;
+use crate::record::output::Output;
+use crate::registry::SchemaRegistry;
 
-/// How serious a log line is: file descriptor 1 is information, 2 a warning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// Written to standard output.
-    Info,
-    /// Written to standard error.
-    Warn,
-}
-
-/// One log event, as the broker would publish it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
-    /// Where it was written.
-    pub level: Level,
-    /// The message, cut to the limit.
-    pub message: String,
-}
-
-/// What a VM has used since it was made, over all its restarts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Records read.
-    pub records: u64,
-    /// Batches completed.
-    pub batches: u64,
-    /// Fuel spent in batches, all records together.
-    pub record_fuel: u64,
-    /// The most fuel that one record took.
-    pub record_fuel_max: u64,
-    /// Fuel from `_start` to the first wait for a batch, the last time.
-    pub start_fuel: u64,
-    /// The largest the memory has been.
-    pub peak_memory_bytes: u64,
-    /// Starts after the first.
-    pub restarts: u64,
-    /// Log events that the broker drops: control characters, not UTF-8, or a full buffer.
-    pub logs_dropped: u64,
-    /// Time in the module and the host functions it called, in batches.
-    pub engine_time: Duration,
-    /// The same for starts.
-    pub start_time: Duration,
-}
+use host::{Host, Identity, Shared, lock};
+use stats::{LogLine, Stats};
 
 type Run = Pin<Box<dyn Future<Output = Result<(), Stage>> + Send>>;
 

@@ -8,8 +8,10 @@ use wasmparser::{ExternalKind, FuncType, Parser, Payload, TypeRef, ValType};
 use wasmtime::Store;
 
 use crate::engine::Engine;
-use crate::host::{Host, Identity};
-use crate::{Deployment, Limits};
+use crate::limits::Limits;
+use crate::vm::host::{Host, Identity};
+
+use super::Deployment;
 
 /// What the broker has for an import.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! An input batch: its header and the encoded payloads of its records, in one piece of memory.
 
-use crate::payload::{self, Payload, varint_len};
+use super::payload::{self, Payload, varint_len};
 
 /// The header fields that the ABI shows to the module.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmtime::{Engine, Error, Func, Instance, Module, Store};
 
-use crate::host::Host;
+use crate::vm::host::Host;
 
 /// `(func $f (export "f") (param i32)
 ///    (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))) (else (call $s))))`

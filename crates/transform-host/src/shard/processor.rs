@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::{Batch, Output};
+use crate::record::batch::Batch;
+use crate::record::output::Output;
 
 use super::log::OutputBatch;
 

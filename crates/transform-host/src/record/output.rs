@@ -1,6 +1,6 @@
 //! What a module has written: raw payloads in one piece of memory, each with its output topic.
 
-use crate::payload::Payload;
+use super::payload::Payload;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry {

@@ -1,7 +1,10 @@
 //! Where Kafka's default partitioner puts a key: murmur2, as every Kafka client computes it.
 
-/// The partition of a record with this key.
-pub fn of_key(key: &[u8], partitions: u32) -> u32 {
+/// Returns the partition of a record with this key.
+///
+/// # Panics
+/// If there are no partitions.
+pub fn partition_of_key(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions
 }
 
@@ -43,7 +46,7 @@ mod tests {
 
     #[test]
     fn the_sign_bit_is_dropped() {
-        assert_eq!(of_key(b"21", 4), (-973_932_308_i32 & 0x7fff_ffff) as u32 % 4);
-        assert_eq!(of_key(b"anything", 1), 0);
+        assert_eq!(partition_of_key(b"21", 4), (-973_932_308_i32 & 0x7fff_ffff) as u32 % 4);
+        assert_eq!(partition_of_key(b"anything", 1), 0);
     }
 }

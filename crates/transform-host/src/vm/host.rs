@@ -5,12 +5,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wasmtime::{Caller, Extern, Memory, StoreLimits, StoreLimitsBuilder};
+use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder};
 
-use crate::abi::registry::SchemaRegistry;
 use crate::deploy::Deployment;
-use crate::fault::HostError;
-use crate::{Batch, Limits, LogLine, Output, Stats};
+use crate::limits::Limits;
+use crate::record::batch::Batch;
+use crate::record::output::Output;
+use crate::registry::SchemaRegistry;
+use crate::vm::stats::{LogLine, Meter, Stats};
 
 /// What outlives a VM's memory, and the slot through which batches come and outputs go.
 #[derive(Debug, Default)]
@@ -117,77 +119,4 @@ impl Host {
 /// A poisoned lock is taken as it is: what it guards is figures and slots, valid at every step.
 pub(crate) fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Fuel accounts of one batch.
-#[derive(Debug, Default)]
-pub(crate) struct Meter {
-    pub records: u64,
-    record_fuel: u64,
-    record_fuel_max: u64,
-    /// Fuel left when something was last charged.
-    mark: u64,
-    in_record: bool,
-}
-
-impl Meter {
-    /// Charges what was used since the last mark to the record being worked on.
-    #[inline]
-    pub(crate) fn charge(&mut self, left: u64) {
-        let spent = self.mark.saturating_sub(left);
-        self.mark = left;
-        self.record_fuel += spent;
-        if self.in_record {
-            self.record_fuel_max = self.record_fuel_max.max(spent);
-        }
-    }
-
-    /// A batch starts with what the last one left.
-    pub(crate) fn begin_batch(&mut self, left: u64) {
-        *self = Self { mark: left, ..Self::default() };
-    }
-
-    #[inline]
-    pub(crate) fn begin_record(&mut self, fuel: u64) {
-        self.records += 1;
-        self.mark = fuel;
-        self.in_record = true;
-    }
-}
-
-/// The guest's memory and the host's state, side by side.
-#[inline]
-pub(crate) fn split<'a>(
-    caller: &'a mut Caller<'_, Host>,
-) -> Result<(&'a mut [u8], &'a mut Host), HostError> {
-    let memory = match caller.data().memory {
-        Some(memory) => memory,
-        None => match caller.get_export("memory") {
-            Some(Extern::Memory(memory)) => memory,
-            _ => return Err(HostError::NoMemory),
-        },
-    };
-    Ok(memory.data_and_store_mut(caller))
-}
-
-/// The bounds check that the broker makes for every pointer before a function's body runs.
-#[inline]
-pub(crate) fn check(memory: &[u8], ptr: u32, len: u64) -> Result<usize, HostError> {
-    if u64::from(ptr) + len > memory.len() as u64 {
-        return Err(HostError::OutOfBounds { ptr, len, size: memory.len() });
-    }
-    Ok(ptr as usize)
-}
-
-/// A checked (pointer, length) pair.
-#[inline]
-pub(crate) fn slice(memory: &mut [u8], ptr: u32, len: u32) -> Result<&mut [u8], HostError> {
-    let start = check(memory, ptr, u64::from(len))?;
-    Ok(&mut memory[start..start + len as usize])
-}
-
-/// Stores a little-endian value at a checked position.
-#[inline]
-pub(crate) fn put<const N: usize>(memory: &mut [u8], at: usize, value: [u8; N]) {
-    memory[at..at + N].copy_from_slice(&value);
 }

@@ -1,21 +1,23 @@
 //! One core of a broker: what surrounds a VM there, and the clock.
 
-mod log;
-mod processor;
+pub(crate) mod log;
+pub(crate) mod processor;
 mod transform;
 
-use crate::{Batch, Deployment, LoadError, LogLine, Module, Stats, Vm};
+use crate::deploy::Deployment;
+use crate::engine::Module;
+use crate::fault::LoadError;
+use crate::record::batch::Batch;
+use crate::vm::Vm;
+use crate::vm::stats::{LogLine, Stats};
 
-pub use log::OutputBatch;
-pub use processor::State;
-
-use log::{Commits, InputLog};
-use processor::{Phase, Processor};
+use log::{Commits, InputLog, OutputBatch};
+use processor::{Phase, Processor, State};
 use transform::{Surroundings, Transform};
 
 /// How the cluster around the core is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CoreOptions {
+pub struct ShardOptions {
     /// Input partitions, all led by this core at first.
     pub partitions: usize,
     /// Partitions of every output topic.
@@ -30,7 +32,7 @@ pub struct CoreOptions {
     pub start_ms: i64,
 }
 
-impl Default for CoreOptions {
+impl Default for ShardOptions {
     fn default() -> Self {
         Self {
             partitions: 1,
@@ -59,14 +61,14 @@ pub struct PartitionStatus {
 }
 
 /// One core of a broker: a transform's VM, shared by the input partitions that the core leads,
-/// on a clock that only [`Core::advance`] and [`Core::run_until_idle`] move.
+/// on a clock that only [`Shard::advance`] and [`Shard::run_until_idle`] move.
 ///
 /// Reading, transforming, writing and committing overlap as they do on the broker; time passes
-/// in the waits that [`CoreOptions`] gives and in the broker's own: a second after a read that
+/// in the waits that [`ShardOptions`] gives and in the broker's own: a second after a read that
 /// found nothing, a commit interval before every start and every commit, the backoff.
 #[derive(Debug)]
-pub struct Core {
-    options: CoreOptions,
+pub struct Shard {
+    options: ShardOptions,
     /// Microseconds since `start_ms`.
     now: u64,
     inputs: Vec<InputLog>,
@@ -77,9 +79,9 @@ pub struct Core {
     logs: Vec<LogLine>,
 }
 
-impl Core {
+impl Shard {
     /// A core without a transform.
-    pub fn new(options: CoreOptions) -> Self {
+    pub fn new(options: ShardOptions) -> Self {
         Self {
             now: 0,
             inputs: (0..options.partitions).map(|_| InputLog::default()).collect(),

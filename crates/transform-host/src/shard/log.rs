@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::batch::{HEADER_BYTES, framed_len};
-use crate::{Batch, FromOffset, Output};
+use crate::deploy::FromOffset;
+use crate::record::batch::{Batch, HEADER_BYTES, framed_len};
+use crate::record::output::{Output, Written};
 
 /// The most that one read takes before its last batch.
 const READ_BYTES: usize = 128 << 10;
@@ -73,7 +74,7 @@ pub struct OutputBatch {
 impl OutputBatch {
     /// Bytes of the batch, which `max.message.bytes` bounds.
     pub fn size_bytes(&self) -> usize {
-        let framed = |(i, record): (usize, crate::Written<'_>)| {
+        let framed = |(i, record): (usize, Written<'_>)| {
             framed_len(record.payload.bytes().len(), 0, i as i64)
         };
         self.records.iter().enumerate().map(framed).sum::<usize>() + HEADER_BYTES
@@ -113,7 +114,7 @@ impl Commits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::BatchBuilder;
+    use crate::record::batch::BatchBuilder;
 
     fn log(batches: usize, value: &[u8]) -> InputLog {
         let mut log = InputLog::default();

@@ -1,39 +1,12 @@
-//! A transform's metadata, and the checks that stand between it and the cluster.
+//! The checks that a deployment has to pass.
 
 use std::fmt;
 
-use crate::Limits;
-use crate::abi::{registry, transform};
-use crate::declarations::{self, Item};
+use crate::abi;
+use crate::limits::Limits;
 
-/// Where a transform starts reading when it is deployed for the first time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum FromOffset {
-    /// With the records produced from now on.
-    #[default]
-    Now,
-    /// `@ms`: the first record that is not older.
-    Timestamp(i64),
-    /// `+N`: N records after the first that the partition still has.
-    Start(i64),
-    /// `-N`: N records before the end.
-    End(i64),
-}
-
-/// What `transform.yaml` and the flags of `rpk transform deploy` say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Deployment {
-    /// Unique in the cluster.
-    pub name: String,
-    /// The topic it reads.
-    pub input_topic: String,
-    /// One to eight topics it writes; the first is the default.
-    pub output_topics: Vec<String>,
-    /// The user's variables.
-    pub environment: Vec<(String, String)>,
-    /// Where it starts.
-    pub from_offset: FromOffset,
-}
+use super::declarations::{self, Item};
+use super::{Cluster, Deployment, FromOffset};
 
 /// The broker's answer to a deployment that it does not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,23 +30,6 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-/// The cluster that a transform is deployed to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cluster {
-    /// `data_transforms_enabled`; off on a stock cluster, on here.
-    pub enabled: bool,
-    /// The topics it has; `None` is "whatever is asked for".
-    pub topics: Option<Vec<String>>,
-    /// The transforms it has.
-    pub transforms: Vec<Deployment>,
-}
-
-impl Default for Cluster {
-    fn default() -> Self {
-        Self { enabled: true, topics: None, transforms: Vec::new() }
-    }
-}
 
 /// Checks a deployment as the broker does, on a cluster with transforms enabled and the topics
 /// in place.
@@ -143,7 +99,7 @@ fn check_module(wasm: &[u8]) -> Result<(), Refusal> {
     }
     let marker = Item::Function { plain: true };
     let stray = found.imports.iter().any(|&(module, name, item)| {
-        module == registry::MODULE
+        module == abi::REGISTRY
             && name.starts_with("check_abi_version_")
             && (name, item) != ("check_abi_version_0", marker)
     });
@@ -154,9 +110,8 @@ fn check_module(wasm: &[u8]) -> Result<(), Refusal> {
         ));
     }
     let versions = ["check_abi_version_1", "check_abi_version_2"];
-    let known = versions
-        .iter()
-        .any(|version| found.imports.contains(&(transform::MODULE, version, marker)));
+    let known =
+        versions.iter().any(|version| found.imports.contains(&(abi::TRANSFORM, version, marker)));
     if !known {
         return Err(Refusal::bad_request(
             "Invalid WebAssembly - the binary is missing required transform functions. Check the \

@@ -3,9 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::{Deployment, LoadError, Module, Output, Vm};
+use crate::deploy::Deployment;
+use crate::engine::Module;
+use crate::fault::LoadError;
+use crate::record::output::Output;
+use crate::vm::Vm;
 
-use super::CoreOptions;
+use super::ShardOptions;
 use super::log::{Commits, InputLog, OutputBatch};
 use super::processor::{Busy, Item, Phase, Processor, State, Write};
 
@@ -28,7 +32,7 @@ pub(super) struct Transform {
 pub(super) struct Surroundings<'a> {
     pub now: u64,
     pub now_ms: i64,
-    pub options: &'a CoreOptions,
+    pub options: &'a ShardOptions,
     pub inputs: &'a [InputLog],
     pub outputs: &'a mut Vec<Vec<Vec<OutputBatch>>>,
     pub commits: &'a mut Commits,

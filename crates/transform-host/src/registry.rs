@@ -1,0 +1,89 @@
+//! A schema registry in memory.
+
+/// The language of a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaType {
+    /// Encoded as 0.
+    Avro,
+    /// Encoded as 1.
+    Protobuf,
+    /// Encoded as 2.
+    Json,
+}
+
+/// A schema that another one refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaReference {
+    /// The name in the referring schema.
+    pub name: String,
+    /// Where it is registered.
+    pub subject: String,
+    /// Its version there.
+    pub version: i32,
+}
+
+/// A schema's text and what it refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schema {
+    /// The language.
+    pub kind: SchemaType,
+    /// The text; its validity is not checked.
+    pub definition: Vec<u8>,
+    /// The references.
+    pub references: Vec<SchemaReference>,
+}
+
+/// A schema under the subject and version that it was registered as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectSchema {
+    /// Unique in the registry, from 1.
+    pub id: i32,
+    /// The subject.
+    pub subject: Vec<u8>,
+    /// From 1 in each subject.
+    pub version: i32,
+    /// The schema.
+    pub schema: Schema,
+}
+
+/// A schema registry in memory, after the broker's own test double.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SchemaRegistry {
+    schemas: Vec<SubjectSchema>,
+}
+
+impl SchemaRegistry {
+    /// Everything that is registered, by id.
+    pub fn schemas(&self) -> &[SubjectSchema] {
+        &self.schemas
+    }
+
+    /// Registers a schema and returns its id; a known text keeps the id it has.
+    pub fn create(&mut self, subject: &[u8], schema: Schema) -> i32 {
+        let known = self.schemas.iter().find(|s| s.schema.definition == schema.definition);
+        if let Some(known) = known {
+            return known.id;
+        }
+        let id = self.schemas.len() as i32 + 1;
+        let version = self.latest(subject).map_or(0, |latest| latest.version) + 1;
+        self.schemas.push(SubjectSchema { id, subject: subject.to_vec(), version, schema });
+        id
+    }
+
+    /// The schema with this id.
+    pub(crate) fn by_id(&self, id: i32) -> Option<&SubjectSchema> {
+        self.schemas.iter().find(|s| s.id == id)
+    }
+
+    /// A version of a subject; −1 is the latest.
+    pub(crate) fn by_version(&self, subject: &[u8], version: i32) -> Option<&SubjectSchema> {
+        match version {
+            -1 => self.latest(subject),
+            _ => self.schemas.iter().find(|s| s.subject == subject && s.version == version),
+        }
+    }
+
+    fn latest(&self, subject: &[u8]) -> Option<&SubjectSchema> {
+        self.schemas.iter().filter(|s| s.subject == subject).max_by_key(|s| s.version)
+    }
+}
