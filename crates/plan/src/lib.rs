@@ -10,6 +10,7 @@
 //! - [`decision`]: from the model's output to `fraud` or `valid`
 //! - [`forest`]: the tree ensemble's flat arrays
 //! - [`format`](mod@format): the block of bytes, written and read
+//! - [`time`]: lengths of time
 //! - `compile` (feature of that name): `fraud.toml`, `fraud.onnx` and `decision.toml` to a plan
 //!
 //! What this crate is *not*: it neither parses records nor evaluates anything; that is the
@@ -21,6 +22,7 @@ pub mod decision;
 pub mod forest;
 pub mod format;
 pub mod program;
+pub mod time;
 
 pub use decision::{Calibration, Decision, MOST_KNOTS};
 pub use forest::{Forest, Link};

@@ -1,5 +1,7 @@
 //! Howard Hinnant's `days_from_civil` and back: a year starts in March, an era has 400 years.
 
+pub(crate) const SECONDS_PER_DAY: i64 = 86_400;
+
 /// Days from 1970-01-01 to a date of the Gregorian calendar (year, month 1–12, day 1–31).
 pub const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };

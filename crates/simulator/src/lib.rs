@@ -21,16 +21,20 @@
 //! - `frauds.rs`: the three scenarios, laid over the transactions
 //! - `write.rs`: a transaction as a JSON line, a fraud as a CSV row
 //! - `date.rs`: days since 1970 to and from the calendar
+//!
+//! `split_mix.rs` is beside it: a small generator for tools, tests and benchmarks.
 
 mod config;
 mod date;
 mod frauds;
 mod purchases;
 mod random;
+mod split_mix;
 mod write;
 
 pub use config::Config;
 pub use date::{civil_from_days, days_from_civil};
+pub use split_mix::SplitMix64;
 pub use write::{write_fraud_row, write_frauds_header, write_transaction};
 
 /// One card transaction and the truth about it.

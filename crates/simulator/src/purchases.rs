@@ -1,7 +1,7 @@
+use crate::date::SECONDS_PER_DAY;
 use crate::random::{Purpose, Random};
 use crate::{Config, Transaction};
 
-const SECONDS_PER_DAY: i64 = 86_400;
 /// Both sides of the map.
 const MAP: f64 = 100.0;
 

@@ -1,7 +1,7 @@
 use std::io::{self, Write};
 
 use crate::Transaction;
-use crate::date::civil_from_days;
+use crate::date::{SECONDS_PER_DAY, civil_from_days};
 
 /// Writes a transaction as one JSON line, its line feed included:
 /// `{"transaction_id":"0","timestamp":"2018-04-01T00:00:31Z","customer_id":"596","terminal_id":"3156","amount":57.16}`.
@@ -11,8 +11,8 @@ pub fn write_transaction(
     transaction: &Transaction,
     out: &mut (impl Write + ?Sized),
 ) -> io::Result<()> {
-    let (days, second) =
-        (transaction.seconds.div_euclid(86_400), transaction.seconds.rem_euclid(86_400));
+    let days = transaction.seconds.div_euclid(SECONDS_PER_DAY);
+    let second = transaction.seconds.rem_euclid(SECONDS_PER_DAY);
     let (year, month, day) = civil_from_days(days);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     write!(

@@ -1,6 +1,8 @@
 //! Random ensembles of the shapes that LightGBM makes: grown leaf by leaf, where most is to gain,
 //! with thresholds from each feature's bins; and inputs for them.
 
+use fraud_simulator::SplitMix64;
+
 /// Bins of each feature: quantities, counts, flags.
 const BINS: [usize; 12] = [255, 255, 255, 200, 128, 64, 64, 32, 24, 12, 7, 2];
 
@@ -56,7 +58,7 @@ impl Shape {
 
     /// The ensemble, shallow trees first.
     pub fn trees(&self) -> Vec<Vec<Node>> {
-        let mut random = Random((self.trees * 1_000 + self.leaves) as u64);
+        let mut random = Random::new((self.trees * 1_000 + self.leaves) as u64);
         let mut trees: Vec<_> = (0..self.trees).map(|_| tree(self.leaves, &mut random)).collect();
         trees.sort_by_key(|tree| depth(tree, 0));
         trees
@@ -65,7 +67,7 @@ impl Shape {
     /// So many inputs, one after the other; one in fifty values is missing.
     #[allow(dead_code)] // the build script needs none
     pub fn inputs(&self, count: usize) -> Vec<f32> {
-        let mut random = Random(7);
+        let mut random = Random::new(7);
         let mut inputs = Vec::new();
         for _ in 0..count {
             for (feature, bins) in BINS.into_iter().enumerate() {
@@ -128,24 +130,21 @@ fn tree(leaves: usize, random: &mut Random) -> Vec<Node> {
     nodes
 }
 
-/// SplitMix64.
-struct Random(u64);
+/// Draws from [`SplitMix64`], as the ensembles of the published table were drawn.
+struct Random(SplitMix64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    fn new(seed: u64) -> Self {
+        Self(SplitMix64::new(seed))
     }
 
+    /// Uniform in 0..n, by multiplication.
     fn below(&mut self, n: usize) -> usize {
-        ((u128::from(self.next()) * n as u128) >> 64) as usize
+        ((u128::from(self.0.draw()) * n as u128) >> 64) as usize
     }
 
-    /// In (0, 1].
+    /// Uniform in (0, 1].
     fn uniform(&mut self) -> f64 {
-        ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
+        ((self.0.draw() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 }

@@ -1,16 +1,18 @@
 //! The kinds of features.
 
+use std::ops::RangeInclusive;
+
 use anyhow::Result;
 
 use super::{MAX_EVENTS, Spec};
 use crate::compile::document::{At, Section};
 use crate::program::{Cell, Events, Program, Role, Source, Stat, TimeForm, TimePart, Value};
+use crate::time::seconds::{DAY, HOUR, MINUTE};
 
 /// Shortest and longest half-life, seconds: one second and ten years of 365 days.
-const HALF_LIVES: std::ops::RangeInclusive<f64> = 1.0..=315_360_000.0;
+const HALF_LIVES: RangeInclusive<f64> = 1.0..=(3_650 * DAY) as f64;
 /// A streak of reports ends after two weeks without one.
-const DEFAULT_GAP: f32 = 14.0 * DAY as f32;
-const DAY: u32 = 86_400;
+const DEFAULT_GAP: u32 = 14 * DAY;
 /// Most cells, and half-lives, of an entity.
 const MAX_CELLS: usize = u8::MAX as usize;
 
@@ -213,7 +215,7 @@ fn reports(section: Section, spec: &mut Spec) -> Result<Source> {
             stat
         }
         Word::DaysSinceFirst => {
-            let gap = cells.duration("gap")?.unwrap_or(DEFAULT_GAP) as u32;
+            let gap = cells.duration("gap")?.map_or(DEFAULT_GAP, |gap| gap as u32);
             Stat::SinceFirst { cell: cells.keep(Cell::Streak { gap })?, unit: DAY }
         }
         Word::DaysSinceLast => Stat::SinceLast { unit: DAY },
@@ -226,14 +228,14 @@ fn reports(section: Section, spec: &mut Spec) -> Result<Source> {
 fn seconds(text: &str) -> Option<f32> {
     let (number, unit) = text.split_at_checked(text.len() - 1)?;
     let unit = match unit {
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
+        "s" => 1,
+        "m" => MINUTE,
+        "h" => HOUR,
+        "d" => DAY,
         _ => return None,
     };
     let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds = number.parse::<f64>().ok().filter(|_| is_plain)? * unit;
+    let seconds = number.parse::<f64>().ok().filter(|_| is_plain)? * f64::from(unit);
     HALF_LIVES.contains(&seconds).then_some(seconds as f32)
 }
 
