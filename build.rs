@@ -1,6 +1,9 @@
-//! Compiles `model/`, or the directory in `FRAUD_MODEL`, into the module, and leaves the module's
-//! memory to history rather than to the shadow stack. Only the module has a model: native builds of
-//! the library need none.
+//! Compiles the model into the module, and leaves the module's memory to history rather than to the
+//! shadow stack. Only the module has a model: native builds of the library need none.
+//!
+//! The model's directory is `FRAUD_MODEL`, else the one that `scripts/build` chose last and keeps in
+//! `fraud-detector.model`, else `model/`. So `rpk transform build`, which runs a plain
+//! `cargo build --release`, deploys the model that was measured.
 
 use std::path::Path;
 use std::{env, fs};
@@ -16,12 +19,15 @@ fn main() {
 
     println!("cargo::rerun-if-env-changed=FRAUD_MODEL");
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    let model = Path::new(&root).join(env::var("FRAUD_MODEL").unwrap_or("model".into()));
+    let model = Path::new(&root).join(model_directory(Path::new(&root)));
     let compiled = fraud_plan::compile::model(&model);
     let compiled = compiled.unwrap_or_else(|error| {
         for line in format!("{error:#}").lines() {
             println!("cargo::error={line}");
         }
+        println!(
+            "cargo::error=FRAUD_MODEL=DIR ./scripts/build builds the model in another directory"
+        );
         std::process::exit(1);
     });
     for input in &compiled.inputs {
@@ -32,4 +38,16 @@ fn main() {
     }
     let output = env::var("OUT_DIR").expect("cargo sets it");
     fs::write(Path::new(&output).join("fraud.plan"), &compiled.plan).expect("OUT_DIR is writable");
+}
+
+fn model_directory(root: &Path) -> String {
+    if let Ok(directory) = env::var("FRAUD_MODEL") {
+        return directory;
+    }
+    let choice = root.join("fraud-detector.model");
+    let Ok(directory) = fs::read_to_string(&choice) else { return "model".into() };
+    println!("cargo::rerun-if-changed={}", choice.display());
+    let directory = directory.trim_end().to_owned();
+    println!("cargo::warning=the model is that of {directory}/, as ./scripts/build chose it");
+    directory
 }

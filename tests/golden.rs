@@ -1,17 +1,17 @@
-//! The compiled engine gives what onnxruntime gives: |Δ| ≤ 1e-6 · max(1, |y|).
+//! The compiled engine gives what onnxruntime gives, |Δ| ≤ 1e-6 · max(1, |y|), and the module under
+//! test holds the model that the tests compile.
 
 mod common;
 
 use std::path::PathBuf;
 
+use common::{Broker, GOOD, NOW};
 use fraud_detector::engine::Engine;
 use fraud_plan::{Plan, PlanBytes, compile};
 
 #[test]
 fn golden_vectors() {
-    // ./scripts/train-smoke has a model of its own.
-    let model = std::env::var_os("GOLDEN_MODEL");
-    let model = model.map_or(common::root().join("model"), PathBuf::from);
+    let model = model();
     let text = std::fs::read_to_string(model.join("golden/vectors.csv"))
         .expect("golden/vectors.csv is written by ./scripts/train");
     let bytes = PlanBytes(compile::model(&model).expect("the model compiles").plan);
@@ -33,4 +33,25 @@ fn golden_vectors() {
         count += 1;
     }
     assert!(count >= 500, "{count} vectors");
+}
+
+#[test]
+fn the_module_holds_this_model() {
+    let model = model();
+    let bytes = PlanBytes(compile::model(&model).expect("the model compiles").plan);
+    let id = Plan::read(&bytes.0).expect("a compiled plan is right").id;
+    let scored = Broker::start().send(NOW, None, Some(GOOD.as_bytes()), &[]).value;
+    let verdict = String::from_utf8(scored.expect("scored")).expect("text");
+    let expect = format!(r#""model":"{id:08x}""#);
+    assert!(
+        verdict.contains(&expect),
+        "./fraud-detector.wasm does not hold the model of {}: FRAUD_MODEL={} ./scripts/build: {verdict}",
+        model.display(),
+        model.display()
+    );
+}
+
+/// Returns the model's directory; `scripts/train-smoke` tests another one than the shipped.
+fn model() -> PathBuf {
+    std::env::var_os("GOLDEN_MODEL").map_or(common::root().join("model"), PathBuf::from)
 }
