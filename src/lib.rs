@@ -9,43 +9,28 @@
 //! In the order a transaction passes through:
 //!
 //! - [`record`]: finding the spec's fields in a record's bytes, in one pass
-//!   ([`json`]: the scanner; `layouts.rs`: records known by sight; [`value`]: what a field's value
-//!   means; [`timestamp`] and [`decimal`]: times and numbers in text; `bytes.rs`: looking at many at
-//!   once)
-//! - [`history`]: what is remembered per entity, in a fixed table
-//!   ([`reported`]: which fraud reports have been counted)
+//! - [`history`]: what is remembered per entity, in fixed tables
 //! - [`features`]: record + history → feature vector, then the record into history
 //! - [`engine`]: feature vector → the model's raw output
-//! - [`verdict`]: score → decision, and the record with the verdict spliced in
-//!   ([`reasons`]: the features that made a score high)
+//! - [`verdict`]: raw output → score, decision and reasons, and the record with the verdict spliced in
 //!
-//! `exponential.rs`: powers for decay, link and calibration
+//! `simd`: looking at many bytes at once; `exponential.rs`: powers for decay, link and calibration
 //!
 //! Beside it:
 //!
 //! - [`settings`]: `FRAUD_*` variables → [`Settings`], or a clear refusal at start
-//! - [`history_log`]: what the log is told of history
-//! - `main.rs`, `shell.rs`: SDK callback, environment, topics; no logic
-//! - `memory.rs`: the module's allocator
+//! - `main.rs`, `shell/`: SDK callback, environment, topics, the module's allocator; no logic
 //!
 //! What this crate is *not*: it has no clock, no I/O, no SDK outside `main.rs`, and reads the model
 //! only from a plan (`fraud-plan`), never from an ONNX file.
 
-mod bytes;
-pub mod decimal;
 pub mod engine;
 mod exponential;
 pub mod features;
 pub mod history;
-pub mod history_log;
-pub mod json;
-mod layouts;
-pub mod reasons;
 pub mod record;
-pub mod reported;
 pub mod settings;
-pub mod timestamp;
-pub mod value;
+mod simd;
 pub mod verdict;
 
 use fraud_plan::Plan;
@@ -54,12 +39,11 @@ use fraud_plan::program::{Events, Role};
 use engine::Engine;
 use features::Features;
 use history::History;
-use reasons::Reasons;
+use history::reported::Reported;
 pub use record::Reason;
 use record::{Reader, Record};
-use reported::Reported;
 pub use settings::Settings;
-use verdict::{Judge, Verdict, Warmth};
+use verdict::{Judge, Reasons, Verdict, Warmth};
 
 /// Scores transactions one after the other; see the crate's documentation.
 pub struct Detector<'p> {

@@ -1,8 +1,6 @@
 //! The transform's shell: environment, topics, and the SDK's callback. No logic.
 
 #[cfg(target_os = "wasi")]
-mod memory;
-#[cfg(target_os = "wasi")]
 mod shell;
 
 #[cfg(target_os = "wasi")]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::timestamp;
+use crate::record::timestamp;
 
 /// What a deployment can set without a new module.
 #[derive(Clone, Copy, Debug, PartialEq)]

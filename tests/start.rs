@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Broker, deployment};
-use fraud_detector::reported::Reported;
+use fraud_detector::history::reported::Reported;
 use transform_host::Limits;
 
 /// The one log line of a start with these variables and output topics.

@@ -7,8 +7,8 @@ use std::borrow::Borrow;
 use fraud_plan::forest::{KEYS, Masks};
 
 use super::add_four;
-use super::lanes::{self, Block, Bytes, not_below};
-use crate::bytes;
+use crate::simd::bytes;
+use crate::simd::lanes::{self, Block, Bytes, not_below};
 
 /// No leaf is excluded.
 const ALL: Bytes = [u64::MAX; 2];

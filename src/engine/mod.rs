@@ -3,7 +3,6 @@
 //! - `walk`: trees node by node, for any forest
 //! - `masks`: trees as masks of leaves, where the compiler chose that; `lanes`: its SIMD
 
-mod lanes;
 mod masks;
 mod walk;
 

@@ -1,20 +1,18 @@
 //! The real module's shell around a detector that is cut short: what a stage costs is the
 //! difference to the cut before it.
 //!
-//! `src/shell.rs` is compiled here as it stands. What it takes from `fraud_detector` it finds in
+//! `src/shell` is compiled here as it stands. What it takes from `fraud_detector` it finds in
 //! the crate that this file is part of, which goes by that name and puts its own [`Detector`] before
 //! the real one.
 
-pub use detector::{Outcome, Settings, history, history_log};
+pub use detector::{Outcome, Settings, history};
 
 use detector::verdict::{Verdict, Warmth};
 use fraud_plan::Plan;
 
 use crate::Cut;
 
-#[path = "../../../../src/memory.rs"]
-pub(crate) mod memory;
-#[path = "../../../../src/shell.rs"]
+#[path = "../../../../src/shell/mod.rs"]
 pub(crate) mod shell;
 
 /// The real detector, of which [`Cut`] runs some stages.

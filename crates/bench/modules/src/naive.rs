@@ -9,8 +9,8 @@ pub use cut::*;
 
 use detector::Observed;
 use detector::engine::Engine;
-use detector::reasons::Reasons;
 use detector::verdict::Judge;
+use detector::verdict::Reasons;
 use fraud_plan::{Forest, Plan, PlanBytes};
 
 static NODES: &PlanBytes<[u8]> =

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use fraud_detector::json::{self, Member, RECORD, Token, Visitor, is_name};
-use fraud_detector::value::{id_text, time};
+use fraud_detector::record::json::{self, Member, RECORD, Token, Visitor, is_name};
+use fraud_detector::record::value::{id_text, time};
 use fraud_plan::program::{Program, Role};
 
 /// Reads a feature spec.

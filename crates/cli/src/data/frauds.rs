@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use fraud_detector::timestamp;
+use fraud_detector::record::timestamp;
 
 /// Known frauds by transaction id.
 pub struct Frauds {

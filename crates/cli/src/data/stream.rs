@@ -324,7 +324,7 @@ mod tests {
                     let reports: Vec<_> = (reports.iter())
                         .map(|report| {
                             let at = text(&report["reported_at"]);
-                            let at = fraud_detector::timestamp::parse(at.as_bytes());
+                            let at = fraud_detector::record::timestamp::parse(at.as_bytes());
                             let at = at.expect("a time") / 1000;
                             format!("{}@{at}", text(&report["transaction_id"]))
                         })

@@ -34,7 +34,7 @@ pub fn parse_interval(text: &str) -> Result<Duration, String> {
 
 /// The day of `2018-04-01`, counted from 1970-01-01.
 pub fn parse_date(text: &str) -> Result<i64, String> {
-    let midnight = fraud_detector::timestamp::parse(format!("{text}T00:00:00Z").as_bytes());
+    let midnight = fraud_detector::record::timestamp::parse(format!("{text}T00:00:00Z").as_bytes());
     // The detector knows no time before 2000.
     midnight
         .filter(|_| text >= "2000")
@@ -44,7 +44,7 @@ pub fn parse_date(text: &str) -> Result<i64, String> {
 
 /// Milliseconds since 1970 of `2018-04-01` or `2018-04-01T12:00:00Z`.
 pub fn parse_instant(text: &str) -> Result<i64, String> {
-    match fraud_detector::timestamp::parse(text.as_bytes()) {
+    match fraud_detector::record::timestamp::parse(text.as_bytes()) {
         Some(millis) => Ok(millis),
         None => parse_date(text).map(|day| day * DAY),
     }
@@ -199,7 +199,7 @@ mod tests {
             (-1, "1969-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(rfc3339(millis), text);
-            assert_eq!(fraud_detector::timestamp::parse(text.as_bytes()), Some(millis));
+            assert_eq!(fraud_detector::record::timestamp::parse(text.as_bytes()), Some(millis));
         }
         assert_eq!(parse_date("2018-04-01").map(date), Ok("2018-04-01".into()));
         assert!(parse_date("1999-12-31").is_err() && parse_date("2018-4-1").is_err());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use fraud_detector::json::MAX_DEPTH;
+use fraud_detector::record::json::MAX_DEPTH;
 use fraud_plan::program::{Program, Role};
 use fraud_simulator::civil_from_days;
 use serde_json::{Map, Value, json};

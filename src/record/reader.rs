@@ -5,93 +5,9 @@ use std::borrow::Cow;
 use fraud_plan::Program;
 use fraud_plan::program::{Field, Role, TimeUnit};
 
-use crate::json::{self, Fault, Member, RECORD, Token, Visitor, is_name};
-use crate::layouts::Layouts;
-use crate::value;
-
-/// Why a record cannot be scored. Where several hold, the first in this order is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    /// The record has no value (a tombstone).
-    NoValue,
-    /// The value begins with a zero byte, as the schema registry's wire format does.
-    SchemaFramed,
-    /// The value is not valid UTF-8.
-    InvalidUtf8,
-    /// Objects and arrays are nested deeper than [`json::MAX_DEPTH`].
-    TooDeep,
-    /// The value is not one JSON value.
-    InvalidJson,
-    /// The value is JSON, but no object.
-    NotAnObject,
-    /// A field of the spec stands twice.
-    DuplicateField,
-    /// The record already has a member with the verdict's name.
-    VerdictPresent,
-    /// A field of the spec is absent or `null`.
-    MissingField,
-    /// A field of the spec has another type than the spec says.
-    WrongType,
-    /// A number is beyond what a 32-bit float holds.
-    NotFinite,
-    /// The time is no time, before 2000, or more than a day after the broker's; or the record has
-    /// none and neither has the broker.
-    BadTime,
-    /// The record brings fraud reports, and one of them has not what the spec wants of it, or it is
-    /// a transaction at the same time. None of them counts.
-    BadReport,
-}
-
-impl Reason {
-    /// All of them, in order.
-    pub const ALL: [Reason; 13] = [
-        Reason::NoValue,
-        Reason::SchemaFramed,
-        Reason::InvalidUtf8,
-        Reason::TooDeep,
-        Reason::InvalidJson,
-        Reason::NotAnObject,
-        Reason::DuplicateField,
-        Reason::VerdictPresent,
-        Reason::MissingField,
-        Reason::WrongType,
-        Reason::NotFinite,
-        Reason::BadTime,
-        Reason::BadReport,
-    ];
-
-    /// The code in the header `fraud-error`.
-    pub fn code(self) -> &'static str {
-        match self {
-            Reason::NoValue => "no_value",
-            Reason::SchemaFramed => "schema_framed",
-            Reason::InvalidUtf8 => "invalid_utf8",
-            Reason::TooDeep => "too_deep",
-            Reason::InvalidJson => "invalid_json",
-            Reason::NotAnObject => "not_an_object",
-            Reason::DuplicateField => "duplicate_field",
-            Reason::VerdictPresent => "verdict_present",
-            Reason::MissingField => "missing_field",
-            Reason::WrongType => "wrong_type",
-            Reason::NotFinite => "not_finite",
-            Reason::BadTime => "bad_time",
-            Reason::BadReport => "bad_report",
-        }
-    }
-}
-
-/// A transaction, or a fraud report of one.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Event {
-    /// When it happened, or was reported: whole seconds since 2000-01-01T00:00:00Z.
-    pub seconds: u32,
-    /// The entities' ids as hashes: 64 well-mixed bits of the id's text.
-    pub ids: Vec<u64>,
-    /// The spec's numbers; NaN is missing.
-    pub numbers: Vec<f32>,
-    /// The hash of the id by which a report is known.
-    pub report: u64,
-}
+use super::json::layouts::Layouts;
+use super::json::{self, Fault, Member, RECORD, Token, Visitor, is_name};
+use super::{Event, Reason, value};
 
 /// What a record is.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,38 +1,19 @@
-//! What is remembered per entity: fixed, set-associative tables, sized once.
-//!
-//! An entity is in one of two sets, whichever was emptier when it came, so that almost all slots fill
-//! before one gives way: of both sets' that seen longest ago, in event time.
-//!
-//! A slot is known by 48 bits of its id's hash. An id never seen before matches one of the
-//! 2 · [`WAYS`] = 32 slots with probability at most 32 · 2⁻⁴³ = 2⁻³⁸: the first set's number (below
-//! 2²⁰) settles the upper 20 of the hash's bits, of which the tag has 4; the second set's distance
-//! from the first follows from the tag, so it settles no more; and 0, the empty slot's, counts as 1,
-//! which makes one tag twice as likely as the others.
-//!
-//! Nothing is allocated after [`History::new`].
+//! One table of what is remembered.
 
-use fraud_plan::Program;
-use fraud_plan::program::{self, Cell, Events};
-
-use crate::bytes;
+use crate::simd::bytes;
 
 /// Slots in a set.
 pub const WAYS: usize = 16;
 
 /// Words of a slot before its cells: 16 bits of the tag and the number of events; the last time.
-const HEAD: usize = 2;
+pub(super) const HEAD: usize = 2;
 const EVENTS: u32 = 0xffff;
 const HIGH_TAG: u32 = 0xffff;
 /// The lower part of the tag of a slot that is empty.
 const EMPTY: u32 = 0;
 
 /// Words of a cache line.
-const LINE: usize = 16;
-
-/// The program's tables.
-pub struct History {
-    tables: Vec<Table>,
-}
+pub(super) const LINE: usize = 16;
 
 /// A fixed table of sets. A set is its [`WAYS`] tags, which fill a cache line, and its slots one
 /// after the other: finding an entity touches one or two lines of tags and those of its slot.
@@ -61,58 +42,18 @@ pub struct Place {
     pub seen: Option<(u32, u32)>,
 }
 
-impl History {
-    /// Tables of at most `bytes` together, shared out in proportion to how many distinct entities
-    /// the program expects in each; each has at least one set, whatever `bytes` says.
-    pub fn new(program: &Program, bytes: usize) -> Self {
-        let words = |table: &program::Table| 1 + HEAD + table.cells.len();
-        let weight =
-            |table: &program::Table| u128::from(table.expected.max(1)) * words(table) as u128;
-        let total: u128 = program.tables.iter().map(weight).sum();
-        let bytes = bytes.saturating_sub(program.tables.len() * LINE * size_of::<u32>());
-        let table = |table: &program::Table| {
-            let share = bytes as u128 / 4 * weight(table) / total;
-            let sets = (share as usize / (WAYS * words(table))).max(1);
-            Table::new(sets, table.cells.iter().map(blank).map(f32::to_bits).collect())
-        };
-        Self { tables: program.tables.iter().map(table).collect() }
-    }
-
-    /// The tables, in the order of the program's.
-    pub fn tables(&self) -> &[Table] {
-        &self.tables
-    }
-
-    /// Empties the tables of one kind of event.
-    pub fn forget(&mut self, program: &Program, events: Events) {
-        for (table, remembered) in program.tables.iter().zip(&mut self.tables) {
-            if table.events == events {
-                remembered.words.fill(0);
-                remembered.len = 0;
-            }
-        }
-    }
-
-    /// Table number `table`.
-    pub fn table_mut(&mut self, table: usize) -> &mut Table {
-        &mut self.tables[table]
-    }
-}
-
-/// What a cell holds before its first value.
-pub(crate) fn blank(cell: &Cell) -> f32 {
-    match cell {
-        Cell::Mean { prior, .. } => prior.unwrap_or(f32::NAN),
-        Cell::Count { .. } | Cell::Sum { .. } | Cell::Max { .. } | Cell::Streak { .. } => 0.0,
-    }
-}
-
 impl Table {
-    fn new(sets: usize, blank: Vec<u32>) -> Self {
+    pub(super) fn new(sets: usize, blank: Vec<u32>) -> Self {
         let width = HEAD + blank.len();
         let words = vec![0; LINE - 1 + sets * WAYS * (1 + width)];
         let start = words.as_ptr().align_offset(LINE * size_of::<u32>()).min(LINE - 1);
         Self { words, start, sets, width, blank, len: 0, evictions: 0 }
+    }
+
+    /// Forgets every entity.
+    pub(super) fn clear(&mut self) {
+        self.words.fill(0);
+        self.len = 0;
     }
 
     /// Where the entity with this hash is; if it is not there, the sets it belongs to.

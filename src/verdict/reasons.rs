@@ -2,8 +2,8 @@
 
 use fraud_plan::Plan;
 
+use super::splice::escape;
 use crate::engine::Engine;
-use crate::verdict::escape;
 
 /// Most reasons in a verdict.
 const MOST: usize = 3;

@@ -1,9 +1,9 @@
-//! Score → decision, and the record with the verdict spliced in.
+//! Raw output → score and decision.
 
 use fraud_plan::{Calibration, Link, Plan};
 
+use super::splice::escape;
 use crate::engine::logistic;
-use crate::{bytes, decimal};
 
 /// Whether there is enough history to judge by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +31,9 @@ pub struct Judge {
     link: Link,
     calibration: Calibration,
     /// `,"fraud":{"decision":"valid","score":`, and for fraud
-    open: [String; 2],
+    pub(super) open: [String; 2],
     /// `,"threshold":0.5,"model":"0123abcd","history":"cold"`, and for warm
-    middle: [String; 2],
+    pub(super) middle: [String; 2],
 }
 
 impl Judge {
@@ -79,35 +79,6 @@ impl Judge {
         let score = if score < 0.0 { 0.0 } else { score };
         Verdict { fraud: score >= self.threshold, score, history }
     }
-
-    /// Appends `record` to `output` with the verdict as the last member of the object that closes at
-    /// `end`, and `reasons` as the verdict's last. The object has members: an empty one lacks the
-    /// spec's fields.
-    pub fn splice(
-        &self,
-        verdict: &Verdict,
-        reasons: &str,
-        record: &[u8],
-        end: usize,
-        output: &mut Vec<u8>,
-    ) {
-        let open = &self.open[usize::from(verdict.fraud)];
-        let middle = &self.middle[usize::from(verdict.history == Warmth::Warm)];
-        let texts = open.len() + middle.len() + reasons.len();
-        output.reserve_exact(record.len() + texts + decimal::LONGEST);
-        bytes::append(&record[..end], output);
-        bytes::append(open.as_bytes(), output);
-        decimal::write(verdict.score, output);
-        bytes::append(middle.as_bytes(), output);
-        if !reasons.is_empty() {
-            output.extend_from_slice(reasons.as_bytes());
-        }
-        output.push(b'}');
-        match record[end..] {
-            [brace] => output.push(brace),
-            ref rest => output.extend_from_slice(rest),
-        }
-    }
 }
 
 /// The score of a raw output on the lines between knots of (raw output, score).
@@ -120,20 +91,6 @@ fn interpolate(knots: &[[f32; 2]], raw: f32) -> f32 {
     // In double precision, so that rounding to single keeps the order.
     (y0 + (f64::from(raw) - x0) * ((y1 - y0) / (x1 - x0))) as f32
 }
-
-/// A text as it stands between the quotes of a JSON text.
-pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => escaped.extend(['\\', character]),
-            '\0'..' ' => escaped.push_str(&format!("\\u{:04x}", u32::from(character))),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::interpolate;

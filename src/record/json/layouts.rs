@@ -3,9 +3,8 @@
 //! to look at, and no grammar: with other texts and numbers in the same places, a JSON text is one
 //! still, of the same members.
 
-use crate::bytes;
-use crate::decimal;
-use crate::json::{self, Member, Token, Visitor};
+use super::{Member, Token, Visitor, number, scan};
+use crate::simd::bytes;
 
 /// Layouts that are remembered; their values, and the bytes around these, at most.
 const LAYOUTS: usize = 4;
@@ -83,7 +82,7 @@ impl Layouts {
         layout.around.clear();
         layout.values.clear();
         let mut learner = Learner { text, layout, at: 0, fits: true, member };
-        let is_json = json::scan(text, &mut learner).is_ok();
+        let is_json = scan(text, &mut learner).is_ok();
         learner.add(text.len());
         let fits = learner.fits && is_json;
         layout.rest = text.len() - end;
@@ -116,7 +115,7 @@ impl Layout {
                 }
                 Kind::Number => {
                     let decimal;
-                    (at, decimal) = decimal::read(text, from)?;
+                    (at, decimal) = number::read(text, from)?;
                     if member != OTHER {
                         visitor.value(member, Token::Number { from, to: at, decimal });
                     }

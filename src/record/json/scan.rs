@@ -4,72 +4,9 @@
 //! It differs from a derived serde_json struct where the record contract asks for it: the text
 //! must be UTF-8 everywhere, nesting is bounded, and nothing is allocated.
 
-use crate::bytes;
-use crate::decimal::{self, Decimal};
-
-/// Deepest nesting of objects and arrays, the record's own object included.
-pub const MAX_DEPTH: usize = 64;
-
-/// A value as it stands in the text; positions are byte offsets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Token {
-    /// The text between the quotes, `from..to`.
-    Text {
-        /// First byte after the opening quote.
-        from: usize,
-        /// The closing quote.
-        to: usize,
-        /// It holds at least one backslash.
-        escaped: bool,
-    },
-    /// A number, `from..to`.
-    Number {
-        /// Its first byte.
-        from: usize,
-        /// One past its last byte.
-        to: usize,
-        /// What it is.
-        decimal: Decimal,
-    },
-    /// `null`
-    Null,
-    /// `true` or `false`
-    Bool,
-    /// An array; if its member was taken, its values are announced next, as values of that member.
-    Array,
-    /// An object; its members follow only where [`Visitor::member`] opened it.
-    Object,
-}
-
-/// What a visitor makes of a member's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Member {
-    /// Nothing: its value is checked, not announced.
-    Skip,
-    /// A value to announce, with the visitor's own number for it, below 254. If the value is an object, its
-    /// members are announced under the same number.
-    Take(u8),
-}
-
-/// Receives what the scanner passes.
-pub trait Visitor {
-    /// A member `name` (between its quotes, `escaped` if it holds a backslash) of the object
-    /// `parent`, which may be [`RECORD`].
-    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member;
-    /// The value of a member that was taken, or a value in its array.
-    fn value(&mut self, member: u8, token: Token);
-}
-
-/// Why a text is not one JSON value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Not UTF-8.
-    Utf8,
-    /// Not the grammar.
-    Grammar,
-    /// Deeper than [`MAX_DEPTH`].
-    TooDeep,
-}
+use super::number;
+use super::{Fault, MAX_DEPTH, Member, RECORD, Token, Visitor};
+use crate::simd::bytes;
 
 /// Scans one JSON value with white space around it; gives the offset of the closing brace if it is an
 /// object. What the visitor is told of a text that turns out to be faulty counts for nothing.
@@ -87,8 +24,6 @@ fn check_utf8(text: &[u8]) -> Result<(), Fault> {
     std::str::from_utf8(text).map(|_| ()).map_err(|_| Fault::Utf8)
 }
 
-/// Beside the visitor's own numbers: the record itself.
-pub const RECORD: u8 = u8::MAX;
 /// And what the visitor does not want to see.
 const SKIPPED: u8 = u8::MAX - 1;
 
@@ -223,7 +158,7 @@ impl Scanner<'_> {
     #[inline(always)]
     fn number(&mut self) -> Result<Token, Fault> {
         let from = self.at;
-        let (to, decimal) = decimal::read(self.text, from).ok_or(Fault::Grammar)?;
+        let (to, decimal) = number::read(self.text, from).ok_or(Fault::Grammar)?;
         self.at = to;
         Ok(Token::Number { from, to, decimal })
     }
@@ -279,78 +214,9 @@ fn text_until(text: &[u8], mut at: usize) -> Option<(usize, bool, bool)> {
     }
 }
 
-/// Whether a name between its quotes, `escaped` if it holds a backslash, means `name`.
-#[inline(always)]
-pub fn is_name(found: &[u8], escaped: bool, name: &str) -> bool {
-    if escaped { unescape(found).eq(name.bytes()) } else { bytes::equal(found, name.as_bytes()) }
-}
-
-/// The bytes of a text that passed [`scan`], unescaped. Half of a surrogate pair, which JSON allows
-/// and UTF-8 does not, comes out as the three bytes that UTF-8's scheme gives it.
-pub fn unescape(text: &[u8]) -> impl Iterator<Item = u8> + '_ {
-    let mut rest = text;
-    let mut encoded = [0; 4].into_iter().take(0);
-    std::iter::from_fn(move || {
-        if let Some(byte) = encoded.next() {
-            return Some(byte);
-        }
-        let (&byte, after) = rest.split_first()?;
-        rest = after;
-        if byte != b'\\' {
-            return Some(byte);
-        }
-        let (&letter, after) = rest.split_first()?;
-        rest = after;
-        Some(match letter {
-            b'b' => 8,
-            b'f' => 12,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'u' => {
-                let (bytes, len) = encode(unicode_escape(&mut rest));
-                encoded = bytes.into_iter().take(len);
-                encoded.next().expect("every character has a byte")
-            }
-            other => other,
-        })
-    })
-}
-
-/// The code point of a `\u` escape whose digits `rest` begins with, its second half included.
-fn unicode_escape(rest: &mut &[u8]) -> u32 {
-    let hex = |digits: &[u8]| {
-        (digits.iter()).fold(0, |sum, digit| sum << 4 | (*digit as char).to_digit(16).unwrap_or(0))
-    };
-    let (digits, after) = rest.split_at(4.min(rest.len()));
-    let first = hex(digits);
-    *rest = after;
-    if (0xd800..0xdc00).contains(&first)
-        && let [b'\\', b'u', digits @ ..] = after
-        && let Some((digits, after)) = digits.split_at_checked(4)
-    {
-        let second = hex(digits);
-        if (0xdc00..0xe000).contains(&second) {
-            *rest = after;
-            return 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-        }
-    }
-    first
-}
-
-/// UTF-8's scheme for any number below 0x110000, surrogates included.
-fn encode(point: u32) -> ([u8; 4], usize) {
-    let low = |shift: u32| (point >> shift & 0x3f) as u8 | 0x80;
-    match point {
-        0..0x80 => ([point as u8, 0, 0, 0], 1),
-        0x80..0x800 => ([(point >> 6) as u8 | 0xc0, low(0), 0, 0], 2),
-        0x800..0x10000 => ([(point >> 12) as u8 | 0xe0, low(6), low(0), 0], 3),
-        _ => ([(point >> 18) as u8 | 0xf0, low(12), low(6), low(0)], 4),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::unescape;
     use super::*;
     use proptest::prelude::*;
     use serde::de::IgnoredAny;
@@ -459,19 +325,6 @@ mod tests {
         assert_eq!(names, expect);
         let numbers: Vec<_> = notes.values.iter().map(|(member, _)| *member).collect();
         assert_eq!(numbers, [0, 1, 2, 2, 3, 4, 5], "the array, then the object in it");
-    }
-
-    #[test]
-    fn unescaping() {
-        for (escaped, plain) in [
-            (r"a\n\t\b\f\r\/\\\u0022", "a\n\t\u{8}\u{c}\r/\\\""),
-            (r"\u00e9\u20ac\uD83D\uDE00é", "é€😀é"),
-        ] {
-            assert!(unescape(escaped.as_bytes()).eq(plain.bytes()), "{escaped}");
-        }
-        // Halves of pairs, alone.
-        assert!(unescape(br"\ud83d\u0041").eq([0xed, 0xa0, 0xbd, b'A']));
-        assert!(unescape(br"\ude00").eq([0xed, 0xb8, 0x80]));
     }
 
     fn json() -> impl Strategy<Value = serde_json::Value> {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use fraud_plan::program::TimeUnit;
 
-use crate::json::{self, Token};
-use crate::record::Reason;
-use crate::{bytes, timestamp};
+use super::json::{self, Token};
+use super::{Reason, timestamp};
+use crate::simd::bytes;
 
 /// An id's text: it is a text or an integer; `596` and `"596"` are the same.
 pub fn id_text(record: &[u8], token: Token) -> Option<Cow<'_, [u8]>> {

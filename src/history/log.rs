@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use fraud_plan::program::{Events, Program};
 
-use crate::history::History;
+use super::History;
 
 /// At most one line a minute, and only with news: a table has filled by another tenth of its room,
 /// or evictions are a quarter more than the log knows.

@@ -1,12 +1,12 @@
 //! What wants SIMD: in WebAssembly's, and plainly. Both give the same.
 
-pub(super) use imp::{Block, leaves_16, not_below};
+pub use imp::{Block, leaves_16, not_below};
 
 /// A block of masks, as it lies in the plan.
-pub(super) type Bytes = [u64; 2];
+pub type Bytes = [u64; 2];
 
 /// A mask of a tree's leaves.
-pub(super) trait Mask: bytemuck::AnyBitPattern {
+pub trait Mask: bytemuck::AnyBitPattern {
     /// The position of its first bit; any if there is none.
     fn first(self) -> usize;
 }
@@ -25,7 +25,7 @@ mask!(u8, u16, u32, u64);
 
 /// Of each tree the leaf of its mask's first bit; any if there is none.
 #[inline(always)]
-pub(super) fn leaves<M: Mask, const WIDTH: usize, const TREES: usize>(
+pub fn leaves<M: Mask, const WIDTH: usize, const TREES: usize>(
     block: &Bytes,
     trees: &[[f32; WIDTH]; TREES],
 ) -> [f32; TREES] {

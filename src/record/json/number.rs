@@ -1,4 +1,4 @@
-//! f32 from and to decimal text: exactly what std gives, and quicker for numbers as records have them.
+//! Decimal text to f32: exactly what std gives, and quicker for numbers as records have them.
 
 /// Powers of ten, all exact.
 const TENS: [f64; 16] =
@@ -133,83 +133,6 @@ fn parse(text: &[u8]) -> Option<f32> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Bytes of the longest text that [`write()`] gives for a number from 0 to 1, and a few more.
-pub const LONGEST: usize = 64;
-
-/// Appends a number as `{}` does: the fewest digits that read back as the same f32, and of these the
-/// nearest.
-pub fn write(number: f32, output: &mut Vec<u8>) {
-    if !write_share(number, output) {
-        use std::io::Write;
-        write!(output, "{number}").expect("writing to a vector cannot fail");
-    }
-}
-
-/// The first powers of ten.
-const POWERS: [u64; 16] = {
-    let mut powers = [1; 16];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = 10 * powers[at - 1];
-        at += 1;
-    }
-    powers
-};
-
-/// Numbers from a thousandth up to, not including, 1; no powers of two, whose neighbours are not
-/// equally far.
-#[inline(always)]
-fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
-    let bits = number.to_bits();
-    if !(0.001..1.0).contains(&number) || bits << 9 == 0 {
-        return false;
-    }
-    // number = fraction / 2^shift, half the distance to the next f32 = 1/2 / 2^shift. In units of
-    // 10^-places / 2^(shift + 1), below 2^62:
-    let fraction = u64::from(bits & 0x7f_ffff | 0x80_0000);
-    let shift = 150 - (bits >> 23) + 1;
-    // So many that 10^-places is at most the distance to the next f32; 1233 / 4096 is log10(2).
-    let mut places = ((shift - 1) * 1233 / 4096 + 1) as usize;
-    let half = POWERS[places];
-    let scaled = 2 * fraction * half;
-    // What reads back as this number, in units of 10^-places: the ends belong to it if it is even, and
-    // no end is a whole number, because it has more places.
-    let mut least = ((scaled - half - 1) >> shift) + 1;
-    let mut most = (scaled + half) >> shift;
-    let mut unit = 1;
-    loop {
-        let (fewer_least, fewer_most) = ((least - 1) / 10 + 1, most / 10);
-        if fewer_least > fewer_most {
-            break;
-        }
-        (least, most) = (fewer_least, fewer_most);
-        unit *= 10;
-        places -= 1;
-    }
-    let nearest = (scaled + (unit << (shift - 1))) / (unit << shift);
-    // To sixteen places, of which the first are wanted.
-    let sixteen = nearest * POWERS[16 - places];
-    let mut text = *b"0.0123456789abcdef";
-    text[2..10].copy_from_slice(&eight_digits(sixteen / 100_000_000));
-    text[10..].copy_from_slice(&eight_digits(sixteen % 100_000_000));
-    let end = output.len() + 2 + places;
-    output.extend_from_slice(&text);
-    output.truncate(end);
-    true
-}
-
-/// The digits of a number below 10^8: split into fours, both of these into twos, all of these into
-/// ones, side by side in one word. 10486 / 2^20 and 103 / 2^10 are close enough above 1/100 and 1/10.
-#[inline(always)]
-fn eight_digits(number: u64) -> [u8; 8] {
-    let fours = (number / 10_000) | ((number % 10_000) << 32);
-    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
-    let twos = hundreds | ((fours - 100 * hundreds) << 16);
-    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
-    let ones = tens | ((twos - 10 * tens) << 8);
-    (ones | 0x3030_3030_3030_3030).to_le_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,13 +148,6 @@ mod tests {
         let nearest = decimal.nearest(text.as_bytes()).expect("a number");
         assert_eq!(nearest.to_bits(), std, "{text}");
         assert_eq!(decimal.integer, !text.contains(['.', 'e', 'E']), "{text}");
-    }
-
-    fn check_write(number: f32) {
-        let mut text = Vec::with_capacity(LONGEST);
-        write(number, &mut text);
-        assert_eq!(String::from_utf8_lossy(&text), number.to_string());
-        assert!(text.len() <= LONGEST);
     }
 
     #[test]
@@ -253,15 +169,6 @@ mod tests {
         for text in ["0", "7", "57.16", "104.94", "0.00001", "1234567", "12345.6"] {
             assert!(read_short(format!("{text}}}        ").as_bytes(), 0).is_some(), "{text}");
             assert!(read_short(format!("{{\"a\":  {text}").as_bytes(), 7).is_some(), "{text}");
-        }
-    }
-
-    #[test]
-    fn eight_digits_of_every_four() {
-        for four in 0..10_000 {
-            for number in [four, four * 10_000, four * 10_000 + 9_999] {
-                assert_eq!(eight_digits(number), *format!("{number:08}").as_bytes());
-            }
         }
     }
 
@@ -299,33 +206,5 @@ mod tests {
                 check_read(&format!("{}{last}", &middle[..middle.len() - 1]).replace("..", ".0"));
             }
         }
-
-        #[test]
-        fn writes_what_std_writes(
-            scores in prop::collection::vec(0..=1_065_353_216_u32, 50),
-            shares in prop::collection::vec(0.0..1.0_f32, 50),
-        ) {
-            scores.into_iter().map(f32::from_bits).chain(shares).for_each(check_write);
-        }
-    }
-
-    #[test]
-    fn writes_what_is_special() {
-        // What has few digits, and its neighbours.
-        let decimals = (0..=10_000).map(|count| count as f32 / 10_000.0);
-        let binaries = (0..=4096).map(|count| count as f32 / 4096.0);
-        let powers = (0..150).map(|power| 2_f32.powi(-power));
-        for number in decimals.chain(binaries).chain(powers) {
-            let bits = number.to_bits();
-            let near = [bits.saturating_sub(1), bits, bits + 1].map(f32::from_bits);
-            near.into_iter().filter(|near| *near <= 1.0).for_each(check_write);
-        }
-    }
-
-    /// All 84 million numbers that are written without std's help.
-    #[test]
-    #[ignore = "takes a while"]
-    fn writes_every_share() {
-        (0.001_f32.to_bits()..1_f32.to_bits()).map(f32::from_bits).for_each(check_write);
     }
 }

@@ -1,10 +1,12 @@
+mod memory;
+
 use std::cell::RefCell;
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use fraud_detector::history::Table;
-use fraud_detector::history_log::HistoryLog;
+use fraud_detector::history::log::HistoryLog;
 use fraud_detector::{Detector, Outcome, Settings};
 use fraud_plan::{Plan, PlanBytes};
 use redpanda_transform_sdk::{
@@ -12,7 +14,7 @@ use redpanda_transform_sdk::{
 };
 use redpanda_transform_sdk_varint as varint;
 
-use crate::memory::Places;
+use memory::Places;
 
 static PLAN: &PlanBytes<[u8]> =
     &PlanBytes(*include_bytes!(concat!(env!("OUT_DIR"), "/fraud.plan")));

@@ -1,0 +1,175 @@
+//! Record + history → feature vector; then the record, or a fraud report, into history.
+//!
+//! The formulas stand with the types of `fraud_plan::program`. Time runs in whole seconds. A late
+//! event (before the entity's last) reads the state as it is at the last event, and adds its value
+//! decayed to that time: a decayed sum depends on the set of events, not on their order.
+//!
+//! The program is resolved once, at start: all values that a formula can name (the features
+//! themselves, the record's numbers, remembered cells) lie in one row, and a formula knows its places.
+
+mod record;
+mod window;
+
+use fraud_plan::Program;
+use fraud_plan::program::{self, Events, Stat, Value};
+
+use crate::history::{History, blank};
+use crate::record::Event;
+use record::OfRecord;
+use window::{Entity, OfTable, Resolved};
+
+/// Computes feature vectors; keeps its buffers.
+pub struct Features {
+    /// The vector; the record's numbers; for each table its cells as they are remembered, then as
+    /// they are at the event.
+    values: Vec<f32>,
+    count: usize,
+    /// The features in their order, those of one source together.
+    runs: Vec<Run>,
+    entities: Vec<Entity>,
+}
+
+/// Features that stand side by side in the vector.
+enum Run {
+    /// Of the record alone.
+    Record(Vec<(usize, OfRecord)>),
+    /// Of one table.
+    Table(usize, Vec<(usize, OfTable)>),
+}
+
+impl Features {
+    /// Resolves the program, whose indices are known to be within their lists.
+    pub fn new(program: &Program) -> Self {
+        let mut first = program.features.len() + program.numbers.len();
+        let entities: Vec<_> = (program.tables.iter())
+            .map(|table| {
+                first += 2 * table.cells.len();
+                Entity::new(program, table, first - 2 * table.cells.len())
+            })
+            .collect();
+        let mut runs = Vec::new();
+        for (at, feature) in program.features.iter().enumerate() {
+            add(&mut runs, program, &entities, at, &feature.source);
+        }
+        Self { values: vec![f32::NAN; first], count: program.features.len(), runs, entities }
+    }
+
+    /// The last vector; NaN is missing.
+    pub fn vector(&self) -> &[f32] {
+        &self.values[..self.count]
+    }
+
+    /// Makes the transaction's vector, then remembers the transaction. Returns how many of the first
+    /// entity's transactions were remembered before.
+    pub fn compute(&mut self, transaction: &Event, history: &mut History) -> u32 {
+        self.set_numbers(transaction);
+        for (entity, table) in self.entities.iter_mut().zip(history.tables()) {
+            entity.place = table.find(transaction.ids[entity.id]);
+        }
+        // Apart, so that memory is waited for once and not for one table after the other.
+        for (entity, table) in self.entities.iter_mut().zip(history.tables()) {
+            entity.recall(transaction, table, &mut self.values);
+        }
+        for run in &self.runs {
+            match run {
+                Run::Record(features) => {
+                    for (at, feature) in features {
+                        self.values[*at] = feature.value(transaction, &self.values);
+                    }
+                }
+                Run::Table(table, features) => {
+                    let entity = &self.entities[*table];
+                    let Some((_, events)) = entity.place.seen else {
+                        features
+                            .iter()
+                            .for_each(|(at, of)| of.set(*at, of.unseen, &mut self.values));
+                        continue;
+                    };
+                    for (at, of) in features {
+                        let stat = entity.stat(&of.stat, events, transaction, &self.values);
+                        of.set(*at, stat, &mut self.values);
+                    }
+                }
+            }
+        }
+        self.remember(Events::Transactions, transaction, history);
+        self.entities[0].place.seen.map_or(0, |(_, events)| events)
+    }
+
+    /// Remembers a fraud report.
+    pub fn report(&mut self, report: &Event, history: &mut History) {
+        self.set_numbers(report);
+        for (entity, table) in self.entities.iter_mut().zip(history.tables()) {
+            if entity.events == Events::Reports {
+                entity.place = table.find(report.ids[entity.id]);
+                entity.recall(report, table, &mut self.values);
+            }
+        }
+        self.remember(Events::Reports, report, history);
+    }
+
+    fn set_numbers(&mut self, event: &Event) {
+        for (value, &number) in self.values[self.count..].iter_mut().zip(&event.numbers) {
+            *value = number;
+        }
+    }
+
+    fn remember(&mut self, events: Events, event: &Event, history: &mut History) {
+        for (at, entity) in self.entities.iter().enumerate() {
+            if entity.events == events {
+                entity.remember(event, history.table_mut(at), &self.values);
+            }
+        }
+    }
+}
+
+/// Adds the feature that stands at `at`.
+fn add(
+    runs: &mut Vec<Run>,
+    program: &Program,
+    entities: &[Entity],
+    at: usize,
+    source: &program::Source,
+) {
+    let mut of_record = |feature| match runs.last_mut() {
+        Some(Run::Record(features)) => features.push((at, feature)),
+        _ => runs.push(Run::Record(vec![(at, feature)])),
+    };
+    let (table, stat, dividend) = match *source {
+        program::Source::Number { number, min, max, log1p } => {
+            let at = place(program, Value::Number(number));
+            return of_record(OfRecord::Number { at, min, max, log1p });
+        }
+        program::Source::Time { part, form, offset } => {
+            return of_record(OfRecord::Time { part, form, offset });
+        }
+        program::Source::Remembered { table, stat } => (usize::from(table), stat, None),
+        program::Source::Ratio { value, table, stat } => (usize::from(table), stat, Some(value)),
+    };
+    let cells = &program.tables[table].cells;
+    let unseen = match stat {
+        Stat::Count { .. } | Stat::Sum { .. } | Stat::Events { .. } => 0.0,
+        Stat::RunningMean { cell } => blank(&cells[usize::from(cell)]),
+        _ => f32::NAN,
+    };
+    let feature = OfTable {
+        stat: Resolved::new(&entities[table], cells, stat),
+        dividend: dividend.map(|value| place(program, value)),
+        unseen,
+    };
+    match runs.last_mut() {
+        Some(Run::Table(last, features)) if *last == table => features.push((at, feature)),
+        _ => runs.push(Run::Table(table, vec![(at, feature)])),
+    }
+}
+/// Where a value lies in the row.
+fn place(program: &Program, value: Value) -> usize {
+    match value {
+        Value::Feature(feature) => feature.into(),
+        Value::Number(number) => program.features.len() + usize::from(number),
+    }
+}
+/// The nearest finite number; missing stays missing.
+fn finite(value: f32) -> f32 {
+    if value.is_infinite() { f32::MAX.copysign(value) } else { value }
+}

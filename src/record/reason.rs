@@ -1,0 +1,72 @@
+//! Why a record cannot be scored.
+
+/// Why a record cannot be scored. Where several hold, the first in this order is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The record has no value (a tombstone).
+    NoValue,
+    /// The value begins with a zero byte, as the schema registry's wire format does.
+    SchemaFramed,
+    /// The value is not valid UTF-8.
+    InvalidUtf8,
+    /// Objects and arrays are nested deeper than [`MAX_DEPTH`](super::json::MAX_DEPTH).
+    TooDeep,
+    /// The value is not one JSON value.
+    InvalidJson,
+    /// The value is JSON, but no object.
+    NotAnObject,
+    /// A field of the spec stands twice.
+    DuplicateField,
+    /// The record already has a member with the verdict's name.
+    VerdictPresent,
+    /// A field of the spec is absent or `null`.
+    MissingField,
+    /// A field of the spec has another type than the spec says.
+    WrongType,
+    /// A number is beyond what a 32-bit float holds.
+    NotFinite,
+    /// The time is no time, before 2000, or more than a day after the broker's; or the record has
+    /// none and neither has the broker.
+    BadTime,
+    /// The record brings fraud reports, and one of them has not what the spec wants of it, or it is
+    /// a transaction at the same time. None of them counts.
+    BadReport,
+}
+
+impl Reason {
+    /// All of them, in order.
+    pub const ALL: [Reason; 13] = [
+        Reason::NoValue,
+        Reason::SchemaFramed,
+        Reason::InvalidUtf8,
+        Reason::TooDeep,
+        Reason::InvalidJson,
+        Reason::NotAnObject,
+        Reason::DuplicateField,
+        Reason::VerdictPresent,
+        Reason::MissingField,
+        Reason::WrongType,
+        Reason::NotFinite,
+        Reason::BadTime,
+        Reason::BadReport,
+    ];
+
+    /// The code in the header `fraud-error`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Reason::NoValue => "no_value",
+            Reason::SchemaFramed => "schema_framed",
+            Reason::InvalidUtf8 => "invalid_utf8",
+            Reason::TooDeep => "too_deep",
+            Reason::InvalidJson => "invalid_json",
+            Reason::NotAnObject => "not_an_object",
+            Reason::DuplicateField => "duplicate_field",
+            Reason::VerdictPresent => "verdict_present",
+            Reason::MissingField => "missing_field",
+            Reason::WrongType => "wrong_type",
+            Reason::NotFinite => "not_finite",
+            Reason::BadTime => "bad_time",
+            Reason::BadReport => "bad_report",
+        }
+    }
+}

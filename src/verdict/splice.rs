@@ -1,0 +1,49 @@
+//! The record with the verdict spliced in.
+
+use super::judge::{Judge, Verdict, Warmth};
+use super::number;
+use crate::simd::bytes;
+
+impl Judge {
+    /// Appends `record` to `output` with the verdict as the last member of the object that closes at
+    /// `end`, and `reasons` as the verdict's last. The object has members: an empty one lacks the
+    /// spec's fields.
+    pub fn splice(
+        &self,
+        verdict: &Verdict,
+        reasons: &str,
+        record: &[u8],
+        end: usize,
+        output: &mut Vec<u8>,
+    ) {
+        let open = &self.open[usize::from(verdict.fraud)];
+        let middle = &self.middle[usize::from(verdict.history == Warmth::Warm)];
+        let texts = open.len() + middle.len() + reasons.len();
+        output.reserve_exact(record.len() + texts + number::LONGEST);
+        bytes::append(&record[..end], output);
+        bytes::append(open.as_bytes(), output);
+        number::write(verdict.score, output);
+        bytes::append(middle.as_bytes(), output);
+        if !reasons.is_empty() {
+            output.extend_from_slice(reasons.as_bytes());
+        }
+        output.push(b'}');
+        match record[end..] {
+            [brace] => output.push(brace),
+            ref rest => output.extend_from_slice(rest),
+        }
+    }
+}
+
+/// A text as it stands between the quotes of a JSON text.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => escaped.extend(['\\', character]),
+            '\0'..' ' => escaped.push_str(&format!("\\u{:04x}", u32::from(character))),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
