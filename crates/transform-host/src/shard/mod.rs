@@ -2,18 +2,18 @@
 
 pub(crate) mod log;
 pub(crate) mod processor;
+mod sink;
 mod transform;
 
 use crate::deploy::Deployment;
 use crate::engine::Module;
 use crate::fault::LoadError;
 use crate::record::batch::Batch;
-use crate::vm::Vm;
 use crate::vm::stats::{LogLine, Stats};
 
 use log::{Commits, InputLog, OutputBatch};
-use processor::{Phase, Processor, State};
-use transform::{Surroundings, Transform};
+use processor::{Processor, State};
+use transform::{Context, SharedVm, Transform};
 
 /// How the cluster around the core is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,10 +130,8 @@ impl Shard {
 
     /// The partition gets another leader. The VM stays while another partition uses it.
     pub fn leave(&mut self, partition: usize) {
-        let (transform, mut around) = self.split();
-        let Some(transform) = transform else { return };
-        if let Some(index) = transform.processors.iter().position(|p| p.partition == partition) {
-            transform.stop(index, &mut around);
+        if let Some((transform, mut context)) = self.split() {
+            transform.leave(partition, &mut context);
         }
     }
 
@@ -142,7 +140,7 @@ impl Shard {
         let now = self.now;
         let Some(transform) = &mut self.transform else { return };
         let here = transform.processors.iter().any(|p| p.partition == partition);
-        if partition < self.inputs.len() && !here && !transform.paused && transform.module.is_ok() {
+        if partition < self.inputs.len() && !here && !transform.paused && transform.vm.is_ok() {
             let outputs = transform.deployment.output_topics.len();
             transform.processors.push(Processor::new(partition, outputs, now));
             self.settle();
@@ -195,15 +193,7 @@ impl Shard {
 
     fn is_idle(&self) -> bool {
         let Some(transform) = &self.transform else { return true };
-        let done = |processor: &Processor| match &processor.phase {
-            Phase::Running { next_offset, pending, busy, .. } => {
-                pending.is_empty()
-                    && busy.is_none()
-                    && *next_offset > self.inputs[processor.partition].latest()
-                    && processor.sinks.iter().all(|s| s.queue.is_empty() && s.writing.is_none())
-            }
-            _ => false,
-        };
+        let done = |p: &Processor| p.is_idle(self.inputs[p.partition].latest());
         self.commits.flush_at.is_none() && transform.processors.iter().all(done)
     }
 
@@ -232,7 +222,7 @@ impl Shard {
         let line = |partition| {
             let processor = transform.processors.iter().find(|p| p.partition == partition);
             let outputs = 0..transform.deployment.output_topics.len();
-            let load_error = || transform.module.as_ref().err().map(LoadError::to_string);
+            let load_error = || transform.vm.as_ref().err().map(LoadError::to_string);
             PartitionStatus {
                 partition,
                 state: processor.map_or(absent, |p| p.state),
@@ -251,8 +241,9 @@ impl Shard {
 
     /// What the present VM has used.
     pub fn stats(&self) -> Stats {
-        let vm = self.transform.as_ref().and_then(|transform| transform.vm.as_ref());
-        vm.map(Vm::stats).unwrap_or_default()
+        let transform = self.transform.as_ref();
+        let shared = transform.and_then(|transform| transform.vm.as_ref().ok());
+        shared.map(|shared| shared.vm.stats()).unwrap_or_default()
     }
 
     fn start_all(&mut self) {
@@ -269,29 +260,26 @@ impl Shard {
 
     fn next_event(&self) -> Option<u64> {
         let transform = self.transform.as_ref()?;
-        let blocked = transform.is_blocked();
-        let due = |processor: &Processor| match &processor.phase {
-            // Waiting for the VM, or for room in the write buffer.
-            Phase::Running { pending, busy: None, .. } if !pending.is_empty() => {
-                let vm = (!blocked).then_some(transform.vm_free_at);
-                vm.into_iter().chain(processor.writes_due()).min()
-            }
-            _ => Some(processor.due()),
-        };
-        transform.processors.iter().filter_map(due).chain(self.commits.flush_at).min()
+        transform.due().into_iter().chain(self.commits.flush_at).min()
     }
 
-    /// The transform and everything around it.
-    fn split(&mut self) -> (Option<&mut Transform>, Surroundings<'_>) {
-        let around = Surroundings {
+    /// Returns the transform and, apart from it, everything that it works on.
+    fn split(&mut self) -> Option<(&mut Transform, Context<'_>)> {
+        let now_ms = self.now_ms();
+        let transform = self.transform.as_mut()?;
+        let commit_micros = transform.vm.as_ref().map_or(0, SharedVm::commit_micros);
+        let context = Context {
             now: self.now,
-            now_ms: self.options.start_ms + (self.now / 1000) as i64,
+            now_ms,
+            flush_at: self.now + commit_micros,
+            from_offset: transform.deployment.from_offset,
+            deployed_ms: transform.deployed_ms,
             options: &self.options,
             inputs: &self.inputs,
             outputs: &mut self.outputs,
             commits: &mut self.commits,
         };
-        (self.transform.as_mut(), around)
+        Some((transform, context))
     }
 
     /// Does everything that is due now.
@@ -299,16 +287,9 @@ impl Shard {
         if self.commits.flush_at.is_some_and(|at| at <= self.now) {
             self.commits.flush();
         }
-        let (transform, mut around) = self.split();
-        let Some(transform) = transform else { return };
-        loop {
-            // Every processor has its turn, so that none starves the others of the VM.
-            let turns = (0..transform.processors.len()).map(|i| transform.step(i, &mut around));
-            if turns.filter(|&did| did).count() == 0 {
-                break;
-            }
-        }
-        let logs = transform.vm.as_mut().map(Vm::take_logs);
+        let Some((transform, mut context)) = self.split() else { return };
+        transform.run(&mut context);
+        let logs = transform.vm.as_mut().ok().map(|shared| shared.vm.take_logs());
         self.logs.extend(logs.into_iter().flatten());
     }
 }

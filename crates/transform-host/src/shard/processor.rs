@@ -1,4 +1,4 @@
-//! One input partition's way through the VM to its outputs.
+//! One input partition's way through the VM to its outputs, one small step at a time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,6 +7,8 @@ use crate::record::batch::Batch;
 use crate::record::output::Output;
 
 use super::log::OutputBatch;
+use super::sink::{Item, Sink, Write};
+use super::transform::{Context, SharedVm};
 
 /// What `rpk transform list` shows for a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,13 +23,14 @@ pub enum State {
     Unknown,
 }
 
+/// Where a processor is in its life.
 #[derive(Debug)]
 pub(super) enum Phase {
     /// Waits one commit interval, so that earlier commits are kept before they are read.
     Starting {
         ready_at: u64,
     },
-    /// Reads when its last read is worked off, or a second after one that found nothing.
+    /// Reads again once the last read is processed, or a second after a read that found nothing.
     Running {
         next_offset: i64,
         poll_at: u64,
@@ -42,11 +45,12 @@ pub(super) enum Phase {
 /// A batch in the VM.
 #[derive(Debug)]
 pub(super) struct Busy {
-    pub done_at: u64,
-    pub last_offset: i64,
-    pub output: Output,
+    done_at: u64,
+    last_offset: i64,
+    output: Output,
 }
 
+/// The broker's processor of one input partition.
 #[derive(Debug)]
 pub(super) struct Processor {
     pub partition: usize,
@@ -54,16 +58,19 @@ pub(super) struct Processor {
     pub state: State,
     pub sinks: Vec<Sink>,
     pub error: Option<String>,
-    pub holds_vm: bool,
+    holds_vm: bool,
     backoff_s: u64,
     started_at: u64,
 }
 
+/// Time from a read that found nothing to the next.
+const POLL_MICROS: u64 = 1_000_000;
 const MAX_BACKOFF_S: u64 = 30;
 /// Running longer than this resets the backoff.
 const GOOD_MICROS: u64 = 10_000_000;
 
 impl Processor {
+    /// Makes a processor that starts at its next step.
     pub(super) fn new(partition: usize, outputs: usize, now: u64) -> Self {
         Self {
             partition,
@@ -77,118 +84,263 @@ impl Processor {
         }
     }
 
-    pub(super) fn start(&mut self, now: u64, ready_at: u64) {
-        self.started_at = now;
-        self.state = State::Inactive;
-        self.phase = Phase::Starting { ready_at };
+    /// Does one thing that is due now; `false` if there is none. `blocked` says that so much waits
+    /// to be written that the VM has to wait too.
+    pub(super) fn step(
+        &mut self,
+        vm: &mut SharedVm,
+        blocked: bool,
+        context: &mut Context<'_>,
+    ) -> bool {
+        if (0..self.sinks.len()).any(|topic| self.write(topic, vm, context)) {
+            return true;
+        }
+        let now = context.now;
+        match &self.phase {
+            Phase::Backoff { until } if *until <= now => self.start(vm, now),
+            Phase::Starting { ready_at } if *ready_at <= now => self.resume(context),
+            Phase::Running { busy: Some(busy), .. } if busy.done_at <= now => self.queue(),
+            Phase::Running { busy: None, pending, .. } if !pending.is_empty() => {
+                return !blocked && self.transform(vm, context);
+            }
+            Phase::Running { busy: None, poll_at, .. } if *poll_at <= now => {
+                return self.poll(context);
+            }
+            _ => return false,
+        }
+        true
     }
 
-    /// Records the error and returns when to start again: 1, 2, 4, 8, 16, then 30 seconds after
-    /// the writes under way are done.
-    pub(super) fn fail(&mut self, now: u64, why: String) {
+    /// Ends the processor. The broker waits for the writes under way, so they end here.
+    pub(super) fn stop(&mut self, vm: &mut SharedVm, context: &mut Context<'_>) {
+        self.sinks.iter_mut().for_each(Sink::stop);
+        for topic in 0..self.sinks.len() {
+            if let Some(write) = self.sinks[topic].writing.take() {
+                // Its error would end a processor that has ended.
+                let _ = self.end_write(topic, write, context);
+            }
+        }
+        self.release(vm);
+    }
+
+    /// Takes the VM, and starts it if no other processor has.
+    fn start(&mut self, vm: &mut SharedVm, now: u64) {
+        self.started_at = now;
+        self.state = State::Inactive;
+        self.phase = Phase::Starting { ready_at: now + vm.commit_micros() };
+        self.holds_vm = true;
+        if let Err(fault) = vm.acquire() {
+            self.fail(vm, now, fault.to_string());
+        }
+    }
+
+    fn release(&mut self, vm: &mut SharedVm) {
+        if std::mem::take(&mut self.holds_vm) {
+            vm.release();
+        }
+    }
+
+    /// Records the error and starts again later: 1, 2, 4, 8, 16, then 30 seconds after the writes
+    /// under way are done.
+    fn fail(&mut self, vm: &mut SharedVm, now: u64, why: String) {
         if now > self.started_at + GOOD_MICROS {
             self.backoff_s = 0;
         }
         self.backoff_s = (self.backoff_s * 2).clamp(1, MAX_BACKOFF_S);
         self.state = State::Errored;
         self.error = Some(why);
-        self.stop();
+        self.sinks.iter_mut().for_each(Sink::stop);
         let writes = self.sinks.iter().filter_map(|sink| sink.writing.as_ref());
         let stopped = writes.map(|write| write.done_at).max().unwrap_or(now).max(now);
         self.phase = Phase::Backoff { until: stopped + self.backoff_s * 1_000_000 };
+        self.release(vm);
     }
 
-    /// Queues are dropped; a write under way still ends.
-    pub(super) fn stop(&mut self) {
+    /// Reads on after what the slowest output has committed.
+    fn resume(&mut self, context: &mut Context<'_>) {
+        let input = &context.inputs[self.partition];
+        for (topic, sink) in self.sinks.iter_mut().enumerate() {
+            let key = (self.partition, topic);
+            sink.last_committed = match context.commits.kept(key) {
+                Some(kept) => {
+                    sink.lag = input.latest() - kept;
+                    kept
+                }
+                None => {
+                    let initial = input.initial(context.from_offset, context.deployed_ms);
+                    context.commits.mark(key, initial, context.flush_at);
+                    initial
+                }
+            };
+        }
+        let committed = self.sinks.iter().map(|sink| sink.last_committed).min();
+        let next_offset = committed.unwrap_or(-1) + 1;
         for sink in &mut self.sinks {
-            sink.queue.clear();
-            sink.queued_bytes = 0;
-            sink.failed = false;
-            sink.lag = 0;
+            sink.suppress = true;
+            sink.queue.push_back(Item::Mark(next_offset - 1));
         }
-    }
-
-    /// When it wants to do something.
-    pub(super) fn due(&self) -> u64 {
-        let own = match &self.phase {
-            Phase::Starting { ready_at } => *ready_at,
-            Phase::Backoff { until } => *until,
-            Phase::Running { poll_at, busy, .. } => busy.as_ref().map_or(*poll_at, |b| b.done_at),
+        self.state = State::Running;
+        self.phase = Phase::Running {
+            next_offset,
+            poll_at: context.now,
+            pending: VecDeque::new(),
+            busy: None,
         };
-        self.writes_due().map_or(own, |write| write.min(own))
     }
 
-    pub(super) fn writes_due(&self) -> Option<u64> {
-        self.sinks.iter().filter_map(|sink| Some(sink.writing.as_ref()?.done_at)).min()
+    /// Reads whole batches; after a read that finds nothing it sleeps.
+    fn poll(&mut self, context: &Context<'_>) -> bool {
+        let Phase::Running { next_offset, poll_at, pending, .. } = &mut self.phase else {
+            return false;
+        };
+        pending.extend(context.inputs[self.partition].read(*next_offset));
+        match pending.back() {
+            Some(last) => *next_offset = last.last_offset() + 1,
+            None => *poll_at = context.now + POLL_MICROS,
+        }
+        !pending.is_empty()
     }
 
-    pub(super) fn lag(&self) -> i64 {
-        self.sinks.iter().map(|sink| sink.lag).max().unwrap_or(0)
+    /// Shows the VM the next batch, if both are there.
+    fn transform(&mut self, shared: &mut SharedVm, context: &mut Context<'_>) -> bool {
+        if shared.free_at > context.now {
+            return false;
+        }
+        let Phase::Running { pending, busy, .. } = &mut self.phase else { return false };
+        let Some(batch) = pending.pop_front() else { return false };
+        let mut output = Output::default();
+        let Err(fault) = shared.vm.process(&batch, &mut output) else {
+            let done_at = context.now + batch.len() as u64 * context.options.record_micros;
+            shared.free_at = done_at;
+            *busy = Some(Busy { done_at, last_offset: batch.last_offset(), output });
+            return true;
+        };
+        // A new memory for all partitions; only this one replays.
+        let why = match shared.vm.start() {
+            Ok(()) => fault.to_string(),
+            Err(again) => format!("{fault}; the restart failed: {again}"),
+        };
+        // What was written before the fault is queued, and a writer that is idle takes it.
+        let output = Arc::new(output);
+        for topic in 0..self.sinks.len() {
+            self.sinks[topic].push(topic, &output);
+            self.write(topic, shared, context);
+        }
+        self.fail(shared, context.now, why);
+        true
     }
-}
 
-/// The queue and the writer of one output.
-#[derive(Debug, Default)]
-pub(super) struct Sink {
-    pub queue: VecDeque<Item>,
-    pub queued_bytes: usize,
-    pub writing: Option<Write>,
-    /// Replaying what this output has, because another one has not.
-    pub suppress: bool,
-    pub last_committed: i64,
-    /// Its writer ended with an error while those of other outputs go on.
-    pub failed: bool,
-    pub lag: i64,
-}
-
-#[derive(Debug)]
-pub(super) enum Item {
-    /// Those of one batch's records that go to this output.
-    Records(Arc<Output>),
-    /// Everything up to this offset is queued.
-    Mark(i64),
-}
-
-#[derive(Debug)]
-pub(super) struct Write {
-    pub done_at: u64,
-    pub batch: OutputBatch,
-    pub mark: i64,
-}
-
-impl Sink {
-    pub(super) fn push(&mut self, topic: usize, output: &Arc<Output>) {
-        let bytes: usize = output
-            .iter()
-            .filter(|record| record.topic == topic)
-            .map(|record| record.payload.bytes().len())
-            .sum();
-        if bytes > 0 || output.iter().any(|record| record.topic == topic) {
-            self.queued_bytes += bytes;
-            self.queue.push_back(Item::Records(output.clone()));
+    /// Queues what the VM has written for a batch, and that the batch is done.
+    fn queue(&mut self) {
+        let Phase::Running { busy, .. } = &mut self.phase else { return };
+        let Some(Busy { last_offset, output, .. }) = busy.take() else { return };
+        let output = Arc::new(output);
+        for (topic, sink) in self.sinks.iter_mut().enumerate() {
+            sink.push(topic, &output);
+            sink.queue.push_back(Item::Mark(last_offset));
         }
     }
 
-    /// Everything queued, as one batch, and the offset that is done with it.
-    pub(super) fn pop_all(&mut self, topic: usize) -> (Output, i64) {
-        let mut records = Output::default();
-        let mut mark = self.last_committed;
-        for item in self.queue.drain(..) {
-            match item {
-                Item::Records(output) if !self.suppress => {
-                    for record in output.iter().filter(|record| record.topic == topic) {
-                        // Cannot be refused before the write buffer is full many times over.
-                        records.push(topic, record.payload.bytes());
-                    }
-                }
-                Item::Records(_) => {}
-                Item::Mark(offset) => {
-                    self.suppress = self.last_committed > offset;
-                    mark = offset;
-                }
+    /// Runs the writer of one output: ends the write under way, or takes everything queued.
+    fn write(&mut self, topic: usize, vm: &mut SharedVm, context: &mut Context<'_>) -> bool {
+        let sink = &mut self.sinks[topic];
+        if let Some(write) = sink.writing.take_if(|write| write.done_at <= context.now) {
+            if let Err(why) = self.end_write(topic, write, context) {
+                self.write_failed(topic, vm, why, context.now);
+            }
+            return true;
+        }
+        if sink.writing.is_some() || sink.failed || sink.queue.is_empty() {
+            return false;
+        }
+        let (records, mark) = sink.pop_all(topic);
+        if records.is_empty() {
+            self.mark(topic, mark, context);
+            return true;
+        }
+        sink.writing = Some(Write {
+            done_at: context.now + context.options.write_latency_ms * 1000,
+            batch: OutputBatch { timestamp: context.now_ms, records },
+            mark,
+        });
+        true
+    }
+
+    fn end_write(
+        &mut self,
+        topic: usize,
+        write: Write,
+        context: &mut Context<'_>,
+    ) -> Result<(), String> {
+        let (size, max) = (write.batch.size_bytes(), context.options.max_message_bytes);
+        if size > max {
+            return Err(format!(
+                "failure to produce transform data: Invalid request \
+                 (a batch of {size} bytes, max.message.bytes is {max})"
+            ));
+        }
+        let partitions = &mut context.outputs[topic];
+        let partition = self.partition % partitions.len();
+        partitions[partition].push(write.batch);
+        self.mark(topic, write.mark, context);
+        Ok(())
+    }
+
+    /// Ends the processor once all of its writers have ended. A single one is all; among several,
+    /// the others keep the processor running, and this output stands still.
+    fn write_failed(&mut self, topic: usize, vm: &mut SharedVm, why: String, now: u64) {
+        if matches!(self.phase, Phase::Backoff { .. }) {
+            return;
+        }
+        if self.sinks.len() == 1 {
+            self.fail(vm, now, why);
+        } else {
+            self.sinks[topic].failed = true;
+            self.error = Some(why);
+        }
+    }
+
+    /// Commits an output's progress.
+    fn mark(&mut self, topic: usize, mark: i64, context: &mut Context<'_>) {
+        let sink = &mut self.sinks[topic];
+        if mark > sink.last_committed {
+            sink.last_committed = mark;
+            context.commits.mark((self.partition, topic), mark, context.flush_at);
+            if matches!(self.phase, Phase::Running { .. }) {
+                sink.lag = context.inputs[self.partition].latest() - mark;
             }
         }
-        self.queued_bytes = 0;
-        (records, mark)
+    }
+
+    /// Returns when there is something to do next: `vm_free_at` is when the VM can take a batch,
+    /// if it may take one at all.
+    pub(super) fn due(&self, vm_free_at: Option<u64>) -> Option<u64> {
+        let own = match &self.phase {
+            Phase::Starting { ready_at } => Some(*ready_at),
+            Phase::Backoff { until } => Some(*until),
+            Phase::Running { busy: Some(busy), .. } => Some(busy.done_at),
+            Phase::Running { pending, .. } if !pending.is_empty() => vm_free_at,
+            Phase::Running { poll_at, .. } => Some(*poll_at),
+        };
+        let writes = self.sinks.iter().filter_map(|sink| Some(sink.writing.as_ref()?.done_at));
+        own.into_iter().chain(writes).min()
+    }
+
+    /// Whether everything up to the offset `latest` is read, transformed and written.
+    pub(super) fn is_idle(&self, latest: i64) -> bool {
+        match &self.phase {
+            Phase::Running { next_offset, pending, busy, .. } => {
+                pending.is_empty()
+                    && busy.is_none()
+                    && *next_offset > latest
+                    && self.sinks.iter().all(|s| s.queue.is_empty() && s.writing.is_none())
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns the records not committed yet, the maximum over the outputs.
+    pub(super) fn lag(&self) -> i64 {
+        self.sinks.iter().map(|sink| sink.lag).max().unwrap_or(0)
     }
 }
