@@ -26,5 +26,7 @@ pub mod time;
 
 pub use decision::{Calibration, Decision, MOST_KNOTS};
 pub use forest::{Forest, Link};
-pub use format::{Plan, PlanBytes, PlanError};
+#[cfg(feature = "compile")]
+pub use format::find_in;
+pub use format::{Plan, PlanBuf, PlanBytes, PlanError};
 pub use program::Program;
