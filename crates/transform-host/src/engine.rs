@@ -10,6 +10,19 @@ use crate::limits::Limits;
 use crate::vm::host::Host;
 use crate::vm::memory::Heaps;
 
+/// The WebAssembly that the broker's engine takes: the proposals that wasmtime 25 has on by default.
+/// What later versions take by default (typed function references, garbage collection,
+/// exceptions, 64-bit memories) does not load there, and so not here.
+///
+/// One is missing: the broker's engine takes `externref`, which needs a garbage collector here and
+/// which a module gets from nowhere but `ref.null extern`.
+const BROKER_FEATURES: WasmFeatures = WasmFeatures::WASM2
+    .difference(WasmFeatures::GC_TYPES)
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::RELAXED_SIMD)
+    .union(WasmFeatures::TAIL_CALL);
+
 /// A compiler with the broker's settings. One is enough; making it costs milliseconds, compiling
 /// a module up to seconds.
 #[derive(Clone)]
@@ -34,14 +47,8 @@ impl Engine {
         config
             .cranelift_opt_level(OptLevel::Speed)
             .consume_fuel(true)
-            .wasm_bulk_memory(true)
-            .wasm_multi_memory(true)
-            .wasm_simd(true)
-            .wasm_relaxed_simd(true)
-            .wasm_tail_call(true)
-            // On by default since, but not in the broker's wasmtime.
-            .wasm_memory64(false)
-            .wasm_features(WasmFeatures::WIDE_ARITHMETIC, false)
+            .wasm_features(WasmFeatures::all(), false)
+            .wasm_features(BROKER_FEATURES, true)
             .max_wasm_stack(limits.wasm_stack_bytes)
             .async_stack_size(limits.async_stack_bytes)
             .with_host_memory(Arc::new(Heaps(limits.reserved_memory())))

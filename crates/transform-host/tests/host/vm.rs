@@ -215,33 +215,6 @@ fn what_does_not_load() {
 }
 
 #[test]
-fn proposals_of_the_broker_s_engine() {
-    let module = |items: &str| {
-        format!(r#"(module (memory (export "memory") 1) {items} (func (export "_start")))"#)
-    };
-    let on = [
-        "(func (drop (i32x4.splat (i32.const 1))))",
-        "(func (param v128) (drop (i32x4.relaxed_trunc_f32x4_s (local.get 0))))",
-        "(func $f (return_call $f))",
-        "(memory 1)",
-        "(func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)))",
-    ];
-    let off = [
-        "(memory i64 1)",
-        "(func (result i32) (i32.atomic.load (i32.const 0)))",
-        "(type (struct (field i32)))",
-        "(tag)",
-        "(func (drop (i64.add128 (i64.const 0) (i64.const 0) (i64.const 0) (i64.const 0))) drop)",
-    ];
-    for items in on {
-        assert!(engine().compile(&wasm(&module(items))).is_ok(), "{items}");
-    }
-    for items in off {
-        assert!(engine().compile(&wasm(&module(items))).is_err(), "{items}");
-    }
-}
-
-#[test]
 fn fuel_is_one_record_s_and_not_the_batch_s() {
     // About four million fuel a record, of six.
     let work = "(local $i i32) (local.set $i (i32.const 800000))
