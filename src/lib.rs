@@ -19,9 +19,10 @@
 //! Beside it:
 //!
 //! - [`settings`]: `FRAUD_*` variables → [`Settings`], or a clear refusal at start
-//! - `main.rs`, `shell/`: SDK callback, environment, topics, the module's allocator; no logic
+//! - [`shell`]: SDK callback, environment, topics, headers, the module's allocator; no logic
+//! - `main.rs`: the module that the broker runs: a plan, an allocator, and the shell
 //!
-//! What this crate is *not*: it has no clock, no I/O, no SDK outside `main.rs`, and reads the model
+//! What this crate is *not*: it has no clock, no I/O, no SDK outside [`shell`], and reads the model
 //! only from a plan (`fraud-plan`), never from an ONNX file.
 
 pub mod engine;
@@ -30,6 +31,7 @@ pub mod features;
 pub mod history;
 pub mod record;
 pub mod settings;
+pub mod shell;
 mod simd;
 pub mod verdict;
 

@@ -4,6 +4,7 @@
 mod common;
 
 use common::{Broker, GOOD, NOW, native, plan_bytes, topic_and_value, unsplice};
+use fraud_detector::shell::ERROR_HEADER;
 
 /// Sends a value; `expect` is "scored" or the reason that it is not.
 fn check(broker: &mut Broker, timestamp: i64, value: Option<&[u8]>, expect: &str) {
@@ -21,7 +22,7 @@ fn check(broker: &mut Broker, timestamp: i64, value: Option<&[u8]>, expect: &str
         let above = verdict["score"].as_f64() >= verdict["threshold"].as_f64();
         assert_eq!(above, written.topic == "fraud", "{name:?}");
     } else {
-        kept.push((b"fraud-error".to_vec(), Some(expect.into())));
+        kept.push((ERROR_HEADER.into(), Some(expect.into())));
         assert_eq!(written.topic, "unscorable", "{name:?}");
         assert_eq!(written.value.as_deref(), value, "{name:?}");
     }

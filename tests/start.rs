@@ -4,6 +4,7 @@ mod common;
 
 use common::{Broker, deployment};
 use fraud_detector::history::reported::Reported;
+use fraud_detector::shell::{ERROR_HEADER, StartLine};
 use transform_host::Limits;
 
 /// The one log line of a start with these variables and output topics.
@@ -78,7 +79,7 @@ fn two_topics_do() {
     let mut broker = Broker::with(deployment, Limits::stock()).expect("starts");
     let written = broker.send(common::NOW, None, None, &[]);
     assert_eq!(written.topic, "fraud", "nothing suspicious slips into valid");
-    assert_eq!(written.headers, [(b"fraud-error".to_vec(), Some(b"no_value".to_vec()))]);
+    assert_eq!(written.headers, [(ERROR_HEADER.into(), Some(b"no_value".to_vec()))]);
 }
 
 #[test]
@@ -178,10 +179,9 @@ fn what_history_holds() {
 
 /// The room in each table, as the start's log line says.
 fn capacities(broker: &mut Broker) -> Vec<usize> {
-    let log: String = broker.vm.take_logs().into_iter().map(|line| line.message).collect();
-    let (_, rest) = log.split_once("history of ").expect("the start's log line");
-    let (numbers, _) = rest.split_once(" entities").expect("the start's log line");
-    numbers.split(" + ").map(|number| number.parse().expect("a number")).collect()
+    let logs = broker.vm.take_logs();
+    let line = logs.iter().find_map(|line| StartLine::parse(&line.message));
+    line.expect("the start's log line").capacities
 }
 
 /// Whatever the broker gives, the module takes no more, and history grows with it.

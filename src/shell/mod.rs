@@ -1,99 +1,156 @@
+//! The shell around the detector: the SDK's callback, environment, output topics, headers, memory and
+//! log. No logic of its own: what a record means is the detector's to say.
+//!
+//! - `mod.rs`: the start, and the way of one record from the SDK's callback to an output topic
+//! - `topics`: the output topics by position
+//! - `headers`: a record's headers, packed while the detector works
+//! - `memory`: the module's allocator, and how memory is shared out at the start
+//! - `start_line`: what the log says of a module that has started
+//!
+//! The shell is generic over [`Score`], so that the modules that `fraud bench` measures run inside
+//! the very same shell. It compiles natively too, where the SDK has stubs in place of the broker.
+
+mod headers;
 mod memory;
+mod start_line;
+mod topics;
 
 use std::cell::RefCell;
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail, ensure};
-use fraud_detector::history::Table;
-use fraud_detector::history::log::HistoryLog;
-use fraud_detector::{Detector, Outcome, Settings};
-use fraud_plan::{Plan, PlanBytes};
+use anyhow::{Context, Error, Result, bail};
+use fraud_plan::Plan;
 use redpanda_transform_sdk::{
     BorrowedHeader, BorrowedRecord, RecordWriter, WriteEvent, WriteOptions, on_record_written,
 };
-use redpanda_transform_sdk_varint as varint;
 
-use memory::Places;
+use crate::history::Table;
+use crate::history::log::HistoryLog;
+use crate::{Detector, Outcome, Settings};
 
-static PLAN: &PlanBytes<[u8]> =
-    &PlanBytes(*include_bytes!(concat!(env!("OUT_DIR"), "/fraud.plan")));
+pub use memory::RecordArenas;
+pub use start_line::StartLine;
 
-/// Least memory for history and the ids of fraud reports, bytes.
-const LEAST: usize = 256 << 10;
+use memory::{Claimed, available_memory, claim_for_records};
+use topics::Topics;
 
-#[global_allocator]
-static PLACES: Places = Places::new();
+/// Name of the header that gives the [reason](crate::Reason::code) why a record could not be scored.
+pub const ERROR_HEADER: &str = "fraud-error";
 
-/// Runs for ever; ends only by refusing to start.
-pub fn run() {
-    match Shell::start() {
+/// The name with which the shell's lines in the transform's log begin.
+const NAME: &str = "fraud-detector";
+
+/// With fewer bytes than this for history and the ids of fraud reports, the module refuses to start.
+const MIN_HISTORY: usize = 256 << 10;
+
+/// A detector as the shell runs it: the real one, or one cut short to be measured.
+pub trait Score {
+    /// Makes the detector before its history: the shell finds out in between how much memory is left.
+    fn new(plan: Plan<'static>, settings: &Settings) -> Self;
+    /// Gives it history of at most `bytes`.
+    fn with_history(self, bytes: usize) -> Self;
+    /// Scores one record, as [`Detector::score`] does.
+    fn score(
+        &mut self,
+        value: Option<&[u8]>,
+        broker_timestamp: i64,
+        output: &mut Vec<u8>,
+    ) -> Outcome;
+    /// Gives the real detector, whose plan, threshold and history the log is told of.
+    fn detector(&self) -> &Detector<'static>;
+}
+
+impl Score for Detector<'static> {
+    fn new(plan: Plan<'static>, settings: &Settings) -> Self {
+        Self::new(plan, settings)
+    }
+
+    fn with_history(self, bytes: usize) -> Self {
+        self.with_history(bytes)
+    }
+
+    #[inline]
+    fn score(
+        &mut self,
+        value: Option<&[u8]>,
+        broker_timestamp: i64,
+        output: &mut Vec<u8>,
+    ) -> Outcome {
+        self.score(value, broker_timestamp, output)
+    }
+
+    #[inline]
+    fn detector(&self) -> &Detector<'static> {
+        self
+    }
+}
+
+/// Runs a detector of this plan on every record that the broker gives; `memory` is the module's
+/// allocator. Never returns: a start that fails is told to the log, and ends the module.
+pub fn run<D: Score>(plan: &'static [u8], memory: &RecordArenas) -> ! {
+    match Shell::<D>::start(plan, memory) {
         Ok(shell) => {
             let shell = RefCell::new(shell);
             on_record_written(|event, writer| shell.borrow_mut().transform(event, writer))
         }
         Err(error) => {
             // In one write: the broker makes a log line of each.
-            let line = format!("fraud-detector cannot start: {error:#}\n");
-            let _ = std::io::stderr().write_all(line.as_bytes());
+            let _ = std::io::stderr().write_all(refusal(&error).as_bytes());
             std::process::exit(1);
         }
     }
 }
 
-struct Shell {
-    detector: Detector<'static>,
+/// The log line of a start that fails.
+fn refusal(error: &Error) -> String {
+    format!("{NAME} cannot start: {error:#}\n")
+}
+
+struct Shell<D> {
+    detector: D,
     topics: Topics,
     log: HistoryLog,
     /// A record's headers, packed, and behind them its value with the verdict.
     scratch: Vec<u8>,
 }
 
-/// The output topics, by position.
-struct Topics {
-    fraud: String,
-    valid: String,
-    unscorable: Option<String>,
-}
-
-impl Shell {
-    fn start() -> Result<Self> {
+impl<D: Score> Shell<D> {
+    fn start(plan: &'static [u8], memory: &RecordArenas) -> Result<Self> {
         let variables = std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
         let settings = Settings::from_variables(variables)?;
         let topics = Topics::from_environment()?;
-        let plan = Plan::read(&PLAN.0).context("the plan compiled into the module")?;
-        // Before records have theirs, and history the rest.
-        let detector = Detector::new(plan, &settings);
+        let plan = Plan::read(plan).context("the plan compiled into the module")?;
+        // The order matters: first the detector, then what records need, and history takes the rest.
+        let detector = D::new(plan, &settings);
         let claimed = claim_for_records(settings.max_record);
         let available = claimed.as_ref().map_or(0, |_| available_memory());
-        let Some(Claimed { places, spare, scratch }) = claimed.filter(|_| available >= LEAST)
+        let Some(Claimed { arenas, spare, scratch }) = claimed.filter(|_| available >= MIN_HISTORY)
         else {
             bail!(
                 "beside this model, records of FRAUD_MAX_RECORD = {} bytes leave {available} bytes \
-                 for history, and it takes {LEAST}; set a smaller FRAUD_MAX_RECORD, bring a smaller \
-                 model, or have the broker give more memory",
+                 for history, and it takes {MIN_HISTORY}; set a smaller FRAUD_MAX_RECORD, bring a \
+                 smaller model, or have the broker give more memory",
                 settings.max_record
             );
         };
         drop(spare);
         let detector = detector.with_history(available);
-        PLACES.provide(places);
-        let capacities = detector.history().tables().iter().map(Table::capacity);
-        let line = format!(
-            "fraud-detector started: model {:08x}, threshold {}, history of {} entities, records \
-             up to {} bytes\n",
-            detector.plan().id,
-            detector.threshold(),
-            capacities.map(|capacity| capacity.to_string()).collect::<Vec<_>>().join(" + "),
-            settings.max_record,
-        );
-        let _ = std::io::stdout().write_all(line.as_bytes());
-        let log = HistoryLog::new(detector.history());
+        memory.provide(arenas);
+        let real = detector.detector();
+        let line = StartLine {
+            model: real.plan().id,
+            threshold: real.threshold(),
+            capacities: real.history().tables().iter().map(Table::capacity).collect(),
+            max_record: settings.max_record,
+        };
+        let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
+        let log = HistoryLog::new(real.history());
         Ok(Self { detector, topics, log, scratch })
     }
 
-    /// Every record leaves exactly once. An `Err`, which stalls the partition, comes only from a
+    /// Writes a record out, exactly once. An `Err`, which stalls the partition, comes only from a
     /// broker that refuses the write: passing over it would lose the record.
     fn transform(&mut self, event: WriteEvent, writer: &mut RecordWriter) -> Result<()> {
         let Self { detector, topics, log, scratch } = self;
@@ -102,12 +159,13 @@ impl Shell {
         let count = record.headers().len();
         scratch.clear();
         if log.is_due(timestamp) {
-            log.write(timestamp, &detector.plan().program, detector.history(), scratch);
+            let real = detector.detector();
+            log.write(timestamp, &real.plan().program, real.history(), scratch);
             let _ = std::io::stdout().write_all(scratch);
             scratch.clear();
         }
-        pack(record.headers(), scratch);
-        // Gives the SDK's list back before there is another.
+        headers::pack(record.headers(), scratch);
+        // Frees the SDK's list before `unpack` makes another one.
         drop(record);
         let packed = scratch.len();
         let outcome = detector.score(value, timestamp, scratch);
@@ -116,33 +174,16 @@ impl Shell {
             Outcome::Scored(verdict) if verdict.fraud => (&topics.fraud, Some(scored), None),
             Outcome::Scored(_) => (&topics.valid, Some(scored), None),
             Outcome::Unscorable(reason) => {
-                let topic = topics.unscorable.as_ref().unwrap_or(&topics.fraud);
                 let code = reason.code().as_bytes();
-                (topic, value, Some(BorrowedHeader::new(b"fraud-error", Some(code))))
+                let error = BorrowedHeader::new(ERROR_HEADER.as_bytes(), Some(code));
+                (topics.unscorable(), value, Some(error))
             }
             Outcome::Silent => return Ok(()),
         };
-        let headers = unpack(packed, count, error);
+        let headers = headers::unpack(packed, count, error);
         let output = BorrowedRecord::new_with_headers(key, value, headers);
         writer.write_with_options(output, WriteOptions::to_topic(topic))?;
         Ok(())
-    }
-}
-
-impl Topics {
-    fn from_environment() -> Result<Self> {
-        let topic = |at: usize| std::env::var(format!("REDPANDA_OUTPUT_TOPIC_{at}")).ok();
-        let count = (0..).take_while(|&at| topic(at).is_some()).count();
-        ensure!(
-            count == 2 || count == 3,
-            "{count} output topics; it takes two or three: fraud, valid and, if you want it, \
-             unscorable, in this order"
-        );
-        Ok(Self {
-            fraud: topic(0).context("counted above")?,
-            valid: topic(1).context("counted above")?,
-            unscorable: topic(2),
-        })
     }
 }
 
@@ -153,66 +194,123 @@ fn millis(timestamp: SystemTime) -> i64 {
     })
 }
 
-/// A record's headers as on the wire. The SDK's list takes 16 bytes for a header that has 2 there,
-/// and writing needs a list of its own: packed in between, the two need not be held at once.
-fn pack(headers: &[BorrowedHeader], packed: &mut Vec<u8>) {
-    for header in headers {
-        varint::write_sized_buffer(packed, Some(header.key()));
-        varint::write_sized_buffer(packed, header.value());
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reason;
+    use crate::verdict::{Verdict, Warmth};
+    use fraud_plan::Decision;
+    use redpanda_transform_sdk::{RecordSink, WriteError, WrittenRecord};
+    use std::borrow::Cow;
+    use std::time::Duration;
+
+    /// Decides by the value alone: `!` is fraud, `?` unscorable, `-` silent.
+    struct ByValue(Detector<'static>);
+
+    impl Score for ByValue {
+        fn new(plan: Plan<'static>, settings: &Settings) -> Self {
+            Self(Detector::new(plan, settings))
+        }
+
+        fn with_history(self, _: usize) -> Self {
+            self
+        }
+
+        fn score(&mut self, value: Option<&[u8]>, _: i64, output: &mut Vec<u8>) -> Outcome {
+            let fraud = match value {
+                Some(b"?") => return Outcome::Unscorable(Reason::InvalidJson),
+                None => return Outcome::Unscorable(Reason::NoValue),
+                Some(b"-") => return Outcome::Silent,
+                Some(value) => value == b"!",
+            };
+            output.extend_from_slice(b"scored");
+            Outcome::Scored(Verdict { fraud, score: 0.5, history: Warmth::Cold })
+        }
+
+        fn detector(&self) -> &Detector<'static> {
+            &self.0
+        }
     }
-}
 
-/// The list of `count` packed headers, with one more at the end.
-fn unpack<'p>(
-    packed: &'p [u8],
-    count: usize,
-    last: Option<BorrowedHeader<'p>>,
-) -> Vec<BorrowedHeader<'p>> {
-    let mut rest = packed;
-    let mut part = || {
-        let read = varint::read_sized_buffer(rest).expect("written by pack");
-        rest = &rest[read.read..];
-        read.value
-    };
-    let mut headers = Vec::with_capacity(count + usize::from(last.is_some()));
-    for _ in 0..count {
-        let key = part().expect("pack gives every header a key");
-        headers.push(BorrowedHeader::new(key, part()));
+    /// Keeps what is written as text: topic, key, value, headers.
+    #[derive(Default)]
+    struct Writes(Vec<String>);
+
+    impl RecordSink for Writes {
+        fn write(&mut self, record: BorrowedRecord, to: WriteOptions) -> Result<(), WriteError> {
+            fn text(bytes: Option<&[u8]>) -> Cow<'_, str> {
+                bytes.map_or("none".into(), String::from_utf8_lossy)
+            }
+            let (topic, key) = (to.topic.unwrap_or("none"), text(record.key()));
+            let mut line = format!("{topic} {key} {}", text(record.value()));
+            for header in record.headers() {
+                line += &format!(" {}={}", text(Some(header.key())), text(header.value()));
+            }
+            self.0.push(line);
+            Ok(())
+        }
     }
-    headers.extend(last);
-    headers
-}
 
-/// Memory for what a record grows with.
-struct Claimed {
-    /// For the SDK's blocks.
-    places: [Vec<u64>; 3],
-    /// For all that is small.
-    spare: Vec<u64>,
-    /// For the shell's own buffer.
-    scratch: Vec<u8>,
-}
+    const SPEC: &str = r#"
+        version = 1
+        [[entity]]
+        name = "customer"
+        path = "customer_id"
+        [[number]]
+        name = "amount"
+        path = "amount"
+        [[feature]]
+        name = "amount"
+        kind = "number"
+        of = "amount"
+    "#;
 
-fn claim_for_records(max_record: usize) -> Option<Claimed> {
-    let [input, output, list] = Places::sizes(max_record).map(claim);
-    let mut scratch = Vec::new();
-    scratch.try_reserve_exact(max_record + 1024).ok()?;
-    Some(Claimed { places: [input?, output?, list?], spare: claim(48 << 10)?, scratch })
-}
-
-/// Bytes that the broker still gives in one piece, up to 1 GiB.
-fn available_memory() -> usize {
-    // From above, because what a successful attempt got is never given back.
-    let mut bytes = 1 << 30;
-    while bytes > 0 && claim(bytes).is_none() {
-        bytes -= (bytes / 256).next_multiple_of(1 << 12).min(bytes);
+    /// What a shell with these topics writes of a record with a key, this value and two headers.
+    fn written(topics: &[&str], value: Option<&[u8]>) -> Vec<String> {
+        let program = fraud_plan::compile::spec::parse(SPEC, "SPEC").expect("a valid spec");
+        let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
+        let detector = ByValue::new(plan, &Settings::default());
+        let log = HistoryLog::new(detector.detector().history());
+        let topics = Topics::new(topics.iter().map(|topic| (*topic).to_owned()).collect());
+        let topics = topics.expect("two or three topics");
+        let mut shell = Shell { detector, topics, log, scratch: Vec::new() };
+        let headers = vec![BorrowedHeader::new(b"a", Some(b"1")), BorrowedHeader::new(b"b", None)];
+        let record = BorrowedRecord::new_with_headers(Some(b"key"), value, headers);
+        let record = WrittenRecord::from_record(record, UNIX_EPOCH);
+        let mut writes = Writes::default();
+        let mut writer = RecordWriter::new(&mut writes);
+        shell.transform(WriteEvent { record }, &mut writer).expect("it can be written");
+        writes.0
     }
-    bytes
-}
 
-/// Memory that is really there: an allocation that nobody looks at may be left out.
-fn claim(bytes: usize) -> Option<Vec<u64>> {
-    let mut memory = Vec::new();
-    memory.try_reserve_exact(bytes.div_ceil(8)).ok()?;
-    Some(std::hint::black_box(memory))
+    #[test]
+    fn every_record_leaves_once_with_key_and_headers() {
+        let topics = ["frauds", "rest", "odd"];
+        for (value, expect) in [
+            (Some(&b"!"[..]), &["frauds key scored a=1 b=none"][..]),
+            (Some(b"."), &["rest key scored a=1 b=none"]),
+            (Some(b"?"), &["odd key ? a=1 b=none fraud-error=invalid_json"]),
+            (None, &["odd key none a=1 b=none fraud-error=no_value"]),
+            (Some(b"-"), &[]),
+        ] {
+            assert_eq!(written(&topics, value), expect, "{value:?}");
+        }
+        let expect = ["frauds key ? a=1 b=none fraud-error=invalid_json"];
+        assert_eq!(written(&topics[..2], Some(b"?")), expect, "without a third topic");
+    }
+
+    #[test]
+    fn milliseconds_as_the_broker_gave_them() {
+        for given in [0, 1, 999, 1_522_540_831_123, 253_402_300_799_999, -1] {
+            // As the SDK makes them.
+            let time = UNIX_EPOCH + Duration::from_millis(given as u64);
+            assert_eq!(millis(time), given);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_with_all_causes() {
+        let error = anyhow::anyhow!("cause").context("what failed");
+        assert_eq!(refusal(&error), "fraud-detector cannot start: what failed: cause\n");
+    }
 }

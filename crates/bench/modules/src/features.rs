@@ -1,20 +1,24 @@
 //! The shell, the record's fields, history and features.
 
-extern crate self as fraud_detector;
-
-mod cut;
-mod stateless;
-
-pub use cut::*;
-pub use stateless::Cut;
-
 use std::hint::black_box;
 
-fn stage(real: &mut detector::Detector, value: Option<&[u8]>, time: i64) {
-    let _ = black_box(real.observe(value, time));
-    black_box(real.vector());
+use bench_modules::{Partial, Stages};
+use fraud_detector::Detector;
+use fraud_plan::Plan;
+
+struct UpToFeatures;
+
+impl Stages for UpToFeatures {
+    fn new(_: &Plan) -> Self {
+        Self
+    }
+
+    fn run(&mut self, detector: &mut Detector, value: Option<&[u8]>, time: i64) {
+        let _ = black_box(detector.observe(value, time));
+        black_box(detector.vector());
+    }
 }
 
 fn main() {
-    shell::run();
+    bench_modules::run::<Partial<UpToFeatures>>()
 }

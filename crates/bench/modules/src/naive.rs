@@ -1,56 +1,51 @@
-//! Everything, with the same model evaluated the obvious way: tree after tree, from node to node.
+//! Everything, with the same model evaluated in the obvious way: tree after tree, from node to node.
 
-extern crate self as fraud_detector;
-
-mod cut;
 mod nodes;
 
-pub use cut::*;
-
-use detector::Observed;
-use detector::engine::Engine;
-use detector::verdict::Judge;
-use detector::verdict::Reasons;
+use fraud_detector::engine::Engine;
+use fraud_detector::shell::Score;
+use fraud_detector::verdict::{Judge, Reasons};
+use fraud_detector::{Detector, Observed, Outcome, Settings};
 use fraud_plan::{Forest, Plan, PlanBytes};
 
 static NODES: &PlanBytes<[u8]> =
     &PlanBytes(*include_bytes!(concat!(env!("OUT_DIR"), "/nodes.plan")));
 
-/// What is run of the detector, and what is not its own.
-pub struct Cut {
+/// The real detector up to the features, and behind them what it would do with another engine.
+struct Naive {
+    detector: Detector<'static>,
     forest: Forest<'static>,
     engine: Engine<'static>,
     judge: Judge,
     reasons: Reasons,
 }
 
-impl Cut {
-    fn new(plan: &Plan, settings: &Settings) -> Self {
+impl Score for Naive {
+    fn new(plan: Plan<'static>, settings: &Settings) -> Self {
         let nodes = Plan::read(&NODES.0).expect("a compiled plan is right");
         Self {
             engine: Engine::new(&nodes),
-            judge: Judge::new(plan, settings.threshold.unwrap_or(plan.decision.threshold)),
-            reasons: Reasons::new(plan),
+            judge: Judge::new(&plan, settings.threshold.unwrap_or(plan.decision.threshold)),
+            reasons: Reasons::new(&plan),
             forest: nodes.forest.expect("compiled from a model"),
+            detector: Detector::new(plan, settings),
         }
     }
 
-    fn score(
-        &mut self,
-        real: &mut detector::Detector,
-        value: Option<&[u8]>,
-        time: i64,
-        output: &mut Vec<u8>,
-    ) -> Outcome {
-        let history = match real.observe(value, time) {
+    fn with_history(self, bytes: usize) -> Self {
+        Self { detector: self.detector.with_history(bytes), ..self }
+    }
+
+    fn score(&mut self, value: Option<&[u8]>, time: i64, output: &mut Vec<u8>) -> Outcome {
+        let history = match self.detector.observe(value, time) {
             Ok(Observed::Transaction(history)) => history,
             Ok(Observed::Reports) => return Outcome::Silent,
             Err(reason) => return Outcome::Unscorable(reason),
         };
-        let sum = nodes::sum(&self.forest, real.vector());
+        let sum = nodes::sum(&self.forest, self.detector.vector());
         let verdict = self.judge.judge(sum, history);
         let reasons = match verdict.fraud {
-            true => self.reasons.find(&mut self.engine, real.vector(), sum),
+            true => self.reasons.find(&mut self.engine, self.detector.vector(), sum),
             false => "",
         };
         let value = value.expect("a record without a value is unscorable");
@@ -58,8 +53,12 @@ impl Cut {
         self.judge.splice(&verdict, reasons, value, end, output);
         Outcome::Scored(verdict)
     }
+
+    fn detector(&self) -> &Detector<'static> {
+        &self.detector
+    }
 }
 
 fn main() {
-    shell::run();
+    bench_modules::run::<Naive>()
 }

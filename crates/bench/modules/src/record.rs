@@ -1,36 +1,24 @@
 //! The shell, and the record's fields.
 
-extern crate self as fraud_detector;
-
-mod cut;
-
-pub use cut::*;
-
 use std::hint::black_box;
 
-use detector::record::Reader;
+use bench_modules::{Partial, Stages};
+use fraud_detector::Detector;
+use fraud_detector::record::Reader;
 use fraud_plan::Plan;
 
-/// What is run of the detector.
-pub struct Cut(Reader);
+struct Fields(Reader);
 
-impl Cut {
-    fn new(plan: &Plan, _: &Settings) -> Self {
+impl Stages for Fields {
+    fn new(plan: &Plan) -> Self {
         Self(Reader::new(&plan.program))
     }
 
-    fn score(
-        &mut self,
-        _: &mut detector::Detector,
-        value: Option<&[u8]>,
-        time: i64,
-        output: &mut Vec<u8>,
-    ) -> Outcome {
+    fn run(&mut self, _: &mut Detector, value: Option<&[u8]>, time: i64) {
         let _ = black_box(self.0.read(value, time));
-        unchanged(value, output)
     }
 }
 
 fn main() {
-    shell::run();
+    bench_modules::run::<Partial<Fields>>()
 }

@@ -1,15 +1,19 @@
 //! The shell without a detector.
 
-extern crate self as fraud_detector;
+use bench_modules::{Partial, Stages};
+use fraud_detector::Detector;
+use fraud_plan::Plan;
 
-mod cut;
-mod stateless;
+struct NoStage;
 
-pub use cut::*;
-pub use stateless::Cut;
+impl Stages for NoStage {
+    fn new(_: &Plan) -> Self {
+        Self
+    }
 
-fn stage(_: &mut detector::Detector, _: Option<&[u8]>, _: i64) {}
+    fn run(&mut self, _: &mut Detector, _: Option<&[u8]>, _: i64) {}
+}
 
 fn main() {
-    shell::run();
+    bench_modules::run::<Partial<NoStage>>()
 }

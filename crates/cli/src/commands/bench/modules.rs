@@ -20,7 +20,7 @@ pub enum Kind {
     Features,
     Engine,
     /// A detector whose plan is its first record.
-    Given,
+    AnyPlan,
 }
 
 impl Kind {
@@ -48,7 +48,7 @@ impl Kind {
             Self::Record => "record",
             Self::Features => "features",
             Self::Engine => "engine",
-            Self::Given => "given",
+            Self::AnyPlan => "any-plan",
         }
     }
 }
@@ -123,7 +123,7 @@ impl Instance {
         for batch in batches {
             let fed = self.vm.process(batch, &mut self.output);
             fed.with_context(|| match self.kind {
-                Kind::Floor | Kind::Given => format!(
+                Kind::Floor | Kind::AnyPlan => format!(
                     "{} failed on a batch; it takes transactions like those of `fraud simulate` only",
                     self.kind.name()
                 ),

@@ -18,7 +18,7 @@ pub const HEAD: [&str; 5] = ["features", "bytes a customer", "ns", "fuel", "fuel
 /// Windows over the customer without a model; a detector that computes one feature is the base.
 pub fn rows(args: &Args, records: &Records) -> Result<Vec<Row>> {
     let slices = records.slices(args.partitions, args.batch);
-    let module = Loaded::new(args, Kind::Given, &args.target.limits())?;
+    let module = Loaded::new(args, Kind::AnyPlan, &args.target.limits())?;
     let (mut lanes, mut bytes) = (Vec::new(), Vec::new());
     for count in FEATURES {
         let program = compile::spec::parse(&spec(count), "the features measured")?;

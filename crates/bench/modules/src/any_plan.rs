@@ -4,11 +4,11 @@
 use std::cell::RefCell;
 
 use anyhow::{Context, Result, ensure};
-use detector::{Detector, Outcome, Settings};
+use fraud_detector::{Detector, Outcome, Settings};
 use fraud_plan::Plan;
 use redpanda_transform_sdk::{BorrowedRecord, RecordWriter, WriteEvent, on_record_written};
 
-/// Of the stock 2 MiB.
+/// Bytes of the stock 2 MiB that history may take.
 const HISTORY: usize = 1 << 20;
 
 fn main() {

@@ -1,0 +1,59 @@
+//! A record's headers, packed as on the wire while the detector works.
+//!
+//! The SDK's list takes 16 bytes for a header that has 2 on the wire, and a write needs a list of its
+//! own. Packed in between, the two need not be held at once.
+
+use redpanda_transform_sdk::BorrowedHeader;
+use redpanda_transform_sdk_varint as varint;
+
+/// Appends the headers to `packed`.
+pub(super) fn pack(headers: &[BorrowedHeader], packed: &mut Vec<u8>) {
+    for header in headers {
+        varint::write_sized_buffer(packed, Some(header.key()));
+        varint::write_sized_buffer(packed, header.value());
+    }
+}
+
+/// Makes a list of `count` packed headers, with `last` behind them.
+pub(super) fn unpack<'p>(
+    packed: &'p [u8],
+    count: usize,
+    last: Option<BorrowedHeader<'p>>,
+) -> Vec<BorrowedHeader<'p>> {
+    let mut rest = packed;
+    let mut part = || {
+        let read = varint::read_sized_buffer(rest).expect("written by pack");
+        rest = &rest[read.read..];
+        read.value
+    };
+    let mut headers = Vec::with_capacity(count + usize::from(last.is_some()));
+    for _ in 0..count {
+        let key = part().expect("pack gives every header a key");
+        headers.push(BorrowedHeader::new(key, part()));
+    }
+    headers.extend(last);
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn headers_survive_packing(
+            headers in prop::collection::vec((any::<Vec<u8>>(), any::<Option<Vec<u8>>>()), 0..8),
+            has_last: bool,
+        ) {
+            let given = headers.iter().map(|(key, value)| BorrowedHeader::new(key, value.as_deref()));
+            let mut given: Vec<_> = given.collect();
+            let mut packed = b"before".to_vec();
+            pack(&given, &mut packed);
+            let last = || has_last.then(|| BorrowedHeader::new(b"last", None));
+            let found = unpack(&packed[6..], given.len(), last());
+            given.extend(last());
+            prop_assert_eq!(found, given);
+        }
+    }
+}
