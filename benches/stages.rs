@@ -10,7 +10,7 @@ use fraud_detector::engine::Engine;
 use fraud_detector::features::Features;
 use fraud_detector::history::History;
 use fraud_detector::record::{Event, Reader, Record};
-use fraud_detector::verdict::{Judge, Verdict};
+use fraud_detector::verdict::{Judge, Splicer, Verdict};
 use fraud_detector::{Detector, Outcome, Settings};
 use fraud_plan::compile::{self, lower};
 use fraud_plan::{Plan, PlanBytes};
@@ -43,7 +43,7 @@ fn run(plan: &Plan) -> Stages {
         let mut record = Vec::new();
         fraud_simulator::write_transaction(&transaction, &mut record).expect("memory");
         record.pop();
-        let Ok(Record::Transaction(event)) = reader.read(Some(&record), -1) else {
+        let Ok(Record::Transaction { event, end }) = reader.read(&record, -1) else {
             panic!("simulated transactions are good");
         };
         let event = event.clone();
@@ -55,7 +55,7 @@ fn run(plan: &Plan) -> Stages {
         let Outcome::Scored(verdict) = detector.score(Some(&record), -1, &mut scored) else {
             panic!("simulated transactions are good");
         };
-        stages.events.push((event, reader.end()));
+        stages.events.push((event, end));
         stages.vectors.push(detector.vector().to_vec());
         stages.sums.push(detector.sum());
         stages.verdicts.push(verdict);
@@ -78,7 +78,7 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("record", |bench| {
         bench.iter(|| {
             for record in &stages.records {
-                black_box(reader.read(Some(record), -1).is_ok());
+                black_box(reader.read(record, -1).is_ok());
             }
         });
     });
@@ -123,12 +123,13 @@ fn stages(criterion: &mut Criterion) {
     });
 
     let judge = Judge::new(&plan, plan.decision.threshold);
+    let splicer = Splicer::new(&plan, plan.decision.threshold);
     let mut output = Vec::new();
     let mut verdict = |at: usize| {
         let (record, end) = (&stages.records[at], stages.events[at].1);
         let verdict = judge.judge(stages.sums[at], stages.verdicts[at].history);
         output.clear();
-        judge.splice(&verdict, "", record, end, &mut output);
+        splicer.splice(&verdict, "", record, end, &mut output);
         // Reasons are the engine's work, and frauds are few.
         verdict.fraud || output == stages.scored[at]
     };

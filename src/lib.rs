@@ -45,7 +45,7 @@ use history::reported::Reported;
 pub use record::Reason;
 use record::{Reader, Record};
 pub use settings::Settings;
-use verdict::{Judge, Reasons, Verdict, Warmth};
+use verdict::{Judge, Reasons, Splicer, Verdict, Warmth};
 
 /// Scores transactions one after the other; see the crate's documentation.
 pub struct Detector<'p> {
@@ -56,6 +56,7 @@ pub struct Detector<'p> {
     features: Features,
     engine: Engine<'p>,
     judge: Judge,
+    splicer: Splicer,
     reasons: Reasons,
     settings: Settings,
 }
@@ -74,9 +75,16 @@ pub enum Outcome {
 
 /// What was observed in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Observed {
-    /// A transaction, with cold or warm history; [`Detector::vector`] has its features.
-    Transaction(Warmth),
+pub enum Observed<'r> {
+    /// A transaction; [`Detector::vector`] has its features.
+    Transaction {
+        /// Whether its customer's history was cold or warm.
+        history: Warmth,
+        /// The record's value.
+        record: &'r [u8],
+        /// Offset of the record's closing brace: the verdict goes before it.
+        end: usize,
+    },
     /// Fraud reports.
     Reports,
 }
@@ -88,13 +96,15 @@ impl<'p> Detector<'p> {
     /// A detector that remembers sixteen entities of a kind, until [`Detector::with_history`] gives it
     /// memory. Everything else has its own.
     pub fn new(plan: Plan<'p>, settings: &Settings) -> Self {
+        let threshold = settings.threshold.unwrap_or(plan.decision.threshold);
         Self {
             reader: Reader::new(&plan.program),
             history: History::new(&plan.program, 0),
             reported: Reported::new(0),
             features: Features::new(&plan.program),
             engine: Engine::new(&plan),
-            judge: Judge::new(&plan, settings.threshold.unwrap_or(plan.decision.threshold)),
+            judge: Judge::new(&plan, threshold),
+            splicer: Splicer::new(&plan, threshold),
             reasons: Reasons::new(&plan),
             settings: *settings,
             plan,
@@ -122,8 +132,8 @@ impl<'p> Detector<'p> {
         if self.settings.silences(broker_timestamp) {
             return Outcome::Silent;
         }
-        let history = match observed {
-            Ok(Observed::Transaction(history)) => history,
+        let (history, record, end) = match observed {
+            Ok(Observed::Transaction { history, record, end }) => (history, record, end),
             Ok(Observed::Reports) => return Outcome::Silent,
             Err(reason) => return Outcome::Unscorable(reason),
         };
@@ -133,31 +143,34 @@ impl<'p> Detector<'p> {
             true => self.reasons.find(&mut self.engine, self.features.vector(), sum),
             false => "",
         };
-        let value = value.expect("a record without a value is unscorable");
-        self.judge.splice(&verdict, reasons, value, self.reader.end(), output);
+        self.splicer.splice(&verdict, reasons, record, end, output);
         Outcome::Scored(verdict)
     }
 
     /// Reads one record and remembers it; makes a transaction's feature vector, but runs no model.
-    pub fn observe(
+    pub fn observe<'r>(
         &mut self,
-        value: Option<&[u8]>,
+        value: Option<&'r [u8]>,
         broker_timestamp: i64,
-    ) -> Result<Observed, Reason> {
-        let program = &self.plan.program;
+    ) -> Result<Observed<'r>, Reason> {
+        let record = value.ok_or(Reason::NoValue)?;
         let (features, history) = (&mut self.features, &mut self.history);
-        if let Record::Transaction(event) = self.reader.read(value, broker_timestamp)? {
-            let events = features.compute(event, history);
-            let warm = events >= program.warm_after;
-            return Ok(Observed::Transaction(if warm { Warmth::Warm } else { Warmth::Cold }));
-        }
-        let value = value.expect("a record without a value is unscorable");
-        self.reader.for_each_report(value, broker_timestamp, |report| {
-            if self.reported.insert(report.report) {
-                features.report(report, history);
+        match self.reader.read(record, broker_timestamp)? {
+            Record::Transaction { event, end } => {
+                let events = features.compute(event, history);
+                let is_warm = events >= self.plan.program.warm_after;
+                let history = if is_warm { Warmth::Warm } else { Warmth::Cold };
+                Ok(Observed::Transaction { history, record, end })
             }
-        });
-        Ok(Observed::Reports)
+            Record::Reports(reports) => {
+                reports.for_each(|report| {
+                    if self.reported.insert(report.report) {
+                        features.report(report, history);
+                    }
+                });
+                Ok(Observed::Reports)
+            }
+        }
     }
 
     /// The last observed record's features, in the order of the spec; NaN is missing.
@@ -178,11 +191,6 @@ impl<'p> Detector<'p> {
     /// The score from which on a transaction is fraud.
     pub fn threshold(&self) -> f32 {
         self.judge.threshold()
-    }
-
-    /// The first entity's id as text: what a record is keyed by. `None` if the record has none.
-    pub fn partition_key(&self, value: &[u8]) -> Option<Vec<u8>> {
-        self.reader.partition_key(value)
     }
 
     /// Forgets everything that was remembered of one kind of event, as a restart forgets all.

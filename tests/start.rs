@@ -160,7 +160,9 @@ fn what_history_holds() {
             detector.history().tables().iter().map(|table| table.len()).collect::<Vec<_>>()
         };
         assert!(detector.history().tables()[0].capacity() <= room);
-        let mut check = |record: &str| detector.observe(Some(record.as_bytes()), -1).expect("good");
+        let mut check = |record: &str| {
+            detector.observe(Some(record.as_bytes()), -1).expect("good");
+        };
         for terminal in 0..10_000 {
             check(&format!(
                 r#"{{"fraud_reports":[{{"transaction_id":{terminal},"terminal_id":{terminal},"reported_at":{}}}]}}"#,

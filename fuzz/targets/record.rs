@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use fraud_detector::record::{Event, Reader};
+use fraud_detector::record::{Reader, Record};
 use fraud_plan::{Program, compile::spec};
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
@@ -14,24 +14,23 @@ static PROGRAM: LazyLock<Program> = LazyLock::new(|| {
     spec::parse(include_str!("../../model/fraud.toml"), "fraud.toml").expect("a valid spec")
 });
 
-/// What a reader makes of a record, its reports included.
-fn read(reader: &mut Reader, record: &[u8]) -> (String, Vec<Event>) {
-    let found = format!("{:?}", reader.read(Some(record), -1));
-    let mut reports = Vec::new();
-    if found == "Ok(Reports)" {
-        reader.for_each_report(record, -1, |report| reports.push(report.clone()));
+/// Reads a record, its reports included, as text: missing numbers are NaN, which is not equal to itself.
+fn read(reader: &mut Reader, record: &[u8]) -> (bool, Vec<String>) {
+    let read = reader.read(record, -1);
+    let mut found = vec![format!("{read:?}")];
+    let is_good = read.is_ok();
+    if let Ok(Record::Reports(reports)) = read {
+        reports.for_each(|report| found.push(format!("{report:?}")));
     }
-    (found, reports)
+    (is_good, found)
 }
 
 fuzz_target!(|data: &[u8]| {
     let mut learned = Reader::new(&PROGRAM);
     for record in data.split(|byte| *byte == b'\n') {
-        let (found, reports) = read(&mut learned, record);
-        let (fresh, fresh_reports) = read(&mut Reader::new(&PROGRAM), record);
-        // Missing numbers are NaN, which is not equal to itself.
-        assert_eq!((&found, format!("{reports:?}")), (&fresh, format!("{fresh_reports:?}")));
-        if found.starts_with("Ok") {
+        let (is_good, found) = read(&mut learned, record);
+        assert_eq!(found, read(&mut Reader::new(&PROGRAM), record).1);
+        if is_good {
             serde_json::from_slice::<IgnoredAny>(record).expect("JSON");
         }
     }

@@ -15,7 +15,7 @@ const ALL: Bytes = [u64::MAX; 2];
 
 /// The masks with all that can be looked up before there is a vector, and buffers.
 #[derive(Debug)]
-pub(super) struct Engine<'p> {
+pub(super) struct ForestMasks<'p> {
     masks: Masks<'p>,
     searches: Vec<Search<'p>>,
     rows: Rows<'p>,
@@ -23,8 +23,9 @@ pub(super) struct Engine<'p> {
     found: Vec<usize>,
     /// The combined masks.
     left: Vec<Bytes>,
-    /// From this feature on, a vector is most often as the last one was.
-    steady: usize,
+    /// Index of the first steady feature: from it to the end, values rarely change from one vector to the
+    /// next.
+    first_steady: usize,
     /// The values of the steady features in the last vector, and their combined masks.
     last: Vec<f32>,
     kept: Vec<Bytes>,
@@ -54,8 +55,8 @@ enum RowBlocks<'p> {
     Numbers(Vec<&'p Bytes>),
 }
 
-impl<'p> Engine<'p> {
-    pub(super) fn new(masks: Masks<'p>, steady: usize) -> Self {
+impl<'p> ForestMasks<'p> {
+    pub(super) fn new(masks: Masks<'p>, first_steady: usize) -> Self {
         let search = |&[root, levels, row]: &[u32; 3]| {
             let [root, below @ ..] = &masks.keys[root as usize..] else {
                 unreachable!("a search has a root");
@@ -73,17 +74,17 @@ impl<'p> Engine<'p> {
             rows: Rows { group: masks.group, blocks },
             found: vec![0; masks.inputs.len()],
             left: vec![[0; 2]; masks.blocks as usize],
-            steady,
-            last: Vec::with_capacity(masks.inputs.len() - steady),
+            first_steady,
+            last: Vec::with_capacity(masks.inputs.len() - first_steady),
             kept: vec![ALL; masks.blocks as usize],
         }
     }
 
     /// `base` and a leaf of each tree.
     pub(super) fn sum(&mut self, base: f64, vector: &[f32]) -> f64 {
-        let (moving, steady) = vector.split_at(self.steady);
+        let (moving, steady) = vector.split_at(self.first_steady);
         let Self { rows, searches, found, left, kept, .. } = self;
-        let (for_moving, for_steady) = searches.split_at(self.steady);
+        let (for_moving, for_steady) = searches.split_at(self.first_steady);
         if !same_bits(steady, &self.last) {
             self.last.clear();
             self.last.extend_from_slice(steady);

@@ -10,6 +10,8 @@ use fraud_plan::program::{Events, Feature, Source};
 use fraud_plan::{Link, Plan, Program, forest};
 
 use crate::exponential::exp;
+use masks::ForestMasks;
+use walk::ForestWalk;
 
 /// Evaluates a plan's model; keeps its buffers.
 #[derive(Debug)]
@@ -21,8 +23,8 @@ pub struct Engine<'p> {
 
 #[derive(Debug)]
 enum Trees<'p> {
-    Walk(walk::Engine<'p>),
-    Masks(masks::Engine<'p>),
+    Walk(ForestWalk<'p>),
+    Masks(ForestMasks<'p>),
 }
 
 impl<'p> Engine<'p> {
@@ -30,10 +32,10 @@ impl<'p> Engine<'p> {
     pub fn new(plan: &Plan<'p>) -> Self {
         let trees = plan.forest.map(|forest| match forest.trees {
             forest::Trees::Walk(walk) => {
-                Trees::Walk(walk::Engine::new(walk, plan.program.features.len()))
+                Trees::Walk(ForestWalk::new(walk, plan.program.features.len()))
             }
             forest::Trees::Masks(masks) => {
-                Trees::Masks(masks::Engine::new(masks, steady(&plan.program)))
+                Trees::Masks(ForestMasks::new(masks, first_steady(&plan.program)))
             }
         });
         let base = plan.forest.map_or(0.0, |forest| forest.base.into());
@@ -62,7 +64,7 @@ impl<'p> Engine<'p> {
 
 /// The first of the features at the vector's end that read fraud reports: most transactions are of
 /// entities that were never reported.
-fn steady(program: &Program) -> usize {
+fn first_steady(program: &Program) -> usize {
     let reads_reports = |feature: &Feature| match feature.source {
         Source::Remembered { table, .. } => {
             program.tables[usize::from(table)].events == Events::Reports

@@ -10,13 +10,13 @@ const LANES: usize = 8;
 
 /// Trees to walk along, and a buffer.
 #[derive(Debug)]
-pub(super) struct Engine<'p> {
+pub(super) struct ForestWalk<'p> {
     walk: Walk<'p>,
     /// The vector with −∞ for missing values, then again with +∞.
     doubled: Vec<f32>,
 }
 
-impl<'p> Engine<'p> {
+impl<'p> ForestWalk<'p> {
     pub(super) fn new(walk: Walk<'p>, features: usize) -> Self {
         Self { walk, doubled: vec![0.0; 2 * features] }
     }

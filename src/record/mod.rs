@@ -6,6 +6,7 @@
 //! - [`value`]: a field's value → an id's hash, a number, a time; [`timestamp`]: times in text
 
 mod event;
+pub mod fields;
 pub mod json;
 mod reader;
 mod reason;
@@ -13,5 +14,5 @@ pub mod timestamp;
 pub mod value;
 
 pub use event::Event;
-pub use reader::{Reader, Record};
+pub use reader::{Reader, Record, Reports};
 pub use reason::Reason;

@@ -1,24 +1,62 @@
-//! Finding the spec's fields in a record's bytes, in one pass.
-
-use std::borrow::Cow;
+//! Reading a record: what its fields mean, in one pass over its bytes.
+//!
+//! The scanner and the layouts (`json/`) know where a record's members are; [`Fields`] knows which of
+//! them the spec asks for; the pass here turns their values into an [`Event`] and judges the whole: a
+//! transaction, fraud reports, or the reason why it is neither.
+//!
+//! **Invariant**: what a record is depends on its bytes and the broker's timestamp alone, never on the
+//! records before it. The layouts only make it cheaper to find out.
+//!
+//! To check a change: the property test below and the fuzz target `record` compare a reader that has
+//! read much with a fresh one, `tests/records.rs` has a record for each reason.
 
 use fraud_plan::Program;
-use fraud_plan::program::{Field, Role, TimeUnit};
+use fraud_plan::program::Role;
+use fraud_plan::time::millis::DAY;
 
+use super::fields::Fields;
 use super::json::layouts::Layouts;
-use super::json::{self, Fault, Member, RECORD, Token, Visitor, is_name};
+use super::json::{self, Fault, Member, Token, Visitor};
 use super::{Event, Reason, value};
 
-/// What a record is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A record that was read.
+#[derive(Debug)]
 pub enum Record<'r> {
     /// A transaction.
-    Transaction(&'r Event),
-    /// Fraud reports, all of them good: [`Reader::for_each_report`] gives them.
-    Reports,
+    Transaction {
+        /// Its fields.
+        event: &'r Event,
+        /// Offset of the record's closing brace: the verdict goes before it.
+        end: usize,
+    },
+    /// Fraud reports, all of them good.
+    Reports(Reports<'r>),
 }
 
-/// The same without what was read.
+/// The fraud reports of a record.
+pub struct Reports<'r> {
+    reader: &'r mut Reader,
+    record: &'r [u8],
+    broker_timestamp: i64,
+}
+
+impl std::fmt::Debug for Reports<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reports")
+    }
+}
+
+impl Reports<'_> {
+    /// Hands the reports on in their order. It reads the record a second time: the first time, a report
+    /// passes before it is known whether all those behind it are good too, and one bad report makes all
+    /// of them void. So no memory is needed for reports, however many there are.
+    pub fn for_each(self, mut report: impl FnMut(&Event)) {
+        let read = self.reader.pass(self.record, self.broker_timestamp, &mut report);
+        debug_assert_eq!(read.map(|(kind, _)| kind), Ok(Kind::Reports));
+    }
+}
+
+/// A record's kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Transaction,
@@ -27,160 +65,109 @@ enum Kind {
 
 /// Milliseconds from 1970 to 2000.
 const EPOCH_2000: i64 = 946_684_800_000;
-const DAY: i64 = 86_400_000;
 
 /// Reads records; keeps its buffers.
 pub struct Reader {
     layouts: Layouts,
     fields: Fields,
-    end: usize,
-}
-
-/// The spec's fields, and what a record has of them.
-struct Fields {
-    verdict: String,
-    all: Vec<Field>,
-    /// What each is for, together.
-    roles: Vec<Role>,
-    time_unit: TimeUnit,
-    /// Sets of fields, a bit each: parts of reports, and what must not be absent.
-    in_report: u64,
-    required: u64,
+    /// The transaction that was read last, or is being read.
     transaction: Event,
+    /// The report that is being read.
     report: Event,
 }
 
 impl Reader {
-    /// A reader of the program's fields.
+    /// Makes a reader of the program's fields.
     pub fn new(program: &Program) -> Self {
-        let set = |holds: &dyn Fn(&Field) -> bool| {
-            let fields = program.fields.iter().enumerate();
-            fields.fold(0, |set, (at, field)| set | u64::from(holds(field)) << at)
-        };
-        let in_report = set(&|field| program.in_report(field));
-        let required = set(&|field| match field.role {
-            Role::Entity(_) | Role::ReportId | Role::ReportTime => true,
-            Role::Number(number) => {
-                !program.in_report(field) && !program.numbers[usize::from(number)].optional
-            }
-            Role::Object | Role::Reports | Role::Time => false,
-        });
         let event = Event {
             seconds: 0,
             ids: vec![0; program.entities.len()],
             numbers: vec![f32::NAN; program.numbers.len()],
             report: 0,
         };
-        let fields = Fields {
-            verdict: program.verdict.clone(),
-            roles: program.fields.iter().map(|field| field.role).collect(),
-            all: program.fields.clone(),
-            time_unit: program.time_unit,
-            in_report,
-            required,
+        Self {
+            layouts: Layouts::new(),
+            fields: Fields::new(program),
             transaction: event.clone(),
             report: event,
-        };
-        Self { layouts: Layouts::new(), fields, end: 0 }
+        }
     }
 
-    /// Reads one record; `broker_timestamp` in milliseconds since 1970, negative if there is none.
-    pub fn read(
-        &mut self,
-        value: Option<&[u8]>,
+    /// Reads one record's value; `broker_timestamp` is in milliseconds since 1970, negative if there is
+    /// none.
+    pub fn read<'r>(
+        &'r mut self,
+        record: &'r [u8],
         broker_timestamp: i64,
-    ) -> Result<Record<'_>, Reason> {
-        let value = value.ok_or(Reason::NoValue)?;
-        if value.first() == Some(&0) {
+    ) -> Result<Record<'r>, Reason> {
+        if record.first() == Some(&0) {
             return Err(Reason::SchemaFramed);
         }
-        Ok(match self.pass(value, broker_timestamp, &mut |_| ())? {
-            Kind::Transaction => Record::Transaction(&self.fields.transaction),
-            Kind::Reports => Record::Reports,
+        Ok(match self.pass(record, broker_timestamp, &mut |_| ())? {
+            (Kind::Transaction, end) => Record::Transaction { event: &self.transaction, end },
+            (Kind::Reports, _) => {
+                Record::Reports(Reports { reader: self, record, broker_timestamp })
+            }
         })
     }
 
-    /// The reports of a value that was read as [`Record::Reports`], in their order.
-    pub fn for_each_report(
-        &mut self,
-        value: &[u8],
-        broker_timestamp: i64,
-        mut report: impl FnMut(&Event),
-    ) {
-        let read = self.pass(value, broker_timestamp, &mut report);
-        debug_assert_eq!(read, Ok(Kind::Reports));
-    }
-
-    /// Most records look as one before them did; the others are scanned.
+    /// Passes over a record, and hands on each good report. Returns the record's kind and the offset of
+    /// its closing brace. Most records look as one before them did; the others are scanned.
     #[inline]
     fn pass(
         &mut self,
-        value: &[u8],
+        record: &[u8],
         broker_timestamp: i64,
         report: &mut dyn FnMut(&Event),
-    ) -> Result<Kind, Reason> {
+    ) -> Result<(Kind, usize), Reason> {
         for layout in self.layouts.known() {
-            let mut pass = Pass::new(&mut self.fields, value, broker_timestamp, report);
-            if let Some(end) = layout.read(value, &mut pass) {
-                self.end = end;
-                return pass.finish();
+            let (event, in_report) = (&mut self.transaction, &mut self.report);
+            let mut pass =
+                Pass::new(&self.fields, event, in_report, record, broker_timestamp, report);
+            if let Some(end) = layout.read(record, &mut pass) {
+                return Ok((pass.finish()?, end));
             }
         }
-        self.scan(value, broker_timestamp, report)
+        self.scan(record, broker_timestamp, report)
     }
 
-    // One copy of the scanner in the module for both.
+    /// Scans a record of an unknown layout, and learns from it.
+    // Not inlined: the module has one copy of the scanner for both of its uses.
     #[inline(never)]
     fn scan(
         &mut self,
-        value: &[u8],
+        record: &[u8],
         broker_timestamp: i64,
         report: &mut dyn FnMut(&Event),
-    ) -> Result<Kind, Reason> {
+    ) -> Result<(Kind, usize), Reason> {
         let mut reports = 0;
         let mut counted = |event: &Event| {
             reports += 1;
             report(event);
         };
-        let mut pass = Pass::new(&mut self.fields, value, broker_timestamp, &mut counted);
-        let end = json::scan(value, &mut pass).map_err(|fault| match fault {
+        let (event, in_report) = (&mut self.transaction, &mut self.report);
+        let mut pass =
+            Pass::new(&self.fields, event, in_report, record, broker_timestamp, &mut counted);
+        let end = json::scan(record, &mut pass).map_err(|fault| match fault {
             Fault::Utf8 => Reason::InvalidUtf8,
             Fault::Grammar => Reason::InvalidJson,
             Fault::TooDeep => Reason::TooDeep,
         })?;
-        self.end = end.ok_or(Reason::NotAnObject)?;
+        let end = end.ok_or(Reason::NotAnObject)?;
         let kind = pass.finish()?;
-        // The first of several would be handed on before it is clear that the layout fits.
+        // Not from several reports: `Layout::read` would hand on the first before it knows that the
+        // rest of the record has the layout.
         if reports <= 1 {
-            self.layouts.learn(value, self.end, |parent, name, escaped| {
-                find(&self.fields.all, parent, name, escaped)
-            });
+            let fields = &self.fields;
+            let find = |parent, name: &[u8], escaped| fields.find(parent, name, escaped);
+            self.layouts.learn(record, end, find);
         }
-        Ok(kind)
-    }
-
-    /// Offset of the last record's closing brace.
-    pub fn end(&self) -> usize {
-        self.end
-    }
-
-    /// The first entity's id as text: what the record is keyed by. `None` if the record has none.
-    pub fn partition_key(&self, value: &[u8]) -> Option<Vec<u8>> {
-        let mut key = KeyPass { fields: &self.fields, key: None };
-        json::scan(value, &mut key).ok()?;
-        value::id_text(value, key.key?).map(Cow::into_owned)
+        Ok((kind, end))
     }
 }
 
-/// The field called `name` in `parent`.
-fn find(fields: &[Field], parent: u8, name: &[u8], escaped: bool) -> Member {
-    let field = fields.iter().position(|field| {
-        field.parent.unwrap_or(RECORD) == parent && is_name(name, escaped, &field.name)
-    });
-    field.map_or(Member::Skip, |field| Member::Take(field as u8))
-}
-
-/// Seconds since 2000 of a time that is not before that nor more than a day after the broker's.
+/// Returns the seconds since 2000 of a time that is neither before 2000 nor more than a day after the
+/// broker's.
 fn seconds(millis: i64, broker_timestamp: i64) -> Result<u32, Reason> {
     let latest = match broker_timestamp {
         ..0 => i64::MAX,
@@ -190,6 +177,7 @@ fn seconds(millis: i64, broker_timestamp: i64) -> Result<u32, Reason> {
     seconds.ok().filter(|_| millis <= latest).ok_or(Reason::BadTime)
 }
 
+/// Returns the reason to give where two hold.
 fn first(fault: Option<Reason>, other: Reason) -> Option<Reason> {
     Some(fault.map_or(other, |fault| fault.min(other)))
 }
@@ -198,25 +186,31 @@ fn first(fault: Option<Reason>, other: Reason) -> Option<Reason> {
 struct Pass<'r> {
     text: &'r [u8],
     broker_timestamp: i64,
-    fields: &'r mut Fields,
-    /// Fields whose name has stood, a bit each.
+    fields: &'r Fields,
+    transaction: &'r mut Event,
+    /// The report that is being read.
+    report: &'r mut Event,
+    /// Bit set of the fields whose name has occurred.
     seen: u64,
-    /// Fields without a value so far, a bit each.
+    /// Bit set of the fields that have no value so far.
     absent: u64,
+    /// The record's own time.
     time: Option<i64>,
     fault: Option<Reason>,
-    /// Once it is clear that the record brings reports: whether all so far are good.
+    /// Whether all reports so far are good; `None` until the record is known to bring reports.
     reports: Option<bool>,
+    /// Whether a report has begun and not ended.
     in_report: bool,
-    report: &'r mut dyn FnMut(&Event),
+    /// Takes each good report.
+    sink: &'r mut dyn FnMut(&Event),
 }
 
 impl Visitor for Pass<'_> {
     fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
-        let member = find(&self.fields.all, parent, name, escaped);
+        let member = self.fields.find(parent, name, escaped);
         match member {
             Member::Take(field) => self.take(field),
-            Member::Skip if parent == RECORD && is_name(name, escaped, &self.fields.verdict) => {
+            Member::Skip if self.fields.is_verdict(parent, name, escaped) => {
                 self.fault = first(self.fault, Reason::VerdictPresent);
             }
             Member::Skip => {}
@@ -237,8 +231,7 @@ impl Visitor for Pass<'_> {
         self.absent &= !(1 << field);
         let (text, unit) = (self.text, self.fields.time_unit);
         let in_report = self.fields.in_report >> field & 1 == 1;
-        let fields = &mut *self.fields;
-        let event = if in_report { &mut fields.report } else { &mut fields.transaction };
+        let event = if in_report { &mut *self.report } else { &mut *self.transaction };
         let read = match role {
             Role::Object | Role::Reports => match token {
                 Token::Object => Ok(()),
@@ -264,27 +257,31 @@ impl Visitor for Pass<'_> {
 
 impl<'r> Pass<'r> {
     fn new(
-        fields: &'r mut Fields,
+        fields: &'r Fields,
+        transaction: &'r mut Event,
+        report: &'r mut Event,
         text: &'r [u8],
         broker_timestamp: i64,
-        report: &'r mut dyn FnMut(&Event),
+        sink: &'r mut dyn FnMut(&Event),
     ) -> Self {
-        fields.transaction.numbers.fill(f32::NAN);
+        transaction.numbers.fill(f32::NAN);
         Self {
             text,
             broker_timestamp,
             fields,
+            transaction,
+            report,
             seen: 0,
             absent: u64::MAX,
             time: None,
             fault: None,
             reports: None,
             in_report: false,
-            report,
+            sink,
         }
     }
 
-    /// What the record is, once all of it has passed.
+    /// Returns the record's kind, once all of it has passed.
     #[inline]
     fn finish(mut self) -> Result<Kind, Reason> {
         self.end_report();
@@ -303,7 +300,7 @@ impl<'r> Pass<'r> {
             fault = first(fault, Reason::MissingField);
         }
         match seconds(self.time.unwrap_or(self.broker_timestamp), self.broker_timestamp) {
-            Ok(seconds) => self.fields.transaction.seconds = seconds,
+            Ok(seconds) => self.transaction.seconds = seconds,
             Err(reason) => fault = first(fault, reason),
         }
         match fault {
@@ -312,7 +309,7 @@ impl<'r> Pass<'r> {
         }
     }
 
-    /// The name of a field has stood.
+    /// Marks a field's name as seen; the second time it is a duplicate.
     #[inline(always)]
     fn take(&mut self, field: u8) {
         if self.seen >> field & 1 == 1 {
@@ -321,6 +318,7 @@ impl<'r> Pass<'r> {
         self.seen |= 1 << field;
     }
 
+    /// Notes what is wrong with a field.
     #[cold]
     fn fail(&mut self, field: usize, reason: Reason) {
         if self.fields.in_report >> field & 1 == 1 {
@@ -330,7 +328,7 @@ impl<'r> Pass<'r> {
         }
     }
 
-    /// The array of reports first, then each of its values.
+    /// Takes a value of the field with the reports: the array first, then each of its values.
     fn reports_value(&mut self, token: Token) {
         self.end_report();
         let first = self.reports.is_none();
@@ -344,11 +342,12 @@ impl<'r> Pass<'r> {
             self.in_report = true;
             self.seen &= !self.fields.in_report;
             self.absent |= self.fields.in_report;
-            self.fields.report.numbers.fill(f32::NAN);
+            self.report.numbers.fill(f32::NAN);
         }
     }
 
-    /// Hands on the report that has been read, if there is one and it is whole.
+    /// Ends the report that is being read, if there is one, and hands it on if it and all before it are
+    /// good.
     fn end_report(&mut self) {
         if !std::mem::take(&mut self.in_report) {
             return;
@@ -357,26 +356,7 @@ impl<'r> Pass<'r> {
             self.reports = Some(false);
         }
         if self.reports == Some(true) {
-            (self.report)(&self.fields.report);
-        }
-    }
-}
-
-/// Finds the first entity's id, whatever else the record lacks.
-struct KeyPass<'r> {
-    fields: &'r Fields,
-    key: Option<Token>,
-}
-
-impl Visitor for KeyPass<'_> {
-    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
-        find(&self.fields.all, parent, name, escaped)
-    }
-
-    fn value(&mut self, field: u8, token: Token) {
-        let is_transactions = self.fields.in_report >> field & 1 == 0;
-        if is_transactions && self.fields.all[usize::from(field)].role == Role::Entity(0) {
-            self.key.get_or_insert(token);
+            (self.sink)(self.report);
         }
     }
 }
@@ -509,10 +489,19 @@ mod tests {
         record
     }
 
+    /// What a record is read as, its reports included.
+    fn read(reader: &mut Reader, record: &[u8]) -> Vec<String> {
+        let read = reader.read(record, -1);
+        let mut found = vec![format!("{read:?}")];
+        if let Ok(Record::Reports(reports)) = read {
+            reports.for_each(|report| found.push(format!("{report:?}")));
+        }
+        found
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
-        /// What was read before makes no difference.
         #[test]
         fn a_record_is_read_by_itself(
             records in prop::collection::vec((record(), like(), like()), 1..12),
@@ -525,14 +514,7 @@ mod tests {
             for record in records.into_iter().flat_map(alike) {
                 let mut fresh = Reader::new(&program);
                 let text = String::from_utf8_lossy(&record).into_owned();
-                let found = format!("{:?}", reader.read(Some(&record), -1));
-                prop_assert_eq!(&found, &format!("{:?}", fresh.read(Some(&record), -1)), "{}", text);
-                if found == "Ok(Reports)" {
-                    let (mut one, mut other) = (Vec::new(), Vec::new());
-                    reader.for_each_report(&record, -1, |report| one.push(format!("{report:?}")));
-                    fresh.for_each_report(&record, -1, |report| other.push(format!("{report:?}")));
-                    prop_assert_eq!(one, other, "{}", text);
-                }
+                prop_assert_eq!(read(&mut reader, &record), read(&mut fresh, &record), "{}", text);
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use fraud_plan::{Calibration, Link, Plan};
 
-use super::splice::escape;
 use crate::engine::logistic;
 
 /// Whether there is enough history to judge by.
@@ -25,32 +24,17 @@ pub struct Verdict {
     pub history: Warmth,
 }
 
-/// Makes verdicts; keeps the text that is the same in all of them.
+/// Makes verdicts.
 pub struct Judge {
     threshold: f32,
     link: Link,
     calibration: Calibration,
-    /// `,"fraud":{"decision":"valid","score":`, and for fraud
-    pub(super) open: [String; 2],
-    /// `,"threshold":0.5,"model":"0123abcd","history":"cold"`, and for warm
-    pub(super) middle: [String; 2],
 }
 
 impl Judge {
     /// A judge with the plan's calibration and a threshold.
     pub fn new(plan: &Plan, threshold: f32) -> Self {
-        let (name, id) = (escape(&plan.program.verdict), plan.id);
-        Self {
-            threshold,
-            link: plan.link(),
-            calibration: plan.decision.calibration.clone(),
-            open: ["valid", "fraud"]
-                .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#)),
-            middle: ["cold", "warm"].map(|history| {
-                let rest = format!(r#""model":"{id:08x}","history":"{history}""#);
-                format!(r#","threshold":{threshold},{rest}"#)
-            }),
-        }
+        Self { threshold, link: plan.link(), calibration: plan.decision.calibration.clone() }
     }
 
     /// The score from which on a transaction is fraud.

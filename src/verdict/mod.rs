@@ -11,3 +11,4 @@ mod splice;
 
 pub use judge::{Judge, Verdict, Warmth};
 pub use reasons::Reasons;
+pub use splice::Splicer;

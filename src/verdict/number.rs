@@ -1,7 +1,7 @@
 //! f32 to decimal text: exactly what std gives, and quicker for scores.
 
 /// Bytes of the longest text that [`write()`] gives for a number from 0 to 1, and a few more.
-pub const LONGEST: usize = 64;
+pub const MAX_LENGTH: usize = 64;
 
 /// Appends a number as `{}` does: the fewest digits that read back as the same f32, and of these the
 /// nearest.
@@ -83,10 +83,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn check_write(number: f32) {
-        let mut text = Vec::with_capacity(LONGEST);
+        let mut text = Vec::with_capacity(MAX_LENGTH);
         write(number, &mut text);
         assert_eq!(String::from_utf8_lossy(&text), number.to_string());
-        assert!(text.len() <= LONGEST);
+        assert!(text.len() <= MAX_LENGTH);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::splice::escape;
 use crate::engine::Engine;
 
 /// Most reasons in a verdict.
-const MOST: usize = 3;
+const MAX_REASONS: usize = 3;
 
 /// Finds reasons; keeps its buffers.
 pub struct Reasons {
@@ -27,7 +27,7 @@ impl Reasons {
         Self {
             baselines: plan.decision.baselines.clone(),
             vector: Vec::with_capacity(names.len()),
-            text: String::with_capacity(16 + MOST * (longest + 1)),
+            text: String::with_capacity(16 + MAX_REASONS * (longest + 1)),
             names,
         }
     }
@@ -42,7 +42,7 @@ impl Reasons {
         self.vector.clear();
         self.vector.extend_from_slice(vector);
         // Strongest first: how much the sum falls, and which feature makes it.
-        let mut top = [(0.0, None); MOST];
+        let mut top = [(0.0, None); MAX_REASONS];
         for (at, &usual) in self.baselines.iter().enumerate() {
             let actual = std::mem::replace(&mut self.vector[at], usual);
             let mut entry = (sum - engine.sum(&self.vector), Some(at));

@@ -1,10 +1,33 @@
 //! The record with the verdict spliced in.
 
-use super::judge::{Judge, Verdict, Warmth};
-use super::number;
+use fraud_plan::Plan;
+
+use super::judge::{Verdict, Warmth};
+use super::number::{self, MAX_LENGTH};
 use crate::simd::bytes;
 
-impl Judge {
+/// Splices verdicts into records; keeps the text that all verdicts share.
+pub struct Splicer {
+    /// `,"fraud":{"decision":"valid","score":`, and with `"fraud"`.
+    open: [String; 2],
+    /// `,"threshold":0.5,"model":"0123abcd","history":"cold"`, and with `"warm"`.
+    middle: [String; 2],
+}
+
+impl Splicer {
+    /// Makes the texts of the plan's verdicts by this threshold.
+    pub fn new(plan: &Plan, threshold: f32) -> Self {
+        let (name, id) = (escape(&plan.program.verdict), plan.id);
+        Self {
+            open: ["valid", "fraud"]
+                .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#)),
+            middle: ["cold", "warm"].map(|history| {
+                let rest = format!(r#""model":"{id:08x}","history":"{history}""#);
+                format!(r#","threshold":{threshold},{rest}"#)
+            }),
+        }
+    }
+
     /// Appends `record` to `output` with the verdict as the last member of the object that closes at
     /// `end`, and `reasons` as the verdict's last. The object has members: an empty one lacks the
     /// spec's fields.
@@ -19,7 +42,7 @@ impl Judge {
         let open = &self.open[usize::from(verdict.fraud)];
         let middle = &self.middle[usize::from(verdict.history == Warmth::Warm)];
         let texts = open.len() + middle.len() + reasons.len();
-        output.reserve_exact(record.len() + texts + number::LONGEST);
+        output.reserve_exact(record.len() + texts + MAX_LENGTH);
         bytes::append(&record[..end], output);
         bytes::append(open.as_bytes(), output);
         number::write(verdict.score, output);

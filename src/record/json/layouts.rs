@@ -3,7 +3,7 @@
 //! to look at, and no grammar: with other texts and numbers in the same places, a JSON text is one
 //! still, of the same members.
 
-use super::{Member, Token, Visitor, number, scan};
+use super::{Member, Token, UNREAD, Visitor, number, scan};
 use crate::simd::bytes;
 
 /// Layouts that are remembered; their values, and the bytes around these, at most.
@@ -33,7 +33,7 @@ struct Value {
     /// Where in `around` ends what stands before it.
     before: u16,
     kind: Kind,
-    /// The visitor's number for it, or [`OTHER`].
+    /// The visitor's number for it, or [`UNREAD`].
     member: u8,
 }
 
@@ -46,9 +46,6 @@ enum Kind {
     /// The same.
     Object,
 }
-
-/// A value of no interest.
-const OTHER: u8 = 253;
 
 impl Layouts {
     /// None yet, with all the memory that they will need.
@@ -109,14 +106,14 @@ impl Layout {
                 // What stands behind begins with its quote, so that it has to end there.
                 Kind::Text => {
                     at = bytes::plain_until(text, from);
-                    if member != OTHER {
+                    if member != UNREAD {
                         visitor.value(member, Token::Text { from, to: at, escaped: false });
                     }
                 }
                 Kind::Number => {
                     let decimal;
                     (at, decimal) = number::read(text, from)?;
-                    if member != OTHER {
+                    if member != UNREAD {
                         visitor.value(member, Token::Number { from, to: at, decimal });
                     }
                 }
@@ -159,7 +156,7 @@ impl<F> Learner<'_, F> {
 impl<F: Fn(u8, &[u8], bool) -> Member> Visitor for Learner<'_, F> {
     fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
         match (self.member)(parent, name, escaped) {
-            Member::Skip => Member::Take(OTHER),
+            Member::Skip => Member::Take(UNREAD),
             take => take,
         }
     }
@@ -168,8 +165,8 @@ impl<F: Fn(u8, &[u8], bool) -> Member> Visitor for Learner<'_, F> {
         let (from, to, kind) = match token {
             Token::Text { from, to, .. } => (from, to, Kind::Text),
             Token::Number { from, to, .. } => (from, to, Kind::Number),
-            Token::Array if member != OTHER => (self.at, self.at, Kind::Array),
-            Token::Object if member != OTHER => (self.at, self.at, Kind::Object),
+            Token::Array if member != UNREAD => (self.at, self.at, Kind::Array),
+            Token::Object if member != UNREAD => (self.at, self.at, Kind::Object),
             Token::Array | Token::Object | Token::Null | Token::Bool => return,
         };
         self.add(from);

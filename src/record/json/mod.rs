@@ -53,7 +53,7 @@ pub enum Token {
 pub enum Member {
     /// Nothing: its value is checked, not announced.
     Skip,
-    /// A value to announce, with the visitor's own number for it, below 254. If the value is an object, its
+    /// A value to announce, with the visitor's own number for it, at most [`MAX_MEMBER`]. If the value is an object, its
     /// members are announced under the same number.
     Take(u8),
 }
@@ -78,5 +78,13 @@ pub enum Fault {
     TooDeep,
 }
 
-/// Beside the visitor's own numbers: the record itself.
-pub const RECORD: u8 = u8::MAX;
+/// Largest number that a visitor gives a member. The numbers above it mean something else: the next three.
+pub const MAX_MEMBER: u8 = 252;
+/// Number of a member that a layout knows, but its visitor skips.
+const UNREAD: u8 = 253;
+/// Number of a member that the visitor skips.
+const SKIPPED: u8 = 254;
+/// Number of the record itself, as the parent of its members.
+pub const RECORD: u8 = 255;
+
+const _: () = assert!(MAX_MEMBER < UNREAD && UNREAD < SKIPPED && SKIPPED < RECORD);

@@ -5,7 +5,7 @@
 //! must be UTF-8 everywhere, nesting is bounded, and nothing is allocated.
 
 use super::number;
-use super::{Fault, MAX_DEPTH, Member, RECORD, Token, Visitor};
+use super::{Fault, MAX_DEPTH, Member, RECORD, SKIPPED, Token, Visitor};
 use crate::simd::bytes;
 
 /// Scans one JSON value with white space around it; gives the offset of the closing brace if it is an
@@ -24,8 +24,8 @@ fn check_utf8(text: &[u8]) -> Result<(), Fault> {
     std::str::from_utf8(text).map(|_| ()).map_err(|_| Fault::Utf8)
 }
 
-/// And what the visitor does not want to see.
-const SKIPPED: u8 = u8::MAX - 1;
+// The brackets around a value are a stack of bits in one word.
+const _: () = assert!(MAX_DEPTH <= u64::BITS as usize);
 
 struct Scanner<'t> {
     text: &'t [u8],

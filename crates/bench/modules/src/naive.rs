@@ -4,7 +4,7 @@ mod nodes;
 
 use fraud_detector::engine::Engine;
 use fraud_detector::shell::Score;
-use fraud_detector::verdict::{Judge, Reasons};
+use fraud_detector::verdict::{Judge, Reasons, Splicer};
 use fraud_detector::{Detector, Observed, Outcome, Settings};
 use fraud_plan::{Forest, Plan, PlanBytes};
 
@@ -17,15 +17,18 @@ struct Naive {
     forest: Forest<'static>,
     engine: Engine<'static>,
     judge: Judge,
+    splicer: Splicer,
     reasons: Reasons,
 }
 
 impl Score for Naive {
     fn new(plan: Plan<'static>, settings: &Settings) -> Self {
         let nodes = Plan::read(&NODES.0).expect("a compiled plan is right");
+        let threshold = settings.threshold.unwrap_or(plan.decision.threshold);
         Self {
             engine: Engine::new(&nodes),
-            judge: Judge::new(&plan, settings.threshold.unwrap_or(plan.decision.threshold)),
+            judge: Judge::new(&plan, threshold),
+            splicer: Splicer::new(&plan, threshold),
             reasons: Reasons::new(&plan),
             forest: nodes.forest.expect("compiled from a model"),
             detector: Detector::new(plan, settings),
@@ -37,8 +40,8 @@ impl Score for Naive {
     }
 
     fn score(&mut self, value: Option<&[u8]>, time: i64, output: &mut Vec<u8>) -> Outcome {
-        let history = match self.detector.observe(value, time) {
-            Ok(Observed::Transaction(history)) => history,
+        let (history, record, end) = match self.detector.observe(value, time) {
+            Ok(Observed::Transaction { history, record, end }) => (history, record, end),
             Ok(Observed::Reports) => return Outcome::Silent,
             Err(reason) => return Outcome::Unscorable(reason),
         };
@@ -48,9 +51,7 @@ impl Score for Naive {
             true => self.reasons.find(&mut self.engine, self.detector.vector(), sum),
             false => "",
         };
-        let value = value.expect("a record without a value is unscorable");
-        let end = value.iter().rposition(|&byte| byte == b'}').expect("it was read as an object");
-        self.judge.splice(&verdict, reasons, value, end, output);
+        self.splicer.splice(&verdict, reasons, record, end, output);
         Outcome::Scored(verdict)
     }
 

@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use fraud_detector::record::json::{self, Member, RECORD, Token, Visitor, is_name};
+use fraud_detector::record::fields;
+use fraud_detector::record::json::{self, MAX_MEMBER, Member, RECORD, Token, Visitor, is_name};
 use fraud_detector::record::value::{id_text, time};
 use fraud_plan::program::{Program, Role};
 
@@ -42,7 +43,7 @@ pub struct Envelope<'r> {
 }
 
 /// A member `transaction_id` that is no field of the spec.
-const ID: u8 = 253;
+const ID: u8 = MAX_MEMBER;
 
 impl Envelopes {
     /// A reader for records that `program` describes.
@@ -93,16 +94,11 @@ struct Pass<'e> {
 
 impl Visitor for Pass<'_> {
     fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
-        let mut fields = self.of.program.fields.iter();
-        let known = fields.position(|field| {
-            field.parent.unwrap_or(RECORD) == parent && is_name(name, escaped, &field.name)
-        });
-        match known {
-            Some(at) => Member::Take(at as u8),
-            None if parent == RECORD && is_name(name, escaped, "transaction_id") => {
+        match fields::find(&self.of.program.fields, parent, name, escaped) {
+            Member::Skip if parent == RECORD && is_name(name, escaped, "transaction_id") => {
                 Member::Take(ID)
             }
-            None => Member::Skip,
+            member => member,
         }
     }
 
