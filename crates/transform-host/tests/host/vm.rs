@@ -237,6 +237,40 @@ fn fuel_is_one_record_s_and_not_the_batch_s() {
     assert_eq!(process(&mut vm, &[b"v"]), Err(Fault::OutOfFuel { fuel: 2_000_000 }));
 }
 
+/// Fuel of a record in a module with these items, without that of a record for which nothing is done.
+fn fuel_of(items: &str, record: &str) -> u64 {
+    let fuel = |record| {
+        let mut vm = vm(&transform_with("", items, "", record));
+        process(&mut vm, &[b"v"]).expect("runs");
+        vm.stats().record_fuel
+    };
+    fuel(record) - fuel("")
+}
+
+#[test]
+fn a_bulk_instruction_takes_one_fuel_whatever_its_length() {
+    let items = r#"(table $t 4000 10000 funcref) (data $d "abcd")
+        (elem $e funcref (ref.null func) (ref.null func) (ref.null func) (ref.null func))"#;
+    for (instruction, lengths) in [
+        ("(memory.copy (i32.const 256) (i32.const 4096) (i32.const N))", [0, 1, 60_000]),
+        ("(memory.fill (i32.const 256) (i32.const 0) (i32.const N))", [0, 1, 60_000]),
+        ("(memory.init $d (i32.const 256) (i32.const 0) (i32.const N))", [0, 1, 4]),
+        ("(table.copy $t $t (i32.const 0) (i32.const 0) (i32.const N))", [0, 1, 4000]),
+        ("(table.fill $t (i32.const 0) (ref.null func) (i32.const N))", [0, 1, 4000]),
+        ("(table.init $t $e (i32.const 0) (i32.const 0) (i32.const N))", [0, 1, 4]),
+    ] {
+        for length in lengths {
+            let instruction = instruction.replace('N', &length.to_string());
+            // Its three operands take one each.
+            assert_eq!(fuel_of(items, &instruction), 4, "{instruction}");
+        }
+    }
+    for length in [0, 1, 5000] {
+        let grow = format!("(drop (table.grow $t (ref.null func) (i32.const {length})))");
+        assert_eq!(fuel_of(items, &grow), 3, "{grow}");
+    }
+}
+
 #[test]
 fn the_stack_can_be_narrowed_without_compiling_again() {
     let items = "(func $deep (param i32) (if (local.get 0) (then
