@@ -13,11 +13,8 @@ use fraud_detector::record::{Event, Reader, Record};
 use fraud_detector::verdict::{Judge, Verdict};
 use fraud_detector::{Detector, Outcome, Settings};
 use fraud_plan::compile::{self, lower};
-use fraud_plan::{Plan, PlanBytes};
+use fraud_plan::{Plan, PlanBytes, reference};
 use fraud_simulator::Config;
-
-#[path = "../crates/bench/modules/src/nodes.rs"]
-mod nodes;
 
 const HISTORY: usize = 1 << 20;
 
@@ -102,7 +99,7 @@ fn stages(criterion: &mut Criterion) {
     let ensemble = lower(&onnx, "fraud.onnx").expect("lowered before");
     let mut engine = Engine::new(&plan);
     for (vector, sum) in stages.vectors.iter().zip(&stages.sums) {
-        let naive = nodes::sum(&ensemble.as_forest(), vector);
+        let naive = reference::sum(&ensemble.as_forest(), vector);
         let found = [engine.sum(vector), *sum];
         assert_eq!(found.map(f64::to_bits), [naive.to_bits(); 2]);
     }
@@ -117,7 +114,7 @@ fn stages(criterion: &mut Criterion) {
         let forest = ensemble.as_forest();
         bench.iter(|| {
             for vector in &stages.vectors {
-                black_box(nodes::sum(&forest, vector));
+                black_box(reference::sum(&forest, vector));
             }
         });
     });

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use fraud_plan::compile::{Ensemble, MaskArrays, spec};
+use fraud_plan::compile::{Ensemble, MaskArrays, MaskLimits, spec};
+use fraud_plan::forest;
 use fraud_plan::{Decision, Link, Plan};
 use transform_host::{BatchBuilder, Deployment, Engine, Limits, Module, Output, Vm};
 
@@ -187,17 +188,17 @@ fn ensemble(shape: Shape) -> Ensemble {
     let mut flat = Ensemble { trees, nodes, leaves, base: 0.0, link: Link::Identity, features };
     for tree in shape.trees() {
         let first = flat.nodes.len();
-        flat.trees.push([first as u32, depth(&tree, 0)]);
+        flat.trees.push(forest::Tree { first: first as u32, depth: depth(&tree, 0) });
         for (at, node) in tree.iter().enumerate() {
-            let (threshold, feature, child, leaf) = match *node {
-                Node::Leaf(value) => (f32::INFINITY, 0, at, value),
+            let (node, value) = match *node {
+                Node::Leaf(value) => (forest::Node::leaf(at), value),
                 Node::Split { feature, threshold, missing_second, ways } => {
                     let half = if missing_second { shape.features() } else { 0 };
-                    (threshold, feature + half, ways[0], 0.0)
+                    (forest::Node::split(threshold, feature + half, ways[0]), 0.0)
                 }
             };
-            flat.nodes.push([threshold.to_bits(), feature as u32 | (child as u32) << 16]);
-            flat.leaves.push(leaf);
+            flat.nodes.push(node);
+            flat.leaves.push(value);
         }
     }
     flat
@@ -210,9 +211,10 @@ fn plan(ensemble: &Ensemble, algorithm: Algorithm) -> Result<Option<Vec<u8>>> {
         .collect();
     let entity = "version = 1\n[[entity]]\nname = \"customer\"\npath = \"customer\"\n";
     let program = spec::parse(&format!("{entity}{features}"), "the bench's features")?;
+    let masks = |row_bytes| MaskArrays::new(ensemble, MaskLimits { row_bytes, bytes: usize::MAX });
     let masks = match algorithm {
-        Algorithm::MaskNumbers => MaskArrays::within(ensemble, 0, usize::MAX),
-        Algorithm::MaskRows => MaskArrays::within(ensemble, usize::MAX, usize::MAX),
+        Algorithm::MaskNumbers => masks(0),
+        Algorithm::MaskRows => masks(usize::MAX),
         _ => None,
     };
     let forest = match (algorithm, &masks) {

@@ -3,9 +3,9 @@
 //! The header is `Header`, which the reader and the writer share. After it come, without a gap:
 //!
 //! ```text
-//! a walk: trees [u32; 2] each, nodes [u32; 2] each, leaves f32 each
-//! masks:  masks [u64; 2] each, keys [f32; 8] each, inputs [u32; 3] each, leaves f32 each, rows u16 each
-//! head:   the program and the decision, in postcard's encoding
+//! a walk:  trees (Tree, 8 bytes each), nodes (Node, 8), leaves (f32)
+//! masks:   masks ([u64; 2]), keys ([f32; 8]), searches (Search, 12), leaves (f32), rows (u16)
+//! head:    the program and the decision, in postcard's encoding
 //! ```
 //!
 //! Numbers are little-endian. The bytes lie on a multiple of 8, so that arrays are cast in place;
@@ -59,7 +59,7 @@ struct WalkSizes {
     zero: [u32; 5],
 }
 
-/// The scalars of [`Masks`], and the lengths of its arrays; there is an input for each feature.
+/// The scalars of [`Masks`], and the lengths of its arrays; there is a search for each feature.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct MaskSizes {
@@ -151,7 +151,7 @@ impl<'a> Plan<'a> {
                     blocks: sizes.blocks,
                     masks: sections.take(sizes.masks)?,
                     keys: sections.take(sizes.keys)?,
-                    inputs: sections.take(header.features)?,
+                    searches: sections.take(header.features)?,
                     leaves: sections.take(sizes.leaves)?,
                     rows: sections.take(sizes.rows)?,
                 }))
@@ -216,7 +216,16 @@ impl<'a> Plan<'a> {
                         [cast_slice(trees), cast_slice(nodes), cast_slice(leaves), &[], &[]],
                     )
                 }
-                Trees::Masks(Masks { width, group, blocks, inputs, keys, rows, masks, leaves }) => {
+                Trees::Masks(Masks {
+                    width,
+                    group,
+                    blocks,
+                    searches,
+                    keys,
+                    rows,
+                    masks,
+                    leaves,
+                }) => {
                     let sizes = MaskSizes {
                         width,
                         group,
@@ -229,7 +238,7 @@ impl<'a> Plan<'a> {
                     let sections = [
                         cast_slice(masks),
                         cast_slice(keys),
-                        cast_slice(inputs),
+                        cast_slice(searches),
                         cast_slice(leaves),
                         cast_slice(rows),
                     ];

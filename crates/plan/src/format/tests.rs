@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
 use super::{Plan, PlanBuf, find_in};
-use crate::compile::{MaskArrays, lower, spec};
+use crate::compile::{MaskArrays, MaskLimits, lower, spec};
 use crate::decision::Decision;
+use crate::reference;
 
 /// Plans with every kind of feature, and each form of a forest.
 fn plans() -> [Vec<u8>; 3] {
@@ -19,8 +20,9 @@ fn plans() -> [Vec<u8>; 3] {
     "#;
     let model = include_bytes!("../../tests/fixtures/lightgbm.onnx");
     let ensemble = lower(model, "lightgbm.onnx").unwrap();
-    let [rows, numbers] =
-        [1 << 14, 0].map(|row_bytes| MaskArrays::within(&ensemble, row_bytes, 1 << 14).unwrap());
+    let [rows, numbers] = [1 << 14, 0].map(|row_bytes| {
+        MaskArrays::new(&ensemble, MaskLimits { row_bytes, bytes: 1 << 14 }).unwrap()
+    });
     let forests = [ensemble.as_forest(), rows.as_forest(&ensemble), numbers.as_forest(&ensemble)];
     forests.map(|forest| {
         let program = spec::parse(spec, "spec").unwrap();
@@ -35,9 +37,9 @@ fn walk(bytes: &[u8]) -> bool {
         return false;
     };
     let features = plan.program.features.len();
-    let forest = plan.forest.filter(|_| features <= super::super::forest::MAX_FEATURES);
+    let forest = plan.forest.filter(|_| features <= crate::forest::MAX_FEATURES);
     for x in [f32::NAN, f32::MIN, -0.5, 0.0, 0.5, f32::MAX] {
-        forest.map(|forest| forest.score(&vec![x; features]));
+        forest.map(|forest| reference::sum(&forest, &vec![x; features]));
     }
     true
 }
