@@ -71,6 +71,21 @@ fn start_that_returns_is_a_fault() {
     assert_eq!(vm.start(), Err(Fault::Returned));
 }
 
+#[test]
+fn a_start_section_reads_no_batch() {
+    let mut vm = Vm::new(&module(&starts_with(READS_A_BATCH)), &deployment(&["out"]));
+    for _ in 0..2 {
+        assert_eq!(vm.start(), Err(Fault::BatchInStartSection));
+        assert!(!vm.is_running());
+    }
+    // Anything else it may do: here it logs, and the module runs.
+    let logs = "(call $log (i32.const 1) (i32.const 300) (i32.const 2))";
+    let mut vm = Vm::new(&module(&starts_with(logs)), &deployment(&["out"]));
+    vm.start().expect("starts");
+    assert_eq!(vm.take_logs()[0].message, "up");
+    assert_eq!(process(&mut vm, &[b"v"]).expect("runs"), [b"v"]);
+}
+
 /// Traps on the value "!", counts records in its memory, and writes the count.
 const COUNTER: &str = "
     (drop (call $write (i32.const 65536) (local.get $len)))
