@@ -13,7 +13,7 @@ use fraud_detector::record::{Event, Reader, Record};
 use fraud_detector::verdict::{Judge, Verdict};
 use fraud_detector::{Detector, Outcome, Settings};
 use fraud_plan::compile::{self, lower};
-use fraud_plan::{Plan, PlanBytes, reference};
+use fraud_plan::{Plan, reference};
 use fraud_simulator::Config;
 
 const HISTORY: usize = 1 << 20;
@@ -64,8 +64,8 @@ fn run(plan: &Plan) -> Stages {
 
 fn stages(criterion: &mut Criterion) {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("model");
-    let bytes = PlanBytes(compile::model(&model).expect("the model compiles").plan);
-    let plan = Plan::read(&bytes.0).expect("a compiled plan is right");
+    let bytes = compile::model(&model).expect("the model compiles").plan;
+    let plan = bytes.read().expect("a compiled plan is right");
     let stages = run(&plan);
     let mut group = criterion.benchmark_group("stages");
     group.throughput(Throughput::Elements(stages.records.len() as u64));

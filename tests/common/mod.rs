@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use fraud_detector::shell::ERROR_HEADER;
 use fraud_detector::{Detector, Outcome, Settings};
-use fraud_plan::{Plan, PlanBytes, compile};
+use fraud_plan::{PlanBuf, compile};
 use transform_host::{BatchBuilder, Deployment, Engine, Limits, Module, Output, Vm};
 
 /// The broker's timestamp of records in tests: 2018-04-02T00:00:00Z.
@@ -129,13 +129,13 @@ impl Broker {
 }
 
 /// The plan that the module carries, compiled again.
-pub fn plan_bytes() -> PlanBytes<Vec<u8>> {
-    PlanBytes(compile::model(&root().join("model")).expect("the model compiles").plan)
+pub fn plan_bytes() -> PlanBuf {
+    compile::model(&root().join("model")).expect("the model compiles").plan
 }
 
 /// The model directory's detector, natively, with a history of at most `history_bytes`.
-pub fn native(plan: &PlanBytes<Vec<u8>>, history_bytes: usize) -> Detector<'_> {
-    let plan = Plan::read(&plan.0).expect("a compiled plan is right");
+pub fn native(plan: &PlanBuf, history_bytes: usize) -> Detector<'_> {
+    let plan = plan.read().expect("a compiled plan is right");
     Detector::new(plan, &Settings::default()).with_history(history_bytes)
 }
 

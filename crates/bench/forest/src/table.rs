@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use fraud_plan::compile::{Ensemble, MaskArrays, MaskLimits, spec};
 use fraud_plan::forest;
-use fraud_plan::{Decision, Link, Plan};
+use fraud_plan::{Decision, Link, Plan, PlanBuf};
 use transform_host::{BatchBuilder, Deployment, Engine, Limits, Module, Output, Vm};
 
 use crate::algorithms::{Algorithm, Evaluate};
@@ -54,15 +54,15 @@ fn measure(module: &Module, at: usize, shape: Shape, rounds: usize) -> Result<Ve
     let mut contestants = Vec::new();
     for (number, algorithm) in Algorithm::ALL.into_iter().enumerate() {
         let Some(plan) = plan(&ensemble, algorithm)? else { continue };
-        let Some(native) = algorithm.prepare(&crate::algorithms::read(&plan)?, at) else {
+        let Some(native) = algorithm.prepare(&crate::algorithms::read(plan.bytes())?, at) else {
             continue;
         };
         let mut vm = Vm::new(module, &deployment());
         vm.start()?;
         let prepare: Vec<u8> =
-            words(&[0, number as u32, at as u32]).chain(plan.iter().copied()).collect();
+            words(&[0, number as u32, at as u32]).chain(plan.bytes().iter().copied()).collect();
         send(&mut vm, &prepare)?;
-        let plan_bytes = plan.len();
+        let plan_bytes = plan.bytes().len();
         let (fuel, module_ns, native_ns) = (0, Vec::new(), Vec::new());
         contestants.push(Contestant {
             algorithm,
@@ -205,7 +205,7 @@ fn ensemble(shape: Shape) -> Ensemble {
 }
 
 /// The plan that an algorithm is prepared from; none if it would be beyond any use.
-fn plan(ensemble: &Ensemble, algorithm: Algorithm) -> Result<Option<Vec<u8>>> {
+fn plan(ensemble: &Ensemble, algorithm: Algorithm) -> Result<Option<PlanBuf>> {
     let features: String = (0..ensemble.features)
         .map(|at| format!("[[feature]]\nname = \"f{at}\"\nkind = \"time\"\npart = \"hour\"\n"))
         .collect();
@@ -223,7 +223,7 @@ fn plan(ensemble: &Ensemble, algorithm: Algorithm) -> Result<Option<Vec<u8>>> {
         _ => ensemble.as_forest(),
     };
     let plan = Plan { id: 0, program, decision: Decision::default(), forest: Some(forest) }.write();
-    Ok((plan.len() <= MAX_PLAN).then_some(plan))
+    Ok((plan.bytes().len() <= MAX_PLAN).then_some(plan))
 }
 
 #[cfg(test)]

@@ -192,9 +192,9 @@ impl<'a> Plan<'a> {
         calibration.or(self.program.fault()).or(forest.and_then(Forest::fault))
     }
 
-    /// The bytes of this plan; its `id` is computed, not taken.
+    /// Writes the bytes of this plan, whose `id` is computed from them: the one given is not read.
     #[cfg(feature = "compile")]
-    pub fn write(&self) -> Vec<u8> {
+    pub fn write(&self) -> PlanBuf {
         use bytemuck::{bytes_of, cast_slice, must_cast};
 
         let head = postcard::to_stdvec(&(&self.program, &self.decision))
@@ -249,7 +249,7 @@ impl<'a> Plan<'a> {
         let mut bytes = [bytes_of(&header), &sections.concat(), &head].concat();
         let id = id_of(&bytes);
         bytes[HASHED_FROM - size_of::<u32>()..HASHED_FROM].copy_from_slice(&id.to_le_bytes());
-        bytes
+        PlanBuf::new(&bytes)
     }
 }
 

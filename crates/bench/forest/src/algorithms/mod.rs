@@ -5,7 +5,7 @@ mod ranks;
 
 use fraud_detector::engine::Engine;
 use fraud_plan::forest::{Trees, Walk};
-use fraud_plan::{Plan, PlanError, reference};
+use fraud_plan::{Plan, PlanBuf, PlanError, reference};
 
 include!(concat!(env!("OUT_DIR"), "/generated.rs"));
 
@@ -76,10 +76,8 @@ impl Algorithm {
 
 /// Reads a plan, and keeps its bytes for good.
 pub fn read(bytes: &[u8]) -> Result<Plan<'static>, PlanError> {
-    let mut words = vec![0_u64; bytes.len().div_ceil(8)];
-    bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
-    let kept: &'static [u8] = bytemuck::cast_slice(words.leak());
-    Plan::read(&kept[..bytes.len()])
+    let kept: &'static PlanBuf = Box::leak(Box::new(PlanBuf::new(bytes)));
+    kept.read()
 }
 
 /// Values that lie one after the other.

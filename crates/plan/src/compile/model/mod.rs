@@ -9,13 +9,13 @@ use anyhow::{Context, Result, ensure};
 
 use super::document::{Document, Section};
 use super::{Ensemble, MaskArrays, MaskLimits, lower, spec};
-use crate::{Calibration, Decision, Plan, Program};
+use crate::{Calibration, Decision, Plan, PlanBuf, Program};
 
 /// A plan, and how it came about.
 #[derive(Clone, Debug)]
 pub struct CompiledPlan {
-    /// The plan's bytes, for [`Plan::read`].
-    pub plan: Vec<u8>,
+    /// The plan's bytes.
+    pub plan: PlanBuf,
     /// What whoever builds it should know, a line each.
     pub warnings: Vec<String>,
     /// What the plan depends on: a change to any of these asks for another one.
