@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use fraud_plan::Program;
 use fraud_plan::program::{Field, Role, TimeUnit};
+use fraud_plan::time::millis::DAY;
 
 use super::json::layouts::Layouts;
 use super::json::{self, Fault, Member, RECORD, Token, Visitor, is_name};
@@ -27,7 +28,6 @@ enum Kind {
 
 /// Milliseconds from 1970 to 2000.
 const EPOCH_2000: i64 = 946_684_800_000;
-const DAY: i64 = 86_400_000;
 
 /// Reads records; keeps its buffers.
 pub struct Reader {
