@@ -37,7 +37,8 @@ fn main() {
         println!("cargo::warning={warning}");
     }
     let output = env::var("OUT_DIR").expect("cargo sets it");
-    fs::write(Path::new(&output).join("fraud.plan"), &compiled.plan).expect("OUT_DIR is writable");
+    fs::write(Path::new(&output).join("fraud.plan"), compiled.plan.bytes())
+        .expect("OUT_DIR is writable");
 }
 
 fn model_directory(root: &Path) -> String {

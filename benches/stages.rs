@@ -13,11 +13,8 @@ use fraud_detector::record::{Event, Reader, Record};
 use fraud_detector::verdict::{Judge, Splicer, Verdict};
 use fraud_detector::{Detector, Outcome, Settings};
 use fraud_plan::compile::{self, lower};
-use fraud_plan::{Plan, PlanBytes};
+use fraud_plan::{Plan, reference};
 use fraud_simulator::Config;
-
-#[path = "../crates/bench/modules/src/nodes.rs"]
-mod nodes;
 
 const HISTORY: usize = 1 << 20;
 
@@ -67,8 +64,8 @@ fn run(plan: &Plan) -> Stages {
 
 fn stages(criterion: &mut Criterion) {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("model");
-    let bytes = PlanBytes(compile::model(&model).expect("the model compiles").plan);
-    let plan = Plan::read(&bytes.0).expect("a compiled plan is right");
+    let bytes = compile::model(&model).expect("the model compiles").plan;
+    let plan = bytes.read().expect("a compiled plan is right");
     let stages = run(&plan);
     let mut group = criterion.benchmark_group("stages");
     group.throughput(Throughput::Elements(stages.records.len() as u64));
@@ -102,7 +99,7 @@ fn stages(criterion: &mut Criterion) {
     let ensemble = lower(&onnx, "fraud.onnx").expect("lowered before");
     let mut engine = Engine::new(&plan);
     for (vector, sum) in stages.vectors.iter().zip(&stages.sums) {
-        let naive = nodes::sum(&ensemble.as_forest(), vector);
+        let naive = reference::sum(&ensemble.as_forest(), vector);
         let found = [engine.sum(vector), *sum];
         assert_eq!(found.map(f64::to_bits), [naive.to_bits(); 2]);
     }
@@ -117,7 +114,7 @@ fn stages(criterion: &mut Criterion) {
         let forest = ensemble.as_forest();
         bench.iter(|| {
             for vector in &stages.vectors {
-                black_box(nodes::sum(&forest, vector));
+                black_box(reference::sum(&forest, vector));
             }
         });
     });

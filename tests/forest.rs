@@ -1,8 +1,9 @@
 //! All forms of a forest give the bits of the plainest evaluation, on generated trees and inputs.
 
 use fraud_detector::engine::Engine;
-use fraud_plan::compile::{Ensemble, MaskArrays, spec};
-use fraud_plan::{Decision, Forest, Link, Plan};
+use fraud_plan::compile::{Ensemble, MaskArrays, MaskLimits, spec};
+use fraud_plan::forest::{Node, Tree};
+use fraud_plan::{Decision, Forest, Link, Plan, reference};
 use proptest::prelude::*;
 
 /// A split's feature, threshold and whether a missing value takes the second way; leaves follow
@@ -49,17 +50,17 @@ fn forest() -> impl Strategy<Value = (usize, Vec<Vec<Split>>)> {
 fn ensemble(features: usize, trees: &[Vec<Split>]) -> Ensemble {
     let mut made = Vec::new();
     for (number, splits) in trees.iter().enumerate() {
-        // Node: threshold, feature, first child; depth.
-        let mut nodes = vec![([f32::INFINITY.to_bits(), 0], 0)];
+        // Each node with its depth.
+        let mut nodes = vec![(Node::leaf(0), 0)];
         let mut leaves = vec![0];
         for split in splits {
             let at = leaves.swap_remove(split.leaf.index(leaves.len()));
             let (child, depth) = (nodes.len(), nodes[at].1 + 1);
             let half = if split.missing_second { features } else { 0 };
-            let feature = (split.feature.index(features) + half) as u32;
-            nodes[at].0 = [split.threshold.to_bits(), feature | (child as u32) << 16];
+            let input = split.feature.index(features) + half;
+            nodes[at].0 = Node::split(split.threshold, input, child);
             for leaf in [child, child + 1] {
-                nodes.push(([f32::INFINITY.to_bits(), (leaf as u32) << 16], depth));
+                nodes.push((Node::leaf(leaf), depth));
                 leaves.push(leaf);
             }
         }
@@ -71,7 +72,7 @@ fn ensemble(features: usize, trees: &[Vec<Split>]) -> Ensemble {
     let features = features as u32;
     let mut all = Ensemble { trees, nodes, leaves, base: 0.125, link: Link::Identity, features };
     for (depth, number, nodes) in made {
-        all.trees.push([all.nodes.len() as u32, depth]);
+        all.trees.push(Tree { first: all.nodes.len() as u32, depth });
         for (at, (node, _)) in nodes.into_iter().enumerate() {
             all.nodes.push(node);
             // Values whose sum depends on the order of additions.
@@ -79,30 +80,6 @@ fn ensemble(features: usize, trees: &[Vec<Split>]) -> Ensemble {
         }
     }
     all
-}
-
-/// Each tree from its root to its leaf; then the sum as it is defined.
-fn oracle(ensemble: &Ensemble, x: &[f32]) -> f32 {
-    let leaf = |&[first, _]: &[u32; 2]| {
-        let mut at = 0;
-        loop {
-            let [threshold, rest] = ensemble.nodes[(first + at) as usize];
-            let (feature, child) = ((rest & 0xffff) as usize, rest >> 16);
-            if child == at {
-                return f64::from(ensemble.leaves[(first + at) as usize]);
-            }
-            let value = x[feature % x.len()];
-            let is_second = match value.is_nan() {
-                true => feature >= x.len(),
-                false => value > f32::from_bits(threshold),
-            };
-            at = child + u32::from(is_second);
-        }
-    };
-    let mut leaves: Vec<f64> = ensemble.trees.iter().map(leaf).collect();
-    leaves.resize(leaves.len().next_multiple_of(4), 0.0);
-    let fours = leaves.chunks(4).map(|four| (four[0] + four[1]) + (four[2] + four[3]));
-    fours.fold(f64::from(ensemble.base), |sum, four| sum + four) as f32
 }
 
 const SPEC: &str = r#"
@@ -139,23 +116,23 @@ proptest! {
     ) {
         let ensemble = ensemble(features, &trees);
         let [rows, numbers] = [usize::MAX, 0].map(|row_bytes| {
-            MaskArrays::within(&ensemble, row_bytes, usize::MAX).expect("at most 64 leaves")
+            let limits = MaskLimits { row_bytes, bytes: usize::MAX };
+            MaskArrays::new(&ensemble, limits).expect("at most 64 leaves")
         });
         let forests =
             [ensemble.as_forest(), rows.as_forest(&ensemble), numbers.as_forest(&ensemble)];
         let plans = forests.map(|forest| plan(forest).write());
-        for bytes in plans {
-            let mut words = vec![0_u64; bytes.len().div_ceil(8)];
-            bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(&bytes);
-            let bytes = &bytemuck::cast_slice(&words)[..bytes.len()];
-            let mut engine = Engine::new(&Plan::read(bytes).expect("a written plan is right"));
+        for plan in plans {
+            let mut engine = Engine::new(&plan.read().expect("a written plan is right"));
             for pair in inputs.windows(2) {
                 let x = &pair[1][..features];
                 // What was evaluated before makes no difference; often half of it is the same.
                 let half = features / 2;
                 let mixed = [&x[..half], &pair[0][half..features]].concat();
-                prop_assert_eq!(engine.run(&mixed).to_bits(), oracle(&ensemble, &mixed).to_bits());
-                prop_assert_eq!(engine.run(x).to_bits(), oracle(&ensemble, x).to_bits(), "{:?}", x);
+                for x in [&mixed, x] {
+                    let expected = reference::sum(&ensemble.as_forest(), x);
+                    prop_assert_eq!(engine.sum(x).to_bits(), expected.to_bits(), "{:?}", x);
+                }
             }
         }
     }

@@ -7,15 +7,15 @@ use std::path::PathBuf;
 
 use common::{Broker, GOOD, NOW};
 use fraud_detector::engine::Engine;
-use fraud_plan::{Plan, PlanBytes, compile};
+use fraud_plan::compile;
 
 #[test]
 fn golden_vectors() {
     let model = model();
     let text = std::fs::read_to_string(model.join("golden/vectors.csv"))
         .expect("golden/vectors.csv is written by ./scripts/train");
-    let bytes = PlanBytes(compile::model(&model).expect("the model compiles").plan);
-    let plan = Plan::read(&bytes.0).expect("a compiled plan is right");
+    let bytes = compile::model(&model).expect("the model compiles").plan;
+    let plan = bytes.read().expect("a compiled plan is right");
     let mut lines = text.lines();
     let names = plan.program.features.iter().map(|feature| feature.name.as_str());
     let header: Vec<_> = names.chain(["output"]).collect();
@@ -38,8 +38,8 @@ fn golden_vectors() {
 #[test]
 fn the_module_holds_this_model() {
     let model = model();
-    let bytes = PlanBytes(compile::model(&model).expect("the model compiles").plan);
-    let id = Plan::read(&bytes.0).expect("a compiled plan is right").id;
+    let bytes = compile::model(&model).expect("the model compiles").plan;
+    let id = bytes.read().expect("a compiled plan is right").id;
     let scored = Broker::start().send(NOW, None, Some(GOOD.as_bytes()), &[]).value;
     let verdict = String::from_utf8(scored.expect("scored")).expect("text");
     let expect = format!(r#""model":"{id:08x}""#);

@@ -67,7 +67,8 @@ fn only_news_are_logged() {
     let mut broker = Broker::start();
     assert_eq!(check(&mut broker, (0..36_000).step_by(7), 1).len(), 1);
     let mut broker = Broker::start();
-    assert_eq!(check(&mut broker, 0..1, 1), []);
+    let nothing: [i64; 0] = [];
+    assert_eq!(check(&mut broker, 0..1, 1), nothing);
     for timestamp in [-1, NOW + 40 * 365 * 86_400 * SECOND] {
         broker.send(timestamp, None, Some(b"{}"), &[]);
     }

@@ -4,10 +4,9 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use fraud_plan::time::millis::{DAY, MINUTE};
 use transform_host::{BatchBuilder, Deployment, Engine, FromOffset, Limits, Shard, ShardOptions};
 
-const MINUTE: i64 = 60_000;
-const DAY: i64 = 24 * 60 * MINUTE;
 const PARTITIONS: usize = 4;
 const CUSTOMERS: i64 = 8;
 /// The new module's, to know its verdicts by.

@@ -84,11 +84,15 @@ fn two_topics_do() {
 
 #[test]
 fn a_record_limit_too_large_is_refused_in_one_line() {
-    for kibibytes in (60..400).step_by(10) {
+    // The stock 2 MiB have room for records of the first three sizes, and not for the others.
+    for (kibibytes, starts) in
+        [(1, true), (64, true), (90, true), (150, false), (400, false), (32 << 10, false)]
+    {
         let mut deployment = deployment();
         deployment.environment = vec![("FRAUD_MAX_RECORD".into(), format!("{kibibytes}KiB"))];
-        if let Err(log) = Broker::with(deployment, Limits::stock()) {
-            assert!(kibibytes > 64, "{log}");
+        let started = Broker::with(deployment, Limits::stock());
+        assert_eq!(started.is_ok(), starts, "{kibibytes} KiB");
+        if let Err(log) = started {
             let expect = format!("records of FRAUD_MAX_RECORD = {} bytes leave", kibibytes << 10);
             assert!(log.contains(&expect) && log.trim_end().lines().count() == 1, "{log}");
         }
@@ -186,7 +190,8 @@ fn capacities(broker: &mut Broker) -> Vec<usize> {
     line.expect("the start's log line").capacities
 }
 
-/// Whatever the broker gives, the module takes no more, and history grows with it.
+/// Whatever memory the broker gives, the module starts, takes nearly all of it, and history grows
+/// with it.
 #[test]
 fn any_memory_limit() {
     let mut last = 10_000;
@@ -194,7 +199,7 @@ fn any_memory_limit() {
         let limits = Limits { memory_bytes: mebibytes << 20, ..Limits::stock() };
         let mut broker = Broker::with(deployment(), limits).expect("starts");
         let peak = broker.vm.stats().peak_memory_bytes;
-        assert!(peak <= mebibytes << 20, "{peak} bytes at {mebibytes} MiB");
+        assert!(peak * 100 >= 95 * (mebibytes << 20), "{peak} bytes at {mebibytes} MiB");
         let entities = capacities(&mut broker)[0];
         assert!(entities > last, "{entities} at {mebibytes} MiB");
         last = entities;

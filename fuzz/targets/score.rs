@@ -7,17 +7,17 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use fraud_detector::{Detector, Outcome, Settings};
-use fraud_plan::{Plan, PlanBytes, compile};
+use fraud_plan::{PlanBuf, compile};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
 
-static PLAN: LazyLock<PlanBytes<Vec<u8>>> = LazyLock::new(|| {
+static PLAN: LazyLock<PlanBuf> = LazyLock::new(|| {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model");
-    PlanBytes(compile::model(&model).expect("the model compiles").plan)
+    compile::model(&model).expect("the model compiles").plan
 });
 
 fuzz_target!(|data: &[u8]| {
-    let plan = Plan::read(&PLAN.0).expect("a compiled plan is right");
+    let plan = PLAN.read().expect("a compiled plan is right");
     let mut detector = Detector::new(plan, &Settings::default()).with_history(256 << 10);
     let mut output = Vec::new();
     for record in data.split(|byte| *byte == b'\n') {

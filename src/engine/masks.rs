@@ -4,7 +4,7 @@
 
 use std::borrow::Borrow;
 
-use fraud_plan::forest::{KEYS, Masks};
+use fraud_plan::forest::{self, KEYS, Masks};
 
 use super::add_four;
 use crate::simd::bytes;
@@ -57,7 +57,7 @@ enum RowBlocks<'p> {
 
 impl<'p> ForestMasks<'p> {
     pub(super) fn new(masks: Masks<'p>, first_steady: usize) -> Self {
-        let search = |&[root, levels, row]: &[u32; 3]| {
+        let search = |&forest::Search { root, levels, row }: &forest::Search| {
             let [root, below @ ..] = &masks.keys[root as usize..] else {
                 unreachable!("a search has a root");
             };
@@ -70,12 +70,12 @@ impl<'p> ForestMasks<'p> {
         };
         Self {
             masks,
-            searches: masks.inputs.iter().map(search).collect(),
+            searches: masks.searches.iter().map(search).collect(),
             rows: Rows { group: masks.group, blocks },
-            found: vec![0; masks.inputs.len()],
+            found: vec![0; masks.searches.len()],
             left: vec![[0; 2]; masks.blocks as usize],
             first_steady,
-            last: Vec::with_capacity(masks.inputs.len() - first_steady),
+            last: Vec::with_capacity(masks.searches.len() - first_steady),
             kept: vec![ALL; masks.blocks as usize],
         }
     }

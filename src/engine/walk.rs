@@ -1,7 +1,7 @@
 //! Trees node by node: several at a time, one step each in turn, so that the processor has loads
 //! of one tree to wait for while it compares in another. No branch depends on the data.
 
-use fraud_plan::forest::Walk;
+use fraud_plan::forest::{Tree, Walk};
 
 use super::add_four;
 
@@ -55,15 +55,14 @@ fn sum(walk: &Walk, base: f64, doubled: &[f32]) -> f64 {
 }
 
 /// The leaf that each tree's walk ends on.
-fn leaves<const N: usize>(walk: &Walk, trees: &[[u32; 2]; N], doubled: &[f32]) -> [f32; N] {
+fn leaves<const N: usize>(walk: &Walk, trees: &[Tree; N], doubled: &[f32]) -> [f32; N] {
     let mut at = [0; N];
     // Shallow trees come first, so the last tree of a group is its deepest.
-    for _ in 0..trees[N - 1][1] {
+    for _ in 0..trees[N - 1].depth {
         for (tree, at) in trees.iter().zip(&mut at) {
-            let [threshold, rest] = walk.nodes[(tree[0] + *at) as usize];
-            let value = doubled[(rest & 0xffff) as usize];
-            *at = (rest >> 16) + u32::from(value > f32::from_bits(threshold));
+            let node = walk.nodes[tree.first as usize + *at];
+            *at = node.child() + usize::from(doubled[node.input()] > node.threshold);
         }
     }
-    std::array::from_fn(|lane| walk.leaves[(trees[lane][0] + at[lane]) as usize])
+    std::array::from_fn(|lane| walk.leaves[trees[lane].first as usize + at[lane]])
 }

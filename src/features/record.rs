@@ -1,6 +1,7 @@
 //! Features of the record alone: a number, a time.
 
 use fraud_plan::program::{TimeForm, TimePart};
+use fraud_plan::time::seconds::{DAY, HOUR};
 
 use super::finite;
 use crate::record::Event;
@@ -31,7 +32,6 @@ fn number(value: f32, min: f32, max: f32, log1p: bool) -> f32 {
 
 /// 2000-01-01 was a Saturday: days from the Monday before.
 const FIRST_WEEKDAY: u32 = 5;
-const DAY: u32 = 86_400;
 const WEEK: u32 = 7 * DAY;
 
 fn time(seconds: u32, part: TimePart, form: TimeForm, offset: i16) -> f32 {
@@ -39,10 +39,10 @@ fn time(seconds: u32, part: TimePart, form: TimeForm, offset: i16) -> f32 {
     let of_week = || (seconds % WEEK + FIRST_WEEKDAY * DAY + offset) % WEEK;
     let of_day = || (seconds % DAY + offset % DAY) % DAY;
     let (value, period) = match part {
-        TimePart::Hour => (of_day() as f32 / 3600.0, 24.0),
+        TimePart::Hour => (of_day() as f32 / HOUR as f32, 24.0),
         TimePart::Weekday => (of_week() as f32 / DAY as f32, 7.0),
         TimePart::IsWeekend => (f32::from(u8::from(of_week() >= 5 * DAY)), 1.0),
-        TimePart::IsNight => (f32::from(u8::from(of_day() < 6 * 3600)), 1.0),
+        TimePart::IsNight => (f32::from(u8::from(of_day() < 6 * HOUR)), 1.0),
     };
     let angle = value / period * std::f32::consts::TAU;
     match form {

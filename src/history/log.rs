@@ -4,6 +4,7 @@ use std::io::Write;
 use std::ops::Range;
 
 use fraud_plan::program::{Events, Program};
+use fraud_plan::time::millis::{DAY, MINUTE};
 
 use super::History;
 
@@ -18,9 +19,6 @@ pub struct HistoryLog {
     /// Each table's entities and evictions, as the log knows them.
     told: Vec<(usize, u64)>,
 }
-
-const MINUTE: i64 = 60_000;
-const DAY: i64 = 86_400_000;
 
 impl HistoryLog {
     /// Of a history that is empty.

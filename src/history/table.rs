@@ -171,18 +171,15 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use fraud_simulator::SplitMix64;
+
     use super::*;
 
     /// A table with room for `capacity` entities, and how many of `count` it still has after each
     /// came once.
     fn found(capacity: usize, count: u64) -> f64 {
         let mut table = Table::new(capacity / WAYS, vec![0; 3]);
-        // SplitMix64's finisher.
-        let hash = |id: u64| {
-            let hash = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            hash ^ (hash >> 31)
-        };
+        let hash = |id: u64| SplitMix64::new(id).draw();
         for id in 0..count {
             let place = table.find(hash(id));
             assert_eq!(place.seen, None, "no false match");

@@ -1,5 +1,7 @@
 //! Times in text: RFC 3339, to the millisecond.
 
+use fraud_plan::time::seconds::DAY;
+
 /// Milliseconds since 1970 of `YYYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm)`; `T` may be a space and
 /// letters may be small, as RFC 3339 allows. A fraction is cut after the millisecond; second 60 is
 /// the one after 59. `None` for anything else.
@@ -85,7 +87,7 @@ fn seconds([year, month, day, hour, minute, second]: [u32; 6]) -> Option<i64> {
         && minute < 60
         && second <= 60;
     let day_seconds = (hour * 60 + minute) * 60 + second;
-    in_range.then(|| days_since_1970(year, month, day) * 86_400 + i64::from(day_seconds))
+    in_range.then(|| days_since_1970(year, month, day) * i64::from(DAY) + i64::from(day_seconds))
 }
 
 fn days_in_month(year: u32, month: u32) -> u32 {

@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use fraud_detector::shell::ERROR_HEADER;
 use fraud_detector::{Detector, Outcome, Settings};
-use fraud_plan::{Plan, PlanBytes, compile};
+use fraud_plan::{PlanBuf, compile};
 use transform_host::{BatchBuilder, Deployment, Engine, Limits, Module, Output, Vm};
 
 /// The broker's timestamp of records in tests: 2018-04-02T00:00:00Z.
@@ -128,13 +129,13 @@ impl Broker {
 }
 
 /// The plan that the module carries, compiled again.
-pub fn plan_bytes() -> PlanBytes<Vec<u8>> {
-    PlanBytes(compile::model(&root().join("model")).expect("the model compiles").plan)
+pub fn plan_bytes() -> PlanBuf {
+    compile::model(&root().join("model")).expect("the model compiles").plan
 }
 
 /// The model directory's detector, natively, with a history of at most `history_bytes`.
-pub fn native(plan: &PlanBytes<Vec<u8>>, history_bytes: usize) -> Detector<'_> {
-    let plan = Plan::read(&plan.0).expect("a compiled plan is right");
+pub fn native(plan: &PlanBuf, history_bytes: usize) -> Detector<'_> {
+    let plan = plan.read().expect("a compiled plan is right");
     Detector::new(plan, &Settings::default()).with_history(history_bytes)
 }
 
@@ -160,4 +161,35 @@ pub fn unsplice(value: &[u8]) -> (Vec<u8>, String) {
     let at = text.rfind(r#","fraud":{"decision":"#).expect("the verdict is there");
     let end = at + text[at..].find('}').expect("the verdict ends") + 1;
     ([&text[..at], &text[end..]].concat().into_bytes(), text[at + 9..end].to_owned())
+}
+
+/// Sends a value; `expect` is "scored" or the reason that it is not.
+pub fn check(broker: &mut Broker, timestamp: i64, value: Option<&[u8]>, expect: &str) {
+    let name = value.map(|value| String::from_utf8_lossy(&value[..value.len().min(200)]));
+    let headers = [(&b"trace"[..], Some(&b"abc"[..])), (b"", None)];
+    let written = broker.send(timestamp, Some(b"a key"), value, &headers);
+    assert_eq!(written.key.as_deref(), Some(&b"a key"[..]), "{name:?}");
+    let mut kept = headers.map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec))).to_vec();
+    if expect == "scored" {
+        assert!(["fraud", "valid"].contains(&written.topic.as_str()), "{name:?}: {written:?}");
+        let (record, verdict) = unsplice(&written.value.expect("a scored record has a value"));
+        assert_eq!(Some(&record[..]), value, "{name:?}");
+        let verdict: serde_json::Value = serde_json::from_str(&verdict).expect("a JSON verdict");
+        assert_eq!(verdict["decision"], written.topic, "{name:?}");
+        let above = verdict["score"].as_f64() >= verdict["threshold"].as_f64();
+        assert_eq!(above, written.topic == "fraud", "{name:?}");
+    } else {
+        kept.push((ERROR_HEADER.into(), Some(expect.into())));
+        assert_eq!(written.topic, "unscorable", "{name:?}");
+        assert_eq!(written.value.as_deref(), value, "{name:?}");
+    }
+    assert_eq!(written.headers, kept, "{name:?}");
+    let logs = broker.vm.take_logs();
+    assert!(logs.len() <= 1, "nothing is logged but the start, least of all a record: {logs:?}");
+}
+
+/// A good record with one text in it replaced.
+pub fn with(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    GOOD.replacen(from, to, 1)
 }

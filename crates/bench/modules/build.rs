@@ -5,7 +5,7 @@ use std::{env, fs};
 
 use anyhow::Result;
 use fraud_plan::compile::{self, lower};
-use fraud_plan::{Forest, Plan, PlanBytes};
+use fraud_plan::{Forest, Plan};
 
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -25,11 +25,10 @@ fn main() -> Result<()> {
     let out = Path::new(&out);
     let onnx = model.join("fraud.onnx");
     let ensemble = lower(&fs::read(&onnx)?, &onnx.display().to_string())?;
-    let bytes = PlanBytes(compiled.plan);
-    let plan = Plan::read(&bytes.0)?;
+    let plan = compiled.plan.read()?;
     // Nodes, whatever the compiler chose.
     let nodes: Forest = ensemble.as_forest();
-    fs::write(out.join("nodes.plan"), Plan { forest: Some(nodes), ..plan }.write())?;
-    fs::write(out.join("fraud.plan"), &bytes.0)?;
+    fs::write(out.join("nodes.plan"), Plan { forest: Some(nodes), ..plan }.write().bytes())?;
+    fs::write(out.join("fraud.plan"), compiled.plan.bytes())?;
     Ok(())
 }

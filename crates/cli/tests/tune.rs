@@ -5,7 +5,7 @@ mod place;
 use std::path::Path;
 
 use fraud_detector::{Detector, Outcome, Settings};
-use fraud_plan::{Calibration, Plan, PlanBytes};
+use fraud_plan::Calibration;
 use place::{Place, lines, text};
 use serde_json::Value;
 
@@ -51,8 +51,7 @@ fn what_is_decided_is_what_happens() {
         let report = tune(&place, &format!("--skip 5d --report-delay 3650d {goal}"));
         let compiled = fraud_plan::compile::model(place.0.path()).expect("a plan");
         assert!(compiled.warnings.is_empty(), "{:?}", compiled.warnings);
-        let bytes = PlanBytes(compiled.plan);
-        let plan = Plan::read(&bytes.0).expect("readable");
+        let plan = compiled.plan.read().expect("a compiled plan is right");
         let decision = plan.decision.clone();
 
         let same = |is: f32, written: &Value| match written {

@@ -35,14 +35,14 @@ pub enum Calibration {
 }
 
 /// Most knots of a calibration.
-pub const MOST_KNOTS: usize = 16;
+pub const MAX_KNOTS: usize = 16;
 
 impl Calibration {
     /// The first rule that it breaks.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let Calibration::Isotonic { knots } = self else { return None };
         let increases = |at: usize| knots.windows(2).all(|pair| pair[0][at] < pair[1][at]);
-        let spans = knots.len() <= MOST_KNOTS
+        let spans = knots.len() <= MAX_KNOTS
             && matches!(
                 (knots.first(), knots.last()),
                 (Some([0.0, (0.0..)]), Some([1.0, (..=1.0)]))

@@ -9,6 +9,7 @@
 //! - [`program`]: what is read from a record, remembered, and made into features
 //! - [`decision`]: from the model's output to `fraud` or `valid`
 //! - [`forest`]: the tree ensemble's flat arrays
+//! - [`reference`]: the plainest evaluation of a forest
 //! - [`format`](mod@format): the block of bytes, written and read
 //! - [`time`]: lengths of time
 //! - `compile` (feature of that name): `fraud.toml`, `fraud.onnx` and `decision.toml` to a plan
@@ -22,9 +23,10 @@ pub mod decision;
 pub mod forest;
 pub mod format;
 pub mod program;
+pub mod reference;
 pub mod time;
 
-pub use decision::{Calibration, Decision, MOST_KNOTS};
+pub use decision::{Calibration, Decision, MAX_KNOTS};
 pub use forest::{Forest, Link};
 #[cfg(feature = "compile")]
 pub use format::find_in;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use wasmtime::{Config, InstancePre, Linker, OptLevel, WasmFeatures};
+use wasmtime::{
+    Config, InstancePre, Linker, OperatorCost, OptLevel, VariableOperatorCost, WasmFeatures,
+};
 
 use crate::abi;
 use crate::fault::LoadError;
@@ -49,6 +51,7 @@ impl Engine {
             .consume_fuel(true)
             .wasm_features(WasmFeatures::all(), false)
             .wasm_features(BROKER_FEATURES, true)
+            .operator_cost(operator_cost())
             .max_wasm_stack(limits.wasm_stack_bytes)
             .async_stack_size(limits.async_stack_bytes)
             .with_host_memory(Arc::new(Heaps(limits.reserved_memory())))
@@ -94,6 +97,30 @@ impl Engine {
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.engine
     }
+}
+
+/// The fuel of each instruction, as the broker's wasmtime 25 counts it: the later one's defaults
+/// also charge bulk instructions such as `memory.copy` by the byte or element.
+fn operator_cost() -> OperatorCost {
+    let variable = VariableOperatorCost {
+        memory_copy_per_byte: 0,
+        memory_fill_per_byte: 0,
+        memory_init_per_byte: 0,
+        memory_grow_per_page: 0,
+        table_copy_per_element: 0,
+        table_fill_per_element: 0,
+        table_init_per_element: 0,
+        table_grow_per_element: 0,
+        array_copy_per_element: 0,
+        array_fill_per_element: 0,
+        array_new_data_per_element: 0,
+        array_init_data_per_element: 0,
+        array_new_elem_per_element: 0,
+        array_init_elem_per_element: 0,
+        array_new_default_per_element: 0,
+        array_new_per_element: 0,
+    };
+    OperatorCost { variable, ..OperatorCost::new() }
 }
 
 impl std::fmt::Debug for Engine {

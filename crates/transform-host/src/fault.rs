@@ -60,6 +60,9 @@ pub enum Fault {
     Exit(i32),
     /// A host function refused its arguments, for instance a pointer outside the memory.
     Host(String),
+    /// A start section, which runs before `_start`, asked for a batch. The broker waits for the
+    /// batch inside instantiation and sends none before instantiation ends: for ever.
+    BatchInStartSection,
     /// `_start` returned.
     Returned,
     /// The VM is not running: never started, or stopped by an earlier fault.
@@ -82,6 +85,10 @@ impl fmt::Display for Fault {
                 write!(f, "failure executing host function: exited with code: {code}")
             }
             Self::Host(message) => write!(f, "failure executing host function: {message}"),
+            Self::BatchInStartSection => f.write_str(
+                "the module's start section reads a batch: the broker would wait in it for ever; \
+                 read batches in _start",
+            ),
             Self::Returned => f.write_str("vm has exited"),
             Self::NotRunning => f.write_str("vm is not running"),
         }
@@ -97,6 +104,7 @@ pub(crate) enum HostError {
     BufferTooSmall,
     NoMemory,
     TooMuchOutput,
+    BatchInStartSection,
     Exit(i32),
 }
 
@@ -111,6 +119,7 @@ impl fmt::Display for HostError {
             Self::TooMuchOutput => {
                 write!(f, "more than {} bytes written for one batch", Output::MAX_BYTES)
             }
+            Self::BatchInStartSection => f.write_str("a batch is read in the start section"),
             Self::Exit(code) => write!(f, "exited with code: {code}"),
         }
     }

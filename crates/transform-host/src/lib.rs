@@ -51,21 +51,24 @@
 //!
 //! It follows the broker's source of December 2024 and was compared with no running broker.
 //! wasmtime 48 stands in for the broker's 25: fuel and code differ in detail, and a trap's message
-//! is the newer one's. Not modelled: requests and their JSON, internal and read-only topics beyond
-//! three names, replication, transactions and control batches (input is what a read-committed
-//! consumer gets), compression, retention, the validity of schemas, the per-core pools of memory,
-//! jitter, the trace of function names in a fault, and yielding inside a record. Where the broker
-//! would be harmed, the host is not: vectors of 2²⁹ entries, whose length overflows its bounds
-//! check, are out of bounds here; a batch that writes more than [`Output::MAX_BYTES`] fails; a
-//! header count without headers takes no time; partitions that share a VM whose memory could not
-//! be had fail, where the broker may leave them waiting.
+//! is the newer one's; of the broker's WebAssembly only `externref` is missing. Not modelled:
+//! requests and their JSON, internal and read-only topics beyond three names, replication,
+//! transactions and control batches (input is what a read-committed consumer gets), compression,
+//! retention, the validity and compatibility of schemas, the per-core pools of memory, jitter, the
+//! trace of function names in a fault, and yielding inside a record. Where the broker would be
+//! harmed, the host is not: vectors of 2²⁹ entries, whose length overflows its bounds check, are
+//! out of bounds here; a batch that writes more than [`Output::MAX_BYTES`] fails; a header count
+//! without headers takes no time; a start section that reads a batch fails; partitions that share a
+//! VM whose memory could not be had fail, where the broker may leave them waiting.
 //!
 //! # What only the source says
 //!
 //! Easily expected otherwise: with several output topics, a batch too large for one of them stops
 //! that output for good, its lag frozen and its queue growing, while the processor stays `running`;
 //! only with a single output does the processor fail and replay. A bad schema-registry marker is
-//! found before a missing ABI marker, and a topic that does not exist has a text of its own. A VM's
+//! found before a missing ABI marker, and a topic that does not exist has a text of its own. A
+//! start section that reads a batch waits for ever, `inactive`; pausing, redeploying and deleting
+//! wait for it in turn, and so does every later change to the transforms of that core. A VM's
 //! memory is one heap of the whole limit, taken from Seastar's at the start: `memory.grow` copies
 //! nothing, and as Seastar asks the kernel for huge pages, so does the host.
 

@@ -36,7 +36,7 @@ pub struct Schema {
 /// A schema under the subject and version that it was registered as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectSchema {
-    /// Unique in the registry, from 1.
+    /// From 1; a schema has one id in all subjects.
     pub id: i32,
     /// The subject.
     pub subject: Vec<u8>,
@@ -46,25 +46,29 @@ pub struct SubjectSchema {
     pub schema: Schema,
 }
 
-/// A schema registry in memory, after the broker's own test double.
+/// A schema registry in memory. Like the broker's, it gives equal schemas one id and every subject
+/// versions of its own; unlike it, it checks neither validity nor compatibility.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SchemaRegistry {
     schemas: Vec<SubjectSchema>,
 }
 
 impl SchemaRegistry {
-    /// Everything that is registered, by id.
+    /// Returns everything that is registered, in the order of registration.
     pub fn schemas(&self) -> &[SubjectSchema] {
         &self.schemas
     }
 
-    /// Registers a schema and returns its id; a known text keeps the id it has.
+    /// Registers a schema under a subject and returns its id. A schema that is known there stays
+    /// as it is; one that is known elsewhere (text, language and references) keeps its id and
+    /// becomes the subject's next version.
     pub fn create(&mut self, subject: &[u8], schema: Schema) -> i32 {
-        let known = self.schemas.iter().find(|s| s.schema.definition == schema.definition);
-        if let Some(known) = known {
+        let known = || self.schemas.iter().filter(|s| s.schema == schema);
+        if let Some(known) = known().find(|s| s.subject == subject) {
             return known.id;
         }
-        let id = self.schemas.len() as i32 + 1;
+        let newest = self.schemas.iter().map(|s| s.id).max().unwrap_or(0);
+        let id = known().next().map_or(newest + 1, |s| s.id);
         let version = self.latest(subject).map_or(0, |latest| latest.version) + 1;
         self.schemas.push(SubjectSchema { id, subject: subject.to_vec(), version, schema });
         id

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use fraud_plan::compile::{Ensemble, MaskArrays, spec};
-use fraud_plan::{Decision, Link, Plan};
+use fraud_plan::compile::{Ensemble, MaskArrays, MaskLimits, spec};
+use fraud_plan::forest;
+use fraud_plan::{Decision, Link, Plan, PlanBuf};
 use transform_host::{BatchBuilder, Deployment, Engine, Limits, Module, Output, Vm};
 
 use crate::algorithms::{Algorithm, Evaluate};
@@ -53,15 +54,15 @@ fn measure(module: &Module, at: usize, shape: Shape, rounds: usize) -> Result<Ve
     let mut contestants = Vec::new();
     for (number, algorithm) in Algorithm::ALL.into_iter().enumerate() {
         let Some(plan) = plan(&ensemble, algorithm)? else { continue };
-        let Some(native) = algorithm.prepare(&crate::algorithms::read(&plan)?, at) else {
+        let Some(native) = algorithm.prepare(&crate::algorithms::read(plan.bytes())?, at) else {
             continue;
         };
         let mut vm = Vm::new(module, &deployment());
         vm.start()?;
         let prepare: Vec<u8> =
-            words(&[0, number as u32, at as u32]).chain(plan.iter().copied()).collect();
+            words(&[0, number as u32, at as u32]).chain(plan.bytes().iter().copied()).collect();
         send(&mut vm, &prepare)?;
-        let plan_bytes = plan.len();
+        let plan_bytes = plan.bytes().len();
         let (fuel, module_ns, native_ns) = (0, Vec::new(), Vec::new());
         contestants.push(Contestant {
             algorithm,
@@ -187,32 +188,33 @@ fn ensemble(shape: Shape) -> Ensemble {
     let mut flat = Ensemble { trees, nodes, leaves, base: 0.0, link: Link::Identity, features };
     for tree in shape.trees() {
         let first = flat.nodes.len();
-        flat.trees.push([first as u32, depth(&tree, 0)]);
+        flat.trees.push(forest::Tree { first: first as u32, depth: depth(&tree, 0) });
         for (at, node) in tree.iter().enumerate() {
-            let (threshold, feature, child, leaf) = match *node {
-                Node::Leaf(value) => (f32::INFINITY, 0, at, value),
+            let (node, value) = match *node {
+                Node::Leaf(value) => (forest::Node::leaf(at), value),
                 Node::Split { feature, threshold, missing_second, ways } => {
                     let half = if missing_second { shape.features() } else { 0 };
-                    (threshold, feature + half, ways[0], 0.0)
+                    (forest::Node::split(threshold, feature + half, ways[0]), 0.0)
                 }
             };
-            flat.nodes.push([threshold.to_bits(), feature as u32 | (child as u32) << 16]);
-            flat.leaves.push(leaf);
+            flat.nodes.push(node);
+            flat.leaves.push(value);
         }
     }
     flat
 }
 
 /// The plan that an algorithm is prepared from; none if it would be beyond any use.
-fn plan(ensemble: &Ensemble, algorithm: Algorithm) -> Result<Option<Vec<u8>>> {
+fn plan(ensemble: &Ensemble, algorithm: Algorithm) -> Result<Option<PlanBuf>> {
     let features: String = (0..ensemble.features)
         .map(|at| format!("[[feature]]\nname = \"f{at}\"\nkind = \"time\"\npart = \"hour\"\n"))
         .collect();
     let entity = "version = 1\n[[entity]]\nname = \"customer\"\npath = \"customer\"\n";
     let program = spec::parse(&format!("{entity}{features}"), "the bench's features")?;
+    let masks = |row_bytes| MaskArrays::new(ensemble, MaskLimits { row_bytes, bytes: usize::MAX });
     let masks = match algorithm {
-        Algorithm::MaskNumbers => MaskArrays::within(ensemble, 0, usize::MAX),
-        Algorithm::MaskRows => MaskArrays::within(ensemble, usize::MAX, usize::MAX),
+        Algorithm::MaskNumbers => masks(0),
+        Algorithm::MaskRows => masks(usize::MAX),
         _ => None,
     };
     let forest = match (algorithm, &masks) {
@@ -221,7 +223,7 @@ fn plan(ensemble: &Ensemble, algorithm: Algorithm) -> Result<Option<Vec<u8>>> {
         _ => ensemble.as_forest(),
     };
     let plan = Plan { id: 0, program, decision: Decision::default(), forest: Some(forest) }.write();
-    Ok((plan.len() <= MAX_PLAN).then_some(plan))
+    Ok((plan.bytes().len() <= MAX_PLAN).then_some(plan))
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! Everything, with the same model evaluated in the obvious way: tree after tree, from node to node.
 
-mod nodes;
-
 use fraud_detector::engine::Engine;
 use fraud_detector::shell::Score;
 use fraud_detector::verdict::{Judge, Reasons, Splicer};
 use fraud_detector::{Detector, Observed, Outcome, Settings};
-use fraud_plan::{Forest, Plan, PlanBytes};
+use fraud_plan::{Forest, Plan, PlanBytes, reference};
 
 static NODES: &PlanBytes<[u8]> =
     &PlanBytes(*include_bytes!(concat!(env!("OUT_DIR"), "/nodes.plan")));
@@ -45,7 +43,7 @@ impl Score for Naive {
             Ok(Observed::Reports) => return Outcome::Silent,
             Err(reason) => return Outcome::Unscorable(reason),
         };
-        let sum = nodes::sum(&self.forest, self.detector.vector());
+        let sum = reference::sum(&self.forest, self.detector.vector());
         let verdict = self.judge.judge(sum, history);
         let reasons = match verdict.fraud {
             true => self.reasons.find(&mut self.engine, self.detector.vector(), sum),

@@ -1,18 +1,52 @@
-//! A flat ensemble to masks of its leaves; see [`Masks`] for what the arrays hold.
+//! An [`Ensemble`] to masks of its leaves; `forest/masks.rs` says what the arrays mean and how they
+//! are searched.
+//!
+//! **The idea.** The leaves of a tree are numbered from left to right, a bit each. A split knows which
+//! leaves lie on either way; once a feature's value is known, each split on this feature excludes the
+//! leaves of the way that is not taken. A feature's keys, over all trees, are the least values that
+//! some split sends to its second way; between two keys all splits decide alike, so that one row of
+//! masks stands for the whole interval.
+//!
+//! **The invariant.** Each leaf of a tree but one is on the wrong way of some split above it, so that
+//! the masks of all features leave exactly the leaf that a walk ends on. Bits beyond a tree's leaves
+//! are never excluded: the leaf is the lowest bit.
+//!
+//! **An example**: a tree of `a > 2`, whose second way is `b > 5`, has the leaves 0 (not a > 2), 1 and
+//! 2. Written with leaf 0 on the right, a's split has the ways 001 and 110, b's 010 and 100. a = 3
+//! excludes 001, so that its mask is 110; b = 4 excludes 100: 011. Both leave 010: leaf 1. With a = 1,
+//! which leaves 001, leaf 0 is left whatever b is.
+//!
+//! **To check a change**: `lower/tests.rs` compares both forms of rows with the standard,
+//! `tests/forest.rs` the engine with the walk. `cargo run --profile native --target host-tuple
+//! --package bench-forest` prints what each form costs.
 
 use std::collections::HashMap;
 
 use super::Ensemble;
-use crate::forest::{Forest, KEYS, Masks, Trees};
+use crate::forest::{Forest, KEYS, Masks, Search, Tree, Trees};
 
-/// The most bytes of rows that are made of masks themselves. They cost the engine least, but all
-/// bytes of a plan take the place of history.
-const MAX_ROW_BYTES: usize = 48 << 10;
-/// The most bytes of rows and masks together, if rows are numbers, with what the engine makes of them.
-/// Beyond, only the walk is left.
-const MAX_BYTES: usize = 384 << 10;
-/// Bytes of a number in a row: two in the plan, and the engine makes an address of it.
+/// How large masks may become: the bytes of a plan take the place of history.
+#[derive(Clone, Copy, Debug)]
+pub struct MaskLimits {
+    /// Rows are the masks themselves, which costs the engine least, if they take at most this many
+    /// bytes; else they are numbers.
+    pub row_bytes: usize,
+    /// Rows of numbers, their masks and the addresses that the engine makes of the numbers take at
+    /// most this many bytes; else only the walk is left.
+    pub bytes: usize,
+}
+
+impl Default for MaskLimits {
+    /// Returns the limits for a plan that fits beside its history on stock limits.
+    fn default() -> Self {
+        Self { row_bytes: 48 << 10, bytes: 384 << 10 }
+    }
+}
+
+/// Bytes of a number in a row: two in the plan, and four of the address that the engine makes of it.
 const NUMBER_BYTES: usize = 2 + 4;
+/// Bytes of a block of masks.
+const BLOCK_BYTES: usize = 16;
 
 /// Masks that own their arrays.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +54,7 @@ pub struct MaskArrays {
     width: u32,
     group: u32,
     blocks: u32,
-    inputs: Vec<[u32; 3]>,
+    searches: Vec<Search>,
     keys: Vec<[f32; KEYS]>,
     rows: Vec<u16>,
     masks: Vec<[u64; 2]>,
@@ -29,12 +63,13 @@ pub struct MaskArrays {
 
 /// A tree whose leaves are numbered from left to right.
 #[derive(Default)]
-struct Tree {
+struct NumberedTree {
+    /// The values of the leaves.
     leaves: Vec<f32>,
     splits: Vec<Split>,
 }
 
-/// Where a tree parts: x ≥ key takes the second way. Each way is a mask of leaves.
+/// A node of a tree: x ≥ key takes the second way. Each way is a mask of leaves.
 struct Split {
     feature: usize,
     key: f32,
@@ -43,40 +78,13 @@ struct Split {
 }
 
 impl MaskArrays {
-    /// The masks of an ensemble; `None` if a tree has more than 64 leaves, or all is too large.
-    pub fn of(ensemble: &Ensemble) -> Option<Self> {
-        Self::within(ensemble, MAX_ROW_BYTES, MAX_BYTES)
-    }
-
-    /// The same with other limits than the compiler's: bytes of rows that are made of masks, and of
-    /// rows of numbers with their masks and addresses.
-    pub fn within(ensemble: &Ensemble, row_bytes: usize, bytes: usize) -> Option<Self> {
-        let mut trees = Vec::new();
-        for &[first, _] in &ensemble.trees {
-            let mut tree = Tree::default();
-            tree.add(ensemble, first as usize, 0, 0)?;
-            trees.push(tree);
-        }
-        let most = trees.iter().map(|tree| tree.leaves.len()).max()?;
-        let width = most.next_power_of_two().max(8);
-        let needed = trees.len().div_ceil(128 / width);
-        let groups = needed.div_ceil(8);
-        let group = needed.div_ceil(groups);
-        let mut arrays = Self {
-            width: width as u32,
-            group: group as u32,
-            blocks: (groups * group) as u32,
-            inputs: Vec::new(),
-            keys: Vec::new(),
-            rows: Vec::new(),
-            masks: Vec::new(),
-            leaves: Vec::new(),
-        };
-        for tree in &trees {
-            arrays.leaves.extend(&tree.leaves);
-            arrays.leaves.resize(arrays.leaves.len().next_multiple_of(width), 0.0);
-        }
-        arrays.leaves.resize(128 * groups * group, 0.0);
+    /// Builds the masks of an ensemble; `None` if a tree has more than 64 leaves, or `limits` are
+    /// exceeded.
+    pub fn new(ensemble: &Ensemble, limits: MaskLimits) -> Option<Self> {
+        let trees: Option<Vec<_>> =
+            ensemble.trees.iter().map(|tree| NumberedTree::new(ensemble, *tree)).collect();
+        let trees = trees?;
+        let mut arrays = Self::with_leaves(&trees)?;
         let mut numbers = HashMap::new();
         for feature in 0..ensemble.features as usize {
             let splits = trees.iter().flat_map(|tree| &tree.splits);
@@ -84,38 +92,29 @@ impl MaskArrays {
             let mut keys: Vec<f32> = keys.chain([f32::NEG_INFINITY]).collect();
             keys.sort_by(f32::total_cmp);
             keys.dedup();
-            let row = arrays.rows.len() / arrays.blocks as usize;
-            arrays.add_search(&keys, row as u32);
+            arrays.add_search(&keys);
             for lowest in [f32::NAN].iter().chain(&keys) {
-                for block in 0..arrays.blocks as usize {
-                    let trees = trees.chunks(128 / width).nth(block).unwrap_or(&[]);
-                    let mask = block_mask(trees, width, feature, *lowest);
-                    let next = numbers.len();
-                    let number = *numbers.entry(mask).or_insert(next);
-                    if number == next {
-                        arrays.masks.push([mask as u64, (mask >> 64) as u64]);
-                    }
-                    arrays.rows.push(u16::try_from(number).ok()?);
-                }
-                if NUMBER_BYTES * arrays.rows.len() + 16 * arrays.masks.len() > bytes {
+                arrays.add_row(&trees, feature, *lowest, &mut numbers)?;
+                let rows = NUMBER_BYTES * arrays.rows.len();
+                if rows + BLOCK_BYTES * arrays.masks.len() > limits.bytes {
                     return None;
                 }
             }
         }
-        if 16 * arrays.rows.len() <= row_bytes {
+        if BLOCK_BYTES * arrays.rows.len() <= limits.row_bytes {
             let rows = std::mem::take(&mut arrays.rows);
             arrays.masks = rows.iter().map(|at| arrays.masks[usize::from(*at)]).collect();
         }
         Some(arrays)
     }
 
-    /// The forest of the ensemble that these are the masks of.
+    /// Returns the forest of the ensemble that these are the masks of.
     pub fn as_forest(&self, ensemble: &Ensemble) -> Forest<'_> {
         let masks = Masks {
             width: self.width,
             group: self.group,
             blocks: self.blocks,
-            inputs: &self.inputs,
+            searches: &self.searches,
             keys: &self.keys,
             rows: &self.rows,
             masks: &self.masks,
@@ -125,33 +124,82 @@ impl MaskArrays {
         Forest { features, base, link, trees: Trees::Masks(masks) }
     }
 
-    /// Lays out the search for one feature's interval, whose rows begin at `row`.
-    fn add_search(&mut self, keys: &[f32], row: u32) {
+    /// Settles how trees lie in blocks, and lays out their leaves; `None` without trees.
+    fn with_leaves(trees: &[NumberedTree]) -> Option<Self> {
+        let most = trees.iter().map(|tree| tree.leaves.len()).max()?;
+        let width = most.next_power_of_two().max(8);
+        let needed = trees.len().div_ceil(128 / width);
+        let groups = needed.div_ceil(8);
+        let group = needed.div_ceil(groups);
+        let mut leaves = Vec::new();
+        for tree in trees {
+            leaves.extend(&tree.leaves);
+            leaves.resize(leaves.len().next_multiple_of(width), 0.0);
+        }
+        leaves.resize(128 * groups * group, 0.0);
+        Some(Self {
+            width: width as u32,
+            group: group as u32,
+            blocks: (groups * group) as u32,
+            searches: Vec::new(),
+            keys: Vec::new(),
+            rows: Vec::new(),
+            masks: Vec::new(),
+            leaves,
+        })
+    }
+
+    /// Adds the row of the interval of `feature` that begins at `lowest`, as numbers of blocks.
+    /// `numbers` has the number of each block so far; `None` if there are too many for 16 bits.
+    fn add_row(
+        &mut self,
+        trees: &[NumberedTree],
+        feature: usize,
+        lowest: f32,
+        numbers: &mut HashMap<u128, usize>,
+    ) -> Option<()> {
+        let width = self.width as usize;
+        for block in 0..self.blocks as usize {
+            let trees = trees.chunks(128 / width).nth(block).unwrap_or(&[]);
+            let mask = block_mask(trees, width, feature, lowest);
+            let next = numbers.len();
+            let number = *numbers.entry(mask).or_insert(next);
+            if number == next {
+                self.masks.push([mask as u64, (mask >> 64) as u64]);
+            }
+            self.rows.push(u16::try_from(number).ok()?);
+        }
+        Some(())
+    }
+
+    /// Lays out the search among one feature's keys, whose rows come next.
+    fn add_search(&mut self, keys: &[f32]) {
         let bottom = keys.len().div_ceil(KEYS);
         let mut levels = 1;
         while 9_usize.pow(levels - 1) < bottom {
             levels += 1;
         }
-        // Nodes above a level are numbered before it.
-        let before = |level: u32| (9_usize.pow(level) - 1) / 8;
-        let first = self.keys.len();
-        let row = row.wrapping_sub((KEYS * before(levels - 1)) as u32);
-        self.inputs.push([first as u32, levels, row]);
-        self.keys.resize(first + before(levels - 1) + bottom, [f32::NAN; KEYS]);
+        // The number of nodes above a level, which are numbered before its own.
+        let above = |level: u32| (9_usize.pow(level) - 1) / 8;
+        let root = self.keys.len();
+        let row = self.rows.len() / self.blocks as usize;
+        let row = (row as u32).wrapping_sub((KEYS * above(levels - 1)) as u32);
+        self.searches.push(Search { root: root as u32, levels, row });
+        self.keys.resize(root + above(levels - 1) + bottom, [f32::NAN; KEYS]);
         for level in 0..levels {
-            // How many keys stand below one of this level's.
+            // Keys between one of this level's and the next.
             let step = match levels - 1 - level {
                 0 => 1,
-                above => KEYS * 9_usize.pow(above - 1),
+                below => KEYS * 9_usize.pow(below - 1),
             };
             for node in 0..9_usize.pow(level) {
-                let ordinal = |at: usize| match step {
-                    1 => KEYS * node + at,
-                    _ => (9 * node + at + 1) * step,
-                };
                 for at in 0..KEYS {
-                    if let Some(key) = keys.get(ordinal(at)) {
-                        self.keys[first + before(level) + node][at] = *key;
+                    let ordinal = match step {
+                        1 => KEYS * node + at,
+                        _ => (9 * node + at + 1) * step,
+                    };
+                    if let Some(key) = keys.get(ordinal) {
+                        self.keys[root + above(level) + node][at] = *key;
                     }
                 }
             }
@@ -159,14 +207,19 @@ impl MaskArrays {
     }
 }
 
-impl Tree {
-    /// Adds what lies below a flat node; the mask of its leaves.
-    fn add(&mut self, flat: &Ensemble, first: usize, at: usize, depth: u32) -> Option<u64> {
-        let [threshold, rest] = flat.nodes[first + at];
-        let (feature, child) = (rest & 0xffff, (rest >> 16) as usize);
-        let threshold = f32::from_bits(threshold);
-        if threshold == f32::INFINITY && child == at {
-            self.leaves.push(flat.leaves[first + at]);
+impl NumberedTree {
+    /// Numbers the leaves of a tree; `None` if there are more than 64.
+    fn new(ensemble: &Ensemble, tree: Tree) -> Option<Self> {
+        let mut numbered = Self::default();
+        numbered.add(ensemble, tree.first as usize, 0, 0)?;
+        Some(numbered)
+    }
+
+    /// Adds the nodes below a flat node, at `at` in its tree; returns the mask of their leaves.
+    fn add(&mut self, ensemble: &Ensemble, first: usize, at: usize, depth: u32) -> Option<u64> {
+        let node = ensemble.nodes[first + at];
+        if node.child() == at {
+            self.leaves.push(ensemble.leaves[first + at]);
             return 1_u64.checked_shl(self.leaves.len() as u32 - 1);
         }
         // A tree of 64 leaves is no deeper.
@@ -174,19 +227,21 @@ impl Tree {
             return None;
         }
         let ways = [
-            self.add(flat, first, child, depth + 1)?,
-            self.add(flat, first, child + 1, depth + 1)?,
+            self.add(ensemble, first, node.child(), depth + 1)?,
+            self.add(ensemble, first, node.child() + 1, depth + 1)?,
         ];
+        let features = ensemble.features as usize;
         self.splits.push(Split {
-            feature: (feature % flat.features) as usize,
-            key: threshold.next_up(),
-            missing_second: feature >= flat.features,
+            feature: node.input() % features,
+            key: node.threshold.next_up(),
+            missing_second: node.input() >= features,
             ways,
         });
         Some(ways[0] | ways[1])
     }
 
-    /// The leaves that can be reached with values from `lowest` to the next key; NaN is missing.
+    /// Returns the leaves that can be reached with values of `feature` from `lowest` to the next
+    /// key; NaN is a missing value.
     fn mask(&self, feature: usize, lowest: f32) -> u64 {
         let splits = self.splits.iter().filter(|split| split.feature == feature);
         splits.fold(u64::MAX, |mask, split| {
@@ -197,7 +252,8 @@ impl Tree {
     }
 }
 
-fn block_mask(trees: &[Tree], width: usize, feature: usize, lowest: f32) -> u128 {
+/// Returns the masks of a block's trees, the first tree's in the lowest bits.
+fn block_mask(trees: &[NumberedTree], width: usize, feature: usize, lowest: f32) -> u128 {
     let mut block = u128::MAX;
     for (at, tree) in trees.iter().enumerate() {
         let excluded = u128::from(!tree.mask(feature, lowest));

@@ -1,15 +1,15 @@
-//! A tree ensemble between `lower`, which makes it, and the plan's two forms of it.
+//! The trees of a model between `lower`, which makes them, and the two forms that a plan may have.
 
-use crate::forest::{Forest, Link, Trees, Walk};
+use crate::forest::{Forest, Link, Node, Tree, Trees, Walk};
 
 /// A tree ensemble that owns its arrays; see [`Walk`] for what they hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ensemble {
-    /// Index of its first node, and depth, of each tree.
-    pub trees: Vec<[u32; 2]>,
-    /// Threshold, and feature with first child, of each node.
-    pub nodes: Vec<[u32; 2]>,
-    /// Value of each node.
+    /// The trees, shallow ones first.
+    pub trees: Vec<Tree>,
+    /// The nodes of all trees.
+    pub nodes: Vec<Node>,
+    /// The value of each node.
     pub leaves: Vec<f32>,
     /// Added to the sum of the leaves.
     pub base: f32,
@@ -20,7 +20,7 @@ pub struct Ensemble {
 }
 
 impl Ensemble {
-    /// The arrays as the engine walks them.
+    /// Returns the trees as nodes to walk along.
     pub fn as_forest(&self) -> Forest<'_> {
         let walk = Walk { trees: &self.trees, nodes: &self.nodes, leaves: &self.leaves };
         let &Self { features, base, link, .. } = self;

@@ -1,12 +1,20 @@
-//! One decision tree: as a model file has it, and flattened.
+//! One decision tree: as a model file has it, and flattened to nodes to walk along.
 //!
-//! Inputs are finite or NaN. Every comparison is turned into `x > threshold goes to the second
-//! child`, with the neighbouring f32 where the original is strict, so that no input whatsoever
-//! takes another way. A missing value becomes ∓∞, and takes the way of a very small or large one.
+//! **The idea.** Inputs are finite or NaN. Every comparison of a model file is turned into "above the
+//! threshold goes to the second child", with the neighbouring f32 where the original is strict, so
+//! that no input takes another way. A missing value is ∓∞ when the nodes are walked, and takes the
+//! way of a very small or a very large number.
+//!
+//! **An example**: `x < 2` becomes `x > 1.9999999` with the two ways as they were; `x >= 2` is the
+//! same with the ways exchanged. `x == 2` takes two nodes: `x > 2` goes to "other", and what is not
+//! above it goes on to `x > 1.9999999`, whose first way is "other" and whose second is "equal".
+//!
+//! **To check a change**: `lower/tests.rs` compares all six comparisons with what the standard says,
+//! at thresholds and inputs where f32 and f64 part.
 
 use std::collections::HashMap;
 
-use crate::forest::MAX_TREE_NODES;
+use crate::forest::{MAX_TREE_NODES, Node};
 
 /// A comparison of an input with a node's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +27,10 @@ pub(super) enum Mode {
     Neq,
 }
 
-/// A node of a tree.
+/// A node of a tree in a model file.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Node {
+pub(super) enum ModelNode {
+    /// The value that the tree gives.
     Leaf(f64),
     Branch(Branch),
 }
@@ -31,10 +40,11 @@ pub(super) enum Node {
 pub(super) struct Branch {
     pub feature: u16,
     pub mode: Mode,
-    /// Not NaN.
+    /// The number that the input is compared with; not NaN.
     pub value: f64,
-    /// Where a true comparison leads.
+    /// The node that a true comparison leads to.
     pub yes: usize,
+    /// The node that a false comparison leads to.
     pub no: usize,
     /// Whether a missing value counts as a true comparison.
     pub missing: bool,
@@ -43,15 +53,15 @@ pub(super) struct Branch {
 /// A flattened tree, as in [`Walk`](crate::forest::Walk).
 pub(super) struct Flat {
     pub depth: u32,
-    pub nodes: Vec<[u32; 2]>,
+    pub nodes: Vec<Node>,
     pub leaves: Vec<f32>,
 }
 
-/// Flattens the tree at `root` for inputs of so many features.
-pub(super) fn flatten(nodes: &[Node], root: usize, features: u32) -> Result<Flat, String> {
+/// Flattens the tree at `root` of a model with this number of features.
+pub(super) fn flatten(nodes: &[ModelNode], root: usize, features: u32) -> Result<Flat, String> {
     let mut flat = Flat { depth: depth(nodes, root), nodes: Vec::new(), leaves: Vec::new() };
-    // What stands in each slot; children are added as their parent is reached. An equality's
-    // other way stands in two slots, which share their children.
+    // The model's node in each slot of the flat tree; children are added as their parent is reached.
+    // The other way of an equality is in two slots, which share their children.
     let mut slots = vec![Slot::Node(root)];
     let mut children = HashMap::new();
     while let Some(&slot) = slots.get(flat.nodes.len()) {
@@ -59,25 +69,25 @@ pub(super) fn flatten(nodes: &[Node], root: usize, features: u32) -> Result<Flat
             return Err(format!("a tree has more than {MAX_TREE_NODES} nodes"));
         }
         let (Slot::Node(at) | Slot::NotAbove(at)) = slot;
-        let (threshold, feature, child, value) = match nodes[at] {
-            Node::Leaf(value) => (f32::INFINITY, 0, flat.nodes.len(), value),
-            Node::Branch(branch) => {
+        let (node, value) = match nodes[at] {
+            ModelNode::Leaf(value) => (Node::leaf(flat.nodes.len()), value),
+            ModelNode::Branch(branch) => {
                 let (threshold, missing_second, ways) = split(&branch, slot);
                 let child = *children.entry(slot).or_insert_with(|| {
                     slots.extend(ways);
                     slots.len() - 2
                 });
-                let half = if missing_second { features } else { 0 };
-                (threshold, u32::from(branch.feature) + half, child, 0.0)
+                let half = if missing_second { features as usize } else { 0 };
+                (Node::split(threshold, usize::from(branch.feature) + half, child), 0.0)
             }
         };
-        flat.nodes.push([threshold.to_bits(), feature | (child as u32) << 16]);
+        flat.nodes.push(node);
         flat.leaves.push(value as f32);
     }
     Ok(flat)
 }
 
-/// What stands in a slot of the flat tree.
+/// The content of a slot of the flat tree.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Slot {
     Node(usize),
@@ -85,7 +95,8 @@ enum Slot {
     NotAbove(usize),
 }
 
-/// The threshold above which x goes to the second way, whether a missing value does, and the ways.
+/// Returns the threshold above which x goes to the second way, whether a missing value goes there, and
+/// the two ways.
 fn split(branch: &Branch, slot: Slot) -> (f32, bool, [Slot; 2]) {
     let &Branch { mode, value, missing, .. } = branch;
     let (yes, no) = (Slot::Node(branch.yes), Slot::Node(branch.no));
@@ -106,29 +117,29 @@ fn split(branch: &Branch, slot: Slot) -> (f32, bool, [Slot; 2]) {
     }
 }
 
-/// The largest threshold that the inputs up to `value` are not above: −∞ for none, the largest f32
-/// for all (missing values as +∞ are above it).
+/// Returns the largest threshold that the inputs up to `value` are not above: −∞ if there are no such
+/// inputs, the largest f32 if all are (+∞ for a missing value is above it).
 fn at_most(value: f64) -> f32 {
     let near = value as f32;
     let near = if f64::from(near) > value { near.next_down() } else { near };
     near.min(f32::MAX) + 0.0
 }
 
-/// The same for the inputs below `value`.
+/// Returns the largest threshold that the inputs below `value` are not above.
 fn below(value: f64) -> f32 {
     let near = at_most(value);
     let is_equal = f64::from(near) == value;
     (if is_equal { near.next_down() } else { near }) + 0.0
 }
 
-/// Longest way from the root to a leaf, in steps of the flat tree.
-fn depth(nodes: &[Node], root: usize) -> u32 {
+/// Returns the longest way from the root to a leaf, in steps of the flat tree.
+fn depth(nodes: &[ModelNode], root: usize) -> u32 {
     let mut level = vec![(root, 0)];
     let mut deepest = 0;
     while let Some((at, depth)) = level.pop() {
         match nodes[at] {
-            Node::Leaf(_) => deepest = deepest.max(depth),
-            Node::Branch(Branch { mode, yes, no, .. }) => {
+            ModelNode::Leaf(_) => deepest = deepest.max(depth),
+            ModelNode::Branch(Branch { mode, yes, no, .. }) => {
                 let steps = if matches!(mode, Mode::Eq | Mode::Neq) { 2 } else { 1 };
                 level.extend([(yes, depth + steps), (no, depth + steps)]);
             }

@@ -67,6 +67,9 @@ async fn read_batch_header(mut caller: Caller<'_, Host>, fields: Fields) -> Resu
         *at = check(memory, ptr, width)?;
     }
     let memory_bytes = memory.len();
+    if caller.data().memory.is_none() {
+        return Err(HostError::BatchInStartSection.into());
+    }
 
     let left = caller.get_fuel()?;
     let host = caller.data_mut();

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::fault::Fault;
 use crate::record::batch::Batch;
 use crate::record::output::Output;
 
@@ -40,6 +41,8 @@ pub(super) enum Phase {
     Backoff {
         until: u64,
     },
+    /// Waits for a VM that never starts.
+    Hanging,
 }
 
 /// A batch in the VM.
@@ -129,8 +132,13 @@ impl Processor {
         self.state = State::Inactive;
         self.phase = Phase::Starting { ready_at: now + vm.commit_micros() };
         self.holds_vm = true;
-        if let Err(fault) = vm.acquire() {
-            self.fail(vm, now, fault.to_string());
+        match vm.acquire() {
+            Ok(()) => {}
+            Err(fault @ Fault::BatchInStartSection) => {
+                self.phase = Phase::Hanging;
+                self.error = Some(fault.to_string());
+            }
+            Err(fault) => self.fail(vm, now, fault.to_string()),
         }
     }
 
@@ -318,6 +326,7 @@ impl Processor {
         let own = match &self.phase {
             Phase::Starting { ready_at } => Some(*ready_at),
             Phase::Backoff { until } => Some(*until),
+            Phase::Hanging => None,
             Phase::Running { busy: Some(busy), .. } => Some(busy.done_at),
             Phase::Running { pending, .. } if !pending.is_empty() => vm_free_at,
             Phase::Running { poll_at, .. } => Some(*poll_at),

@@ -43,18 +43,28 @@ pub(super) struct SharedVm {
     pub vm: Vm,
     pub free_at: u64,
     users: usize,
+    /// The broker would still wait in the start section.
+    hangs: bool,
     limits: Arc<Limits>,
 }
 
 impl SharedVm {
     fn new(module: &Module, deployment: &Deployment) -> Self {
         let vm = Vm::new(module, deployment);
-        Self { vm, free_at: 0, users: 0, limits: module.limits.clone() }
+        Self { vm, free_at: 0, users: 0, hangs: false, limits: module.limits.clone() }
     }
 
     pub(super) fn acquire(&mut self) -> Result<(), Fault> {
         self.users += 1;
-        if self.users == 1 { self.vm.start() } else { Ok(()) }
+        if self.users == 1 {
+            let started = self.vm.start();
+            self.hangs = started == Err(Fault::BatchInStartSection);
+            started
+        } else if self.hangs {
+            Err(Fault::BatchInStartSection)
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn release(&mut self) {

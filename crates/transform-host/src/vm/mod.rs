@@ -165,6 +165,7 @@ impl Vm {
         if let Some(host) = why.downcast_ref::<HostError>() {
             return match host {
                 HostError::Exit(code) => Fault::Exit(*code),
+                HostError::BatchInStartSection => Fault::BatchInStartSection,
                 other => Fault::Host(other.to_string()),
             };
         }

@@ -86,6 +86,47 @@ fn answers() {
     }
 }
 
+#[test]
+fn one_id_for_a_schema_and_versions_of_its_own_for_a_subject() {
+    let mut registry = SchemaRegistry::default();
+    let json = Schema { kind: SchemaType::Json, ..avro("one") };
+    let cases: &[(&[u8], Schema, i32)] = &[
+        (b"s", avro("one"), 1),
+        (b"s", avro("two"), 2),
+        // Known under another subject: the same id, this subject's first version.
+        (b"t", avro("two"), 2),
+        // Known here: nothing new.
+        (b"t", avro("two"), 2),
+        (b"s", avro("one"), 1),
+        (b"t", avro("one"), 1),
+        // The same text in another language is another schema.
+        (b"t", json, 3),
+    ];
+    for (subject, schema, id) in cases {
+        assert_eq!(registry.create(subject, schema.clone()), *id, "{subject:?} {schema:?}");
+    }
+    let registered: Vec<_> =
+        registry.schemas().iter().map(|s| (&s.subject[..], s.version, s.id)).collect();
+    let expected: [(&[u8], i32, i32); 5] =
+        [(b"s", 1, 1), (b"s", 2, 2), (b"t", 1, 2), (b"t", 2, 1), (b"t", 3, 3)];
+    assert_eq!(registered, expected);
+}
+
+#[test]
+fn a_module_registers_a_schema_that_another_subject_has() {
+    let mut registry = SchemaRegistry::default();
+    assert_eq!(registry.create(b"t", avro("one")), 1);
+    let register = "(call $create (i32.const 300) (i32.const 1)
+                      (i32.const 400) (i32.const 6) (i32.const 500))";
+    let (answer, id, registry) = ask(Some(registry), b"\x00\x06one\x00", register);
+    assert_eq!((answer, &id[..4]), (0, &[1, 0, 0, 0][..]));
+    // Version 1 of `s`, with the id that `t` has given it.
+    let read = "(call $sub_get (i32.const 300) (i32.const 1)
+                  (i32.const -1) (i32.const 500) (i32.const 40))";
+    let (answer, written, _) = ask(registry, b"", read);
+    assert_eq!((answer, &written[..8]), (8, &b"\x02\x02\x00\x06one\x00"[..]));
+}
+
 fn create(schema: &[u8]) -> (i32, Vec<u8>, Option<SchemaRegistry>) {
     let call = format!(
         "(call $create (i32.const 300) (i32.const 1) (i32.const 400) (i32.const {}) (i32.const 500))",

@@ -326,6 +326,25 @@ fn a_fault_in_start_is_an_error_that_is_tried_again() {
 }
 
 #[test]
+fn a_start_section_that_reads_a_batch_is_inactive_for_ever() {
+    let mut shard = Shard::new(ShardOptions { partitions: 2, ..ShardOptions::default() });
+    shard.deploy(Ok(module(&starts_with(READS_A_BATCH))), &from_start());
+    produce(&mut shard, 0, &["x"]);
+    assert!(!shard.run_until_idle(3_600_000));
+    shard.advance(3_600_000);
+    assert_eq!(states(&shard), [State::Inactive; 2]);
+    for line in shard.status() {
+        let why = line.error.expect("an error");
+        assert!(why.contains("start section"), "{why}");
+    }
+    assert_eq!((shard.stats().restarts, values(&shard, 0).len()), (0, 0), "nothing is tried again");
+    // Only here is there a way on: the broker's would wait for the first VM.
+    shard.deploy(Ok(module(&transform(IDENTITY))), &from_start());
+    assert!(shard.run_until_idle(10_000));
+    assert_eq!(values(&shard, 0), ["x"]);
+}
+
+#[test]
 fn a_module_that_does_not_load_is_unknown() {
     let mut shard = Shard::new(ShardOptions::default());
     let imports = r#"(import "env" "x" (func))"#;

@@ -88,6 +88,17 @@ pub fn transform(record: &str) -> String {
     transform_with("", "", "", record)
 }
 
+/// The identity with a start section of these instructions; "up" is at 300.
+pub fn starts_with(instructions: &str) -> String {
+    let section = format!("(func $before {instructions}) (start $before)");
+    transform_with("", &(data(300, b"up") + &section), "", IDENTITY)
+}
+
+/// Asks for a batch.
+pub const READS_A_BATCH: &str = "
+    (drop (call $header (i32.const 0) (i32.const 8) (i32.const 12) (i32.const 16)
+      (i32.const 20) (i32.const 24) (i32.const 32) (i32.const 40) (i32.const 48) (i32.const 52)))";
+
 pub const IDENTITY: &str = "(drop (call $write (i32.const 65536) (local.get $len)))";
 
 pub fn batch(values: &[&[u8]]) -> Arc<Batch> {

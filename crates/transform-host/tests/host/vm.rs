@@ -71,6 +71,21 @@ fn start_that_returns_is_a_fault() {
     assert_eq!(vm.start(), Err(Fault::Returned));
 }
 
+#[test]
+fn a_start_section_reads_no_batch() {
+    let mut vm = Vm::new(&module(&starts_with(READS_A_BATCH)), &deployment(&["out"]));
+    for _ in 0..2 {
+        assert_eq!(vm.start(), Err(Fault::BatchInStartSection));
+        assert!(!vm.is_running());
+    }
+    // Anything else it may do: here it logs, and the module runs.
+    let logs = "(call $log (i32.const 1) (i32.const 300) (i32.const 2))";
+    let mut vm = Vm::new(&module(&starts_with(logs)), &deployment(&["out"]));
+    vm.start().expect("starts");
+    assert_eq!(vm.take_logs()[0].message, "up");
+    assert_eq!(process(&mut vm, &[b"v"]).expect("runs"), [b"v"]);
+}
+
 /// Traps on the value "!", counts records in its memory, and writes the count.
 const COUNTER: &str = "
     (drop (call $write (i32.const 65536) (local.get $len)))
@@ -235,6 +250,40 @@ fn fuel_is_one_record_s_and_not_the_batch_s() {
     let mut vm = Vm::new(&module, &deployment(&["out"]));
     vm.start().expect("starts");
     assert_eq!(process(&mut vm, &[b"v"]), Err(Fault::OutOfFuel { fuel: 2_000_000 }));
+}
+
+/// Fuel of a record in a module with these items, without that of a record for which nothing is done.
+fn fuel_of(items: &str, record: &str) -> u64 {
+    let fuel = |record| {
+        let mut vm = vm(&transform_with("", items, "", record));
+        process(&mut vm, &[b"v"]).expect("runs");
+        vm.stats().record_fuel
+    };
+    fuel(record) - fuel("")
+}
+
+#[test]
+fn a_bulk_instruction_takes_one_fuel_whatever_its_length() {
+    let items = r#"(table $t 4000 10000 funcref) (data $d "abcd")
+        (elem $e funcref (ref.null func) (ref.null func) (ref.null func) (ref.null func))"#;
+    for (instruction, lengths) in [
+        ("(memory.copy (i32.const 256) (i32.const 4096) (i32.const N))", [0, 1, 60_000]),
+        ("(memory.fill (i32.const 256) (i32.const 0) (i32.const N))", [0, 1, 60_000]),
+        ("(memory.init $d (i32.const 256) (i32.const 0) (i32.const N))", [0, 1, 4]),
+        ("(table.copy $t $t (i32.const 0) (i32.const 0) (i32.const N))", [0, 1, 4000]),
+        ("(table.fill $t (i32.const 0) (ref.null func) (i32.const N))", [0, 1, 4000]),
+        ("(table.init $t $e (i32.const 0) (i32.const 0) (i32.const N))", [0, 1, 4]),
+    ] {
+        for length in lengths {
+            let instruction = instruction.replace('N', &length.to_string());
+            // Its three operands take one each.
+            assert_eq!(fuel_of(items, &instruction), 4, "{instruction}");
+        }
+    }
+    for length in [0, 1, 5000] {
+        let grow = format!("(drop (table.grow $t (ref.null func) (i32.const {length})))");
+        assert_eq!(fuel_of(items, &grow), 3, "{grow}");
+    }
 }
 
 #[test]

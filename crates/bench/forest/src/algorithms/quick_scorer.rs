@@ -1,9 +1,10 @@
 //! QuickScorer as published (SIGIR 2015): the splits of a feature in the order of their thresholds,
 //! each with a mask of the leaves that its second way leaves over.
 
-use fraud_plan::forest::Walk;
+use fraud_plan::forest::{Tree, Walk};
+use fraud_plan::reference::add_leaves;
 
-use super::{Score, sum_of};
+use super::Score;
 
 pub struct QuickScorer {
     /// For each feature, ascending by threshold.
@@ -29,7 +30,7 @@ impl QuickScorer {
             leaves: Vec::new(),
             masks: vec![0; walk.trees.len()],
         };
-        for (tree, [first, _]) in walk.trees.iter().enumerate() {
+        for (tree, Tree { first, .. }) in walk.trees.iter().enumerate() {
             let mut leaves = Vec::new();
             made.add(&walk, tree as u32, *first as usize, 0, &mut leaves);
             leaves.resize(64, 0.0);
@@ -50,20 +51,19 @@ impl QuickScorer {
         at: usize,
         leaves: &mut Vec<f32>,
     ) -> u64 {
-        let [threshold, rest] = walk.nodes[first + at];
-        let (feature, child) = ((rest & 0xffff) as usize, (rest >> 16) as usize);
-        if child == at {
+        let node = walk.nodes[first + at];
+        if node.child() == at {
             leaves.push(walk.leaves[first + at]);
             return 1 << (leaves.len() - 1);
         }
-        let low = self.add(walk, tree, first, child, leaves);
-        let high = self.add(walk, tree, first, child + 1, leaves);
+        let low = self.add(walk, tree, first, node.child(), leaves);
+        let high = self.add(walk, tree, first, node.child() + 1, leaves);
         let features = self.splits.len();
-        if feature >= features {
-            self.missing[feature % features].push((tree, !low));
+        let feature = node.input() % features;
+        if node.input() >= features {
+            self.missing[feature].push((tree, !low));
         }
-        let threshold = f32::from_bits(threshold);
-        self.splits[feature % features].push(Split { threshold, tree, mask: !low });
+        self.splits[feature].push(Split { threshold: node.threshold, tree, mask: !low });
         low | high
     }
 }
@@ -82,6 +82,6 @@ impl Score for QuickScorer {
             }
         }
         let leaf = |(leaves, mask): (&[f32; 64], &u64)| leaves[mask.trailing_zeros() as usize % 64];
-        sum_of(self.leaves.iter().zip(&self.masks).map(leaf))
+        add_leaves(0.0, self.leaves.iter().zip(&self.masks).map(leaf))
     }
 }

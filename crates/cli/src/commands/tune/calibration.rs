@@ -1,7 +1,7 @@
 //! Raw outputs to probabilities, and how far they are to be believed.
 
 use anyhow::{Result, ensure};
-use fraud_plan::MOST_KNOTS;
+use fraud_plan::MAX_KNOTS;
 use serde::Serialize;
 
 use super::threshold::Scored;
@@ -96,7 +96,7 @@ pub fn isotonic(outputs: impl Iterator<Item = (f32, bool)>) -> Vec<[f32; 2]> {
         (from + 1..to).map(|at| steps[at].loss(score(at))).sum()
     };
     let mut knots: Vec<usize> = (0..steps.len()).collect();
-    while knots.len() > MOST_KNOTS - 2 {
+    while knots.len() > MAX_KNOTS - 2 {
         let cost = |at: &usize| {
             let [below, knot, above] = [knots[at - 1], knots[*at], knots[at + 1]];
             let own = steps[knot].loss(middles[knot][1]);
@@ -274,7 +274,7 @@ mod tests {
         let outputs =
             groups.flat_map(|(raw, frauds)| (0..10_000).map(move |at| (raw, at < frauds)));
         let knots = isotonic(outputs);
-        assert_eq!(knots.len(), MOST_KNOTS);
+        assert_eq!(knots.len(), MAX_KNOTS);
         for pair in knots.windows(2) {
             assert!(pair[0][0] < pair[1][0] && pair[0][1] < pair[1][1], "{knots:?}");
             let [x, y] = [0, 1].map(|at| (pair[0][at] + pair[1][at]) / 2.0);

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use fraud_detector::verdict::{Judge, Warmth};
-use fraud_plan::compile::Undecided;
+use fraud_plan::compile::CompiledModel;
 use fraud_plan::{Calibration, Decision};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -118,7 +118,7 @@ fn a_share(text: &str) -> Result<f64, String> {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Report> {
     let began = Instant::now();
-    let model = Undecided::read(&args.spec, &args.model)?;
+    let model = CompiledModel::read(&args.spec, &args.model)?;
     let frauds = Frauds::read(&args.labelled.frauds)?;
     let reporting = args.labelled.reporting(&frauds);
     let mut sample = Sample::read(&model, &args.labelled.input, reporting, args.skip)?;
@@ -195,7 +195,12 @@ fn suffices(args: &Args, sample: &Sample, frauds: &Frauds) -> Result<(String, St
     Ok((units::date(first), units::date(last)))
 }
 
-fn decide(args: &Args, model: &Undecided, sample: &mut Sample, when: String) -> Result<Decided> {
+fn decide(
+    args: &Args,
+    model: &CompiledModel,
+    sample: &mut Sample,
+    when: String,
+) -> Result<Decided> {
     let outputs = sample.rows.iter().map(|row| (row.raw, row.fraud));
     // Either kind: a slope above 0 says that there is something to calibrate.
     let (slope, offset) =

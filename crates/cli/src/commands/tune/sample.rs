@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use fraud_detector::{Detector, Settings};
 use fraud_plan::Decision;
-use fraud_plan::compile::Undecided;
+use fraud_plan::compile::CompiledModel;
 
 use crate::data::envelope::Envelopes;
 use crate::data::frauds::Reporting;
@@ -45,7 +45,7 @@ impl Sample {
     /// Puts a file through the detector, with each fraud reported in due time. The warm-up ends with
     /// the midnight before the first transaction's time plus `skip`.
     pub fn read(
-        model: &Undecided,
+        model: &CompiledModel,
         input: &Path,
         reporting: Reporting<'_>,
         skip: Duration,

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::compile::flatten::{Branch, Mode, Node};
+use crate::compile::flatten::{Branch, Mode, ModelNode};
 use crate::compile::onnx;
 use crate::forest::Link;
 
@@ -13,7 +13,7 @@ use crate::forest::Link;
 #[derive(Debug)]
 pub(super) struct Trees {
     /// The nodes of all trees.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<ModelNode>,
     pub roots: Vec<usize>,
     pub base: f32,
     pub link: Link,
@@ -141,14 +141,14 @@ fn ensemble(node: &onnx::Node, features: usize) -> Result<Trees> {
     let leaves = numbers(node, "leaf_weights")?;
     // A leaf may have many parents here, so that each place where one stands becomes a node.
     let mut nodes = Vec::new();
-    let child = |(ids, leafs): (&[i64], &[i64]), at: usize, nodes: &mut Vec<Node>| {
+    let child = |(ids, leafs): (&[i64], &[i64]), at: usize, nodes: &mut Vec<ModelNode>| {
         let id = usize::try_from(ids[at]).ok();
         if leafs[at] == 0 {
             return id.filter(|id| *id < count).ok_or(format!("node {at} has child {}", ids[at]));
         }
         let leaf =
             id.and_then(|id| leaves.get(id)).ok_or(format!("node {at} has leaf {}", ids[at]));
-        nodes.push(Node::Leaf(leaf? * share));
+        nodes.push(ModelNode::Leaf(leaf? * share));
         Ok(count + nodes.len() - 1)
     };
     let mut all = Vec::with_capacity(count);
@@ -163,7 +163,7 @@ fn ensemble(node: &onnx::Node, features: usize) -> Result<Trees> {
             6 => return Err(format!("node {at} is a BRANCH_MEMBER")),
             other => return Err(format!("node {at} has mode {other}")),
         };
-        all.push(Node::Branch(Branch {
+        all.push(ModelNode::Branch(Branch {
             feature: feature(ids[at], features)?,
             mode,
             value: splits[at],
@@ -232,7 +232,7 @@ fn branches(node: &onnx::Node, weights: &Weights, share: f64, features: usize) -
             b"LEAF" => {
                 let weight = weights.0.get(&(tree, ids[at]));
                 weighted += usize::from(weight.is_some());
-                nodes.push(Node::Leaf(weight.map_or(0.0, |(weight, _)| weight * share)));
+                nodes.push(ModelNode::Leaf(weight.map_or(0.0, |(weight, _)| weight * share)));
                 continue;
             }
             b"BRANCH_LEQ" => Mode::Leq,
@@ -250,7 +250,7 @@ fn branches(node: &onnx::Node, weights: &Weights, share: f64, features: usize) -
                 ids[at]
             ))
         };
-        nodes.push(Node::Branch(Branch {
+        nodes.push(ModelNode::Branch(Branch {
             feature: feature(feature_ids[at], features)?,
             mode,
             value: values[at],
@@ -264,7 +264,7 @@ fn branches(node: &onnx::Node, weights: &Weights, share: f64, features: usize) -
     }
     let mut is_child = vec![false; count];
     for node in &nodes {
-        if let Node::Branch(Branch { yes, no, .. }) = *node {
+        if let ModelNode::Branch(Branch { yes, no, .. }) = *node {
             (is_child[yes], is_child[no]) = (true, true);
         }
     }
@@ -278,7 +278,7 @@ fn branches(node: &onnx::Node, weights: &Weights, share: f64, features: usize) -
 }
 
 /// Checks that these are trees: every node is reached from a root, on one way.
-fn trees(nodes: Vec<Node>, roots: Vec<usize>) -> Result<Trees> {
+fn trees(nodes: Vec<ModelNode>, roots: Vec<usize>) -> Result<Trees> {
     if roots.is_empty() {
         return Err("it has no tree".into());
     }
@@ -288,7 +288,7 @@ fn trees(nodes: Vec<Node>, roots: Vec<usize>) -> Result<Trees> {
         if std::mem::replace(&mut is_reached[at], true) {
             return Err(format!("its nodes are no trees: two ways lead to number {at}"));
         }
-        if let Node::Branch(Branch { value, yes, no, .. }) = nodes[at] {
+        if let ModelNode::Branch(Branch { value, yes, no, .. }) = nodes[at] {
             if value.is_nan() {
                 return Err(format!("node number {at} compares with NaN"));
             }

@@ -3,7 +3,6 @@ use std::path::{Path, PathBuf};
 use super::model;
 use crate::Calibration::{Identity, Isotonic, Platt};
 use crate::forest::Trees;
-use crate::{Plan, PlanBytes};
 
 const SPEC: &str = r#"version = 1
 [[entity]]
@@ -26,12 +25,6 @@ fn directory(name: &str, features: usize, decision: Option<&str>) -> PathBuf {
     dir
 }
 
-fn with_plan<T>(bytes: &[u8], read: impl FnOnce(Plan<'_>) -> T) -> T {
-    let mut room = PlanBytes([0_u8; 1 << 14]);
-    room.0[..bytes.len()].copy_from_slice(bytes);
-    read(Plan::read(&room.0[..bytes.len()]).unwrap())
-}
-
 fn check_error(dir: &Path, error: &str) {
     let refused = format!("{:#}", model(dir).unwrap_err());
     assert_eq!(refused.replace(&format!("{}/", dir.display()), ""), error);
@@ -45,12 +38,10 @@ fn three_files_make_a_plan() {
     let compiled = model(&dir).unwrap();
     assert_eq!(compiled.warnings, [""; 0]);
     assert_eq!(compiled.inputs.len(), 3);
-    with_plan(&compiled.plan, |plan| {
-        assert_eq!((plan.decision.threshold, plan.program.features.len()), (0.62, 4));
-        assert!(
-            matches!(plan.forest.unwrap().trees, Trees::Masks(masks) if masks.leaves.len() == 128)
-        );
-    });
+    let plan = compiled.plan.read().unwrap();
+    assert_eq!((plan.decision.threshold, plan.program.features.len()), (0.62, 4));
+    let Trees::Masks(masks) = plan.forest.unwrap().trees else { panic!("{:?}", plan.forest) };
+    assert_eq!(masks.leaves.len(), 128);
     std::fs::remove_dir_all(dir).unwrap();
 }
 
@@ -61,10 +52,9 @@ fn a_decision_may_be_missing() {
     assert_eq!(compiled.warnings.len(), 1);
     assert_eq!(compiled.inputs[2], dir);
     assert!(compiled.warnings[0].contains("calibrated by nothing"), "{:?}", compiled.warnings);
-    with_plan(&compiled.plan, |plan| {
-        assert_eq!((plan.decision.threshold, &plan.decision.calibration), (0.5, &Identity));
-        assert!(plan.decision.baselines.is_empty());
-    });
+    let decision = compiled.plan.read().unwrap().decision;
+    assert_eq!((decision.threshold, decision.calibration), (0.5, Identity));
+    assert_eq!(decision.baselines, []);
     std::fs::remove_dir_all(dir).unwrap();
 }
 
@@ -80,7 +70,7 @@ fn calibrations() {
     ] {
         let dir = directory("calibrated", 4, Some(&decision(text)));
         let compiled = model(&dir).unwrap();
-        with_plan(&compiled.plan, |plan| assert_eq!(plan.decision.calibration, expect));
+        assert_eq!(compiled.plan.read().unwrap().decision.calibration, expect);
         std::fs::remove_dir_all(dir).unwrap();
     }
     let rule = "decision.toml:2:1: calibration: it takes a calibration of 2 to 16 knots, both of \

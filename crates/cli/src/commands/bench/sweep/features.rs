@@ -26,7 +26,7 @@ pub fn rows(args: &Args, records: &Records) -> Result<Vec<Row>> {
         let plan = Plan { id: 0, program, decision: Decision::default(), forest: None }.write();
         let mut instance = module.instance(args);
         instance.start()?;
-        let first = Record { millis: 0, key: None, value: plan };
+        let first = Record { millis: 0, key: None, value: plan.bytes().to_vec() };
         instance.vm.process(&first.alone(), &mut instance.output)?;
         lanes.push(Lane { instance, slices: &slices });
     }

@@ -11,7 +11,7 @@ use self::trees::Trees;
 use super::Ensemble;
 use super::flatten::flatten;
 use super::onnx::{DOUBLE, FLOAT, Graph, Model, Node, ValueInfo};
-use crate::forest::{Link, MAX_FEATURES};
+use crate::forest::{Link, MAX_FEATURES, Tree};
 
 /// Lowers a model; `file` is what errors call it. The forest's output is the second class's
 /// probability, or what a regressor says.
@@ -37,7 +37,8 @@ pub fn lower(bytes: &[u8], file: &str) -> Result<Ensemble> {
         features,
     };
     for flat in flats {
-        ensemble.trees.push([ensemble.nodes.len() as u32, flat.depth]);
+        let first = ensemble.nodes.len() as u32;
+        ensemble.trees.push(Tree { first, depth: flat.depth });
         ensemble.nodes.extend(flat.nodes);
         ensemble.leaves.extend(flat.leaves);
     }

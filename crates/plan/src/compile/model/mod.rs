@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::document::{Document, Section};
-use super::{Ensemble, MaskArrays, lower, spec};
-use crate::{Calibration, Decision, Plan, Program};
+use super::{Ensemble, MaskArrays, MaskLimits, lower, spec};
+use crate::{Calibration, Decision, Plan, PlanBuf, Program};
 
 /// A plan, and how it came about.
 #[derive(Clone, Debug)]
-pub struct Compiled {
-    /// The plan's bytes, for [`Plan::read`].
-    pub plan: Vec<u8>,
+pub struct CompiledPlan {
+    /// The plan's bytes.
+    pub plan: PlanBuf,
     /// What whoever builds it should know, a line each.
     pub warnings: Vec<String>,
     /// What the plan depends on: a change to any of these asks for another one.
@@ -24,14 +24,14 @@ pub struct Compiled {
 
 /// A spec and the model for it, before anything is decided on the model's outputs.
 #[derive(Clone, Debug)]
-pub struct Undecided {
+pub struct CompiledModel {
     /// What comes before the engine.
     pub program: Program,
     ensemble: Ensemble,
     masks: Option<MaskArrays>,
 }
 
-impl Undecided {
+impl CompiledModel {
     /// Of a spec and an ONNX file whose inputs are its features.
     pub fn read(spec: &Path, onnx: &Path) -> Result<Self> {
         let program = read_spec(spec)?;
@@ -47,7 +47,7 @@ impl Undecided {
             onnx.display(),
             spec.display(),
         );
-        let masks = MaskArrays::of(&ensemble);
+        let masks = MaskArrays::new(&ensemble, MaskLimits::default());
         Ok(Self { program, ensemble, masks })
     }
 
@@ -61,10 +61,10 @@ impl Undecided {
 }
 
 /// The plan of `fraud.toml`, `fraud.onnx` and, if it is there, `decision.toml` in `dir`.
-pub fn model(dir: &Path) -> Result<Compiled> {
+pub fn model(dir: &Path) -> Result<CompiledPlan> {
     let paths = ["fraud.toml", "fraud.onnx", "decision.toml"].map(|name| dir.join(name));
     let [spec, onnx, decision] = &paths;
-    let undecided = Undecided::read(spec, onnx)?;
+    let undecided = CompiledModel::read(spec, onnx)?;
     let mut warnings = Vec::new();
     let decision = if decision.exists() {
         read_decision(decision, &undecided.program)?
@@ -80,7 +80,7 @@ pub fn model(dir: &Path) -> Result<Compiled> {
     let plan = undecided.plan(decision);
     // A file that is not there yet would count as changed each time: its directory stands for it.
     let inputs = paths.iter().map(|path| if path.exists() { path } else { dir });
-    Ok(Compiled { plan: plan.write(), warnings, inputs: inputs.map(PathBuf::from).collect() })
+    Ok(CompiledPlan { plan: plan.write(), warnings, inputs: inputs.map(PathBuf::from).collect() })
 }
 
 fn read_spec(path: &Path) -> Result<Program> {

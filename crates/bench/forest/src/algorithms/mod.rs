@@ -1,12 +1,11 @@
 //! The ways to evaluate a forest. All give the same bits.
 
-mod naive;
 mod quick_scorer;
 mod ranks;
 
 use fraud_detector::engine::Engine;
 use fraud_plan::forest::{Trees, Walk};
-use fraud_plan::{Plan, PlanError};
+use fraud_plan::{Plan, PlanBuf, PlanError, reference};
 
 include!(concat!(env!("OUT_DIR"), "/generated.rs"));
 
@@ -58,7 +57,10 @@ impl Algorithm {
     /// Prepares to evaluate a plan, the one of this shape.
     pub fn prepare(self, plan: &Plan<'static>, shape: usize) -> Option<Box<dyn Evaluate>> {
         Some(match self {
-            Self::Naive => Box::new(Each(naive::Naive(walk(plan)))),
+            Self::Naive => {
+                let forest = plan.forest?;
+                Box::new(Each(move |x: &[f32]| reference::sum(&forest, x)))
+            }
             Self::Walk | Self::MaskNumbers | Self::MaskRows => {
                 let mut engine = Engine::new(plan);
                 Box::new(Each(move |x: &[f32]| f64::from(engine.run(x))))
@@ -74,10 +76,8 @@ impl Algorithm {
 
 /// Reads a plan, and keeps its bytes for good.
 pub fn read(bytes: &[u8]) -> Result<Plan<'static>, PlanError> {
-    let mut words = vec![0_u64; bytes.len().div_ceil(8)];
-    bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
-    let kept: &'static [u8] = bytemuck::cast_slice(words.leak());
-    Plan::read(&kept[..bytes.len()])
+    let kept: &'static PlanBuf = Box::leak(Box::new(PlanBuf::new(bytes)));
+    kept.read()
 }
 
 /// Values that lie one after the other.
@@ -123,19 +123,4 @@ impl<S: Score> Evaluate for Each<S> {
             *score = self.0.score(vector) as f32;
         }
     }
-}
-
-/// The sum of leaves in the order that a forest's is defined in.
-fn sum_of(leaves: impl Iterator<Item = f32>) -> f64 {
-    let (mut sum, mut four) = (0.0, [0.0; 4]);
-    let mut count = 0;
-    for leaf in leaves {
-        four[count % 4] = f64::from(leaf);
-        count += 1;
-        if count % 4 == 0 {
-            sum += (four[0] + four[1]) + (four[2] + four[3]);
-            four = [0.0; 4];
-        }
-    }
-    if count % 4 > 0 { sum + ((four[0] + four[1]) + (four[2] + four[3])) } else { sum }
 }

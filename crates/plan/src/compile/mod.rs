@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! - `model`: the directory's three files to a plan: [`model()`], [`Undecided`]
+//! - `model`: the directory's three files to a plan: [`model()`], [`CompiledModel`]
 //! - [`spec`]: `fraud.toml` to a [`Program`](crate::Program)
 //! - `document`: TOML whose values know their line
 //! - `onnx`: the protobuf messages
@@ -23,7 +23,7 @@ mod model;
 mod onnx;
 pub mod spec;
 
-pub use build_masks::MaskArrays;
+pub use build_masks::{MaskArrays, MaskLimits};
 pub use ensemble::Ensemble;
 pub use lower::lower;
-pub use model::{Compiled, Undecided, model};
+pub use model::{CompiledModel, CompiledPlan, model};

@@ -3,9 +3,9 @@
 //! The header is `Header`, which the reader and the writer share. After it come, without a gap:
 //!
 //! ```text
-//! a walk: trees [u32; 2] each, nodes [u32; 2] each, leaves f32 each
-//! masks:  masks [u64; 2] each, keys [f32; 8] each, inputs [u32; 3] each, leaves f32 each, rows u16 each
-//! head:   the program and the decision, in postcard's encoding
+//! a walk:  trees (Tree, 8 bytes each), nodes (Node, 8), leaves (f32)
+//! masks:   masks ([u64; 2]), keys ([f32; 8]), searches (Search, 12), leaves (f32), rows (u16)
+//! head:    the program and the decision, in postcard's encoding
 //! ```
 //!
 //! Numbers are little-endian. The bytes lie on a multiple of 8, so that arrays are cast in place;
@@ -59,7 +59,7 @@ struct WalkSizes {
     zero: [u32; 5],
 }
 
-/// The scalars of [`Masks`], and the lengths of its arrays; there is an input for each feature.
+/// The scalars of [`Masks`], and the lengths of its arrays; there is a search for each feature.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct MaskSizes {
@@ -151,7 +151,7 @@ impl<'a> Plan<'a> {
                     blocks: sizes.blocks,
                     masks: sections.take(sizes.masks)?,
                     keys: sections.take(sizes.keys)?,
-                    inputs: sections.take(header.features)?,
+                    searches: sections.take(header.features)?,
                     leaves: sections.take(sizes.leaves)?,
                     rows: sections.take(sizes.rows)?,
                 }))
@@ -192,9 +192,9 @@ impl<'a> Plan<'a> {
         calibration.or(self.program.fault()).or(forest.and_then(Forest::fault))
     }
 
-    /// The bytes of this plan; its `id` is computed, not taken.
+    /// Writes the bytes of this plan, whose `id` is computed from them: the one given is not read.
     #[cfg(feature = "compile")]
-    pub fn write(&self) -> Vec<u8> {
+    pub fn write(&self) -> PlanBuf {
         use bytemuck::{bytes_of, cast_slice, must_cast};
 
         let head = postcard::to_stdvec(&(&self.program, &self.decision))
@@ -216,7 +216,16 @@ impl<'a> Plan<'a> {
                         [cast_slice(trees), cast_slice(nodes), cast_slice(leaves), &[], &[]],
                     )
                 }
-                Trees::Masks(Masks { width, group, blocks, inputs, keys, rows, masks, leaves }) => {
+                Trees::Masks(Masks {
+                    width,
+                    group,
+                    blocks,
+                    searches,
+                    keys,
+                    rows,
+                    masks,
+                    leaves,
+                }) => {
                     let sizes = MaskSizes {
                         width,
                         group,
@@ -229,7 +238,7 @@ impl<'a> Plan<'a> {
                     let sections = [
                         cast_slice(masks),
                         cast_slice(keys),
-                        cast_slice(inputs),
+                        cast_slice(searches),
                         cast_slice(leaves),
                         cast_slice(rows),
                     ];
@@ -240,7 +249,7 @@ impl<'a> Plan<'a> {
         let mut bytes = [bytes_of(&header), &sections.concat(), &head].concat();
         let id = id_of(&bytes);
         bytes[HASHED_FROM - size_of::<u32>()..HASHED_FROM].copy_from_slice(&id.to_le_bytes());
-        bytes
+        PlanBuf::new(&bytes)
     }
 }
 
