@@ -49,7 +49,9 @@
 //!
 //! # What this is not
 //!
-//! It follows the broker's source of December 2024 and was compared with no running broker.
+//! It follows the broker's source of December 2024 and was compared with no running broker. What
+//! changed since is a [`BrokerVersion`], read in the broker's pull requests 25608 (batches), 30836
+//! (outputs) and their backports; the estimate of a record's size in the former is assumed.
 //! wasmtime 48 stands in for the broker's 25: fuel and code differ in detail, and a trap's message
 //! is the newer one's; of the broker's WebAssembly only `externref` is missing. Not modelled:
 //! requests and their JSON, internal and read-only topics beyond three names, replication,
@@ -63,9 +65,11 @@
 //!
 //! # What only the source says
 //!
-//! Easily expected otherwise: with several output topics, a batch too large for one of them stops
-//! that output for good, its lag frozen and its queue growing, while the processor stays `running`;
-//! only with a single output does the processor fail and replay. A bad schema-registry marker is
+//! Easily expected otherwise: before 26.1.11, with several output topics, a batch too large for one
+//! of them stops that output for good, its lag frozen and its queue growing, while the processor
+//! stays `running`; since then the processor fails and replays, as it always has with one output,
+//! and the other outputs wait with it. The mebibyte at which 25.1 and later end a batch is their
+//! own: a topic whose `max.message.bytes` is lower refuses it. A bad schema-registry marker is
 //! found before a missing ABI marker, and a topic that does not exist has a text of its own. A
 //! start section that reads a batch waits for ever, `inactive`; pausing, redeploying and deleting
 //! wait for it in turn, and so does every later change to the transforms of that core. A VM's
@@ -95,7 +99,7 @@ pub use record::payload::Payload;
 pub use registry::{Schema, SchemaReference, SchemaRegistry, SchemaType, SubjectSchema};
 pub use shard::log::OutputBatch;
 pub use shard::processor::State;
-pub use shard::{PartitionStatus, Shard, ShardOptions};
+pub use shard::{BrokerVersion, PartitionStatus, Shard, ShardOptions};
 pub use vm::Vm;
 pub use vm::stats::{Level, LogLine, Stats};
 pub use wasmtime::Trap;

@@ -15,9 +15,30 @@ use log::{Commits, InputLog, OutputBatch};
 use processor::{Processor, State};
 use transform::{Context, SharedVm, Transform};
 
+/// A version of the broker with which a transform's writing changed. Every broker behaves as the
+/// newest of these versions that is not newer than itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
+pub enum BrokerVersion {
+    /// 24.3 and before. An output batch is everything that queued up while the last one was
+    /// written, so it may outgrow the topic's `max.message.bytes` and be refused. With several
+    /// outputs, one whose batch is refused stands still, its processor `running`, until `pause`
+    /// and `resume`.
+    V24_3,
+    /// 25.1 to 26.1.10. What queued up is written in batches of 1 MiB at most, whatever
+    /// `max.message.bytes` is; only a larger record makes a larger batch.
+    V25_1,
+    /// 26.1.11, 26.2.1, a late 25.3, and what comes after. A refused batch restarts the processor,
+    /// however many outputs it has.
+    #[default]
+    V26_1_11,
+}
+
 /// How the cluster around the core is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardOptions {
+    /// The broker's version; the newest unless set.
+    pub broker: BrokerVersion,
     /// Input partitions, all led by this core at first.
     pub partitions: usize,
     /// Partitions of every output topic.
@@ -35,6 +56,7 @@ pub struct ShardOptions {
 impl Default for ShardOptions {
     fn default() -> Self {
         Self {
+            broker: BrokerVersion::default(),
             partitions: 1,
             output_partitions: 1,
             max_message_bytes: 1 << 20,

@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::record::batch::Batch;
 use crate::record::output::Output;
 
+use super::BrokerVersion;
 use super::log::OutputBatch;
 use super::sink::{Item, Sink, Write};
 use super::transform::{Context, SharedVm};
@@ -118,7 +119,7 @@ impl Processor {
     pub(super) fn stop(&mut self, vm: &mut SharedVm, context: &mut Context<'_>) {
         self.sinks.iter_mut().for_each(Sink::stop);
         for topic in 0..self.sinks.len() {
-            if let Some(write) = self.sinks[topic].writing.take() {
+            while let Some(write) = self.sinks[topic].writing.take() {
                 // Its error would end a processor that has ended.
                 let _ = self.end_write(topic, write, context);
             }
@@ -159,7 +160,7 @@ impl Processor {
         self.error = Some(why);
         self.sinks.iter_mut().for_each(Sink::stop);
         let writes = self.sinks.iter().filter_map(|sink| sink.writing.as_ref());
-        let stopped = writes.map(|write| write.done_at).max().unwrap_or(now).max(now);
+        let stopped = writes.map(|write| write.ends_at).max().unwrap_or(now).max(now);
         self.phase = Phase::Backoff { until: stopped + self.backoff_s * 1_000_000 };
         self.release(vm);
     }
@@ -249,35 +250,39 @@ impl Processor {
         }
     }
 
-    /// Runs the writer of one output: ends the write under way, or takes everything queued.
+    /// Runs the writer of one output: ends the write of a batch, or takes everything queued.
     fn write(&mut self, topic: usize, vm: &mut SharedVm, context: &mut Context<'_>) -> bool {
         let sink = &mut self.sinks[topic];
         if let Some(write) = sink.writing.take_if(|write| write.done_at <= context.now) {
             if let Err(why) = self.end_write(topic, write, context) {
-                self.write_failed(topic, vm, why, context.now);
+                self.write_failed(topic, vm, why, context);
             }
             return true;
         }
         if sink.writing.is_some() || sink.failed || sink.queue.is_empty() {
             return false;
         }
-        let (records, mark) = sink.pop_all(topic);
-        if records.is_empty() {
+        let (mut batches, mark) = sink.pop_all(topic, context.options.broker);
+        let Some(records) = batches.pop_front() else {
             self.mark(topic, mark, context);
             return true;
-        }
+        };
+        let latency = context.options.write_latency_ms * 1000;
         sink.writing = Some(Write {
-            done_at: context.now + context.options.write_latency_ms * 1000,
+            done_at: context.now + latency,
             batch: OutputBatch { timestamp: context.now_ms, records },
+            ends_at: context.now + latency * (1 + batches.len() as u64),
+            rest: batches,
             mark,
         });
         true
     }
 
+    /// Ends the write of a batch and begins the next, or commits the last.
     fn end_write(
         &mut self,
         topic: usize,
-        write: Write,
+        mut write: Write,
         context: &mut Context<'_>,
     ) -> Result<(), String> {
         let (size, max) = (write.batch.size_bytes(), context.options.max_message_bytes);
@@ -290,18 +295,31 @@ impl Processor {
         let partitions = &mut context.outputs[topic];
         let partition = self.partition % partitions.len();
         partitions[partition].push(write.batch);
-        self.mark(topic, write.mark, context);
+        match write.rest.pop_front() {
+            None => self.mark(topic, write.mark, context),
+            Some(records) => {
+                write.batch = OutputBatch { timestamp: context.now_ms, records };
+                write.done_at = context.now + context.options.write_latency_ms * 1000;
+                self.sinks[topic].writing = Some(write);
+            }
+        }
         Ok(())
     }
 
-    /// Ends the processor once all of its writers have ended. A single one is all; among several,
-    /// the others keep the processor running, and this output stands still.
-    fn write_failed(&mut self, topic: usize, vm: &mut SharedVm, why: String, now: u64) {
+    /// Ends the processor. Before 26.1.11 it ends only when all of its writers have: a single one
+    /// is all; among several, the others keep the processor running, and this output stands still.
+    fn write_failed(
+        &mut self,
+        topic: usize,
+        vm: &mut SharedVm,
+        why: String,
+        context: &Context<'_>,
+    ) {
         if matches!(self.phase, Phase::Backoff { .. }) {
             return;
         }
-        if self.sinks.len() == 1 {
-            self.fail(vm, now, why);
+        if self.sinks.len() == 1 || context.options.broker >= BrokerVersion::V26_1_11 {
+            self.fail(vm, context.now, why);
         } else {
             self.sinks[topic].failed = true;
             self.error = Some(why);

@@ -1,10 +1,12 @@
-//! One output of a processor: a queue, and a writer that takes all of it at once.
+//! One output of a processor: a queue, and a writer that takes all of it at once, to write it in
+//! one batch or, since 25.1, in several.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::record::output::Output;
 
+use super::BrokerVersion;
 use super::log::OutputBatch;
 
 /// The queue and the writer of one output.
@@ -16,7 +18,7 @@ pub(super) struct Sink {
     /// Set while records are replayed that this output already has and a slower one has not.
     pub suppress: bool,
     pub last_committed: i64,
-    /// The writer ended with an error while the writers of other outputs go on.
+    /// The writer ended with an error while the writers of other outputs go on (before 26.1.11).
     pub failed: bool,
     pub lag: i64,
 }
@@ -30,14 +32,26 @@ pub(super) enum Item {
     Mark(i64),
 }
 
-/// A batch on its way to an output topic.
+/// Batches on their way to an output topic, one after the other.
 #[derive(Debug)]
 pub(super) struct Write {
+    /// When the first is written.
     pub done_at: u64,
     pub batch: OutputBatch,
-    /// The input offset that is done with this batch.
+    /// The records of later batches, which are made when their turn comes.
+    pub rest: VecDeque<Output>,
+    /// When the last is written.
+    pub ends_at: u64,
+    /// The input offset that is done with the last.
     pub mark: i64,
 }
+
+/// The largest batch that a broker makes since 25.1, unless it is of a single record.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// The most that a record adds to its payload in a batch: attributes and three varints. The broker
+/// estimates a record's size too; that it estimates like this is assumed.
+const FRAME_BYTES: usize = 1 + 3 * 10;
 
 impl Sink {
     /// Queues those records of `output` that go to `topic`.
@@ -49,16 +63,30 @@ impl Sink {
         }
     }
 
-    /// Takes everything queued, as one batch, and the offset that is done with it.
-    pub(super) fn pop_all(&mut self, topic: usize) -> (Output, i64) {
-        let mut records = Output::default();
+    /// Takes everything queued, as the records of one batch or several, and the offset that is
+    /// done with it.
+    pub(super) fn pop_all(
+        &mut self,
+        topic: usize,
+        broker: BrokerVersion,
+    ) -> (VecDeque<Output>, i64) {
+        let limit = if broker < BrokerVersion::V25_1 { usize::MAX } else { BATCH_BYTES };
+        let mut batches = VecDeque::<Output>::new();
         let mut mark = self.last_committed;
         for item in self.queue.drain(..) {
             match item {
                 Item::Records(output) if !self.suppress => {
                     for record in output.iter().filter(|record| record.topic == topic) {
+                        let payload = record.payload.bytes();
+                        let room = batches.back().is_some_and(|batch| {
+                            let size = batch.bytes() + payload.len();
+                            size + FRAME_BYTES * (batch.len() + 1) <= limit
+                        });
+                        if !room {
+                            batches.push_back(Output::default());
+                        }
                         // Cannot be refused before the write buffer is full many times over.
-                        records.push(topic, record.payload.bytes());
+                        batches.back_mut().expect("just made").push(topic, payload);
                     }
                 }
                 Item::Records(_) => {}
@@ -69,7 +97,7 @@ impl Sink {
             }
         }
         self.queued_bytes = 0;
-        (records, mark)
+        (batches, mark)
     }
 
     /// Drops the queue; a write under way still ends.

@@ -1,7 +1,7 @@
 //! One shard: several partitions, commits, backoff, output batches, on a clock that does not run.
 
 use transform_host::{
-    Batch, BatchBuilder, Deployment, FromOffset, Limits, Shard, ShardOptions, State,
+    Batch, BatchBuilder, BrokerVersion, Deployment, FromOffset, Limits, Shard, ShardOptions, State,
 };
 
 use crate::support::*;
@@ -271,30 +271,120 @@ fn an_output_batch_over_the_topic_s_limit_fails_and_replays_into_the_same_memory
 }
 
 #[test]
-fn among_several_outputs_one_that_fails_stands_still() {
+fn catching_up_makes_one_large_batch_or_several_of_a_mebibyte() {
+    let late = |broker, max_message_bytes| {
+        let options = ShardOptions {
+            broker,
+            max_message_bytes,
+            write_latency_ms: 50,
+            record_micros: 1_000,
+            ..ShardOptions::default()
+        };
+        let mut shard = shard(IDENTITY, options);
+        for _ in 0..26 {
+            produce(&mut shard, 0, &[&"x".repeat(100_000)]);
+        }
+        // Reading starts at 3 s; the first write ends at 51 ms, with everything else queued.
+        shard.advance(3_210);
+        let lens: Vec<_> = shard.output(0)[0].iter().map(|batch| batch.records.len()).collect();
+        (lens, states(&shard)[0])
+    };
+    use BrokerVersion::{V24_3, V25_1, V26_1_11};
+    let stock = 1 << 20;
+    let cases = [
+        // Two and a half megabytes: refused, or taken by a topic that allows them.
+        (V24_3, stock, vec![1], State::Errored),
+        (V24_3, 3_000_000, vec![1, 25], State::Running),
+        // Ten of a hundred thousand bytes and some are the most below a mebibyte.
+        (V25_1, stock, vec![1, 10, 10, 5], State::Running),
+        (V26_1_11, stock, vec![1, 10, 10, 5], State::Running),
+        (V26_1_11, 3_000_000, vec![1, 10, 10, 5], State::Running),
+        // It is the broker's mebibyte, not the topic's limit.
+        (V26_1_11, 500_000, vec![1], State::Errored),
+    ];
+    for (broker, max, lens, state) in cases {
+        assert_eq!(late(broker, max), (lens, state), "{broker:?}, max.message.bytes {max}");
+    }
+    assert_eq!(ShardOptions::default().broker, V26_1_11, "the newest unless set");
+}
+
+#[test]
+fn an_offset_is_committed_with_the_last_of_its_batches() {
+    let options =
+        ShardOptions { write_latency_ms: 1_000, record_micros: 1_000, ..ShardOptions::default() };
+    let mut shard = shard(IDENTITY, options);
+    for _ in 0..26 {
+        produce(&mut shard, 0, &[&"x".repeat(100_000)]);
+    }
+    // One record by 4 s, ten by 5 s; the other ten and five are under way when the broker dies.
+    shard.advance(5_500);
+    assert_eq!(values(&shard, 0).len(), 11);
+    shard.advance(2_400);
+    assert_eq!((committed(&shard), values(&shard, 0).len()), (vec![Some(0)], 26));
+    shard.crash();
+    assert!(shard.run_until_idle(60_000));
+    assert_eq!((committed(&shard), values(&shard, 0).len()), (vec![Some(25)], 26 + 25));
+}
+
+/// Both outputs, the second with a value of two hundred bytes, which its topic refuses.
+fn with_a_second_output_that_fails(broker: BrokerVersion) -> (Shard, Deployment) {
     let items = data(400, b"\x01\x08late");
-    // Both outputs, the second with a value of a hundred bytes and more.
     let record = "(drop (call $write (i32.const 65536) (local.get $len)))
         (drop (call $write_to (i32.const 1000) (i32.const 204) (i32.const 400) (i32.const 6)))";
     let big = data(1000, &[&[1u8, 0x90, 3][..], &[b'x'; 200], &[0]].concat());
-    let mut shard = Shard::new(ShardOptions { max_message_bytes: 200, ..ShardOptions::default() });
+    let options = ShardOptions { broker, max_message_bytes: 200, ..ShardOptions::default() };
+    let mut shard = Shard::new(options);
     let both = Deployment { from_offset: FromOffset::Start(0), ..deployment(&["out", "late"]) };
     shard.deploy(Ok(module(&transform_with("", &(items + &big), "", record))), &both);
     produce(&mut shard, 0, &["a"]);
     shard.advance(10_000);
     produce(&mut shard, 0, &["b"]);
-    shard.advance(10_000);
-    // The processor is as good as new, the second output has stopped for good.
-    let status = &shard.status()[0];
-    assert_eq!((status.state, &status.committed[..]), (State::Running, &[Some(1), Some(-1)][..]));
-    assert!(status.error.is_some());
-    assert_eq!((values(&shard, 0).len(), values(&shard, 1).len()), (2, 0));
+    (shard, both)
+}
 
-    // Started again, the first output is not written twice, although both are transformed.
+#[test]
+fn before_26_1_11_one_output_of_several_that_fails_stands_still() {
+    for broker in [BrokerVersion::V24_3, BrokerVersion::V25_1] {
+        let (mut shard, both) = with_a_second_output_that_fails(broker);
+        shard.advance(10_000);
+        // The processor is as good as new, the second output has stopped for good.
+        let status = &shard.status()[0];
+        assert_eq!(
+            (status.state, &status.committed[..]),
+            (State::Running, &[Some(1), Some(-1)][..]),
+            "{broker:?}"
+        );
+        assert!(status.error.is_some());
+        assert_eq!((values(&shard, 0).len(), values(&shard, 1).len()), (2, 0));
+
+        // Started again, the first output is not written twice, although both are transformed.
+        shard.deploy(Ok(module(&transform_with("", "", "", IDENTITY))), &both);
+        produce(&mut shard, 0, &["c"]);
+        shard.advance(10_000);
+        assert_eq!(values(&shard, 0), ["a", "b", "c"]);
+    }
+}
+
+#[test]
+fn since_26_1_11_one_output_of_several_that_fails_restarts_the_processor() {
+    let (mut shard, both) = with_a_second_output_that_fails(BrokerVersion::V26_1_11);
+    let mut seen = Vec::new();
+    for _ in 0..60 {
+        shard.advance(1_000);
+        seen.push(states(&shard)[0]);
+    }
+    // Never at work for long: errored during the pauses, inactive when it starts again.
+    let errored = seen.iter().filter(|&&state| state == State::Errored).count();
+    assert!(errored > 40 && !seen.contains(&State::Running), "{seen:?}");
+    assert!(shard.status()[0].error.as_deref().is_some_and(|why| why.contains("Invalid request")));
+    // The first output, whose topic takes everything, waits for the second; it gets nothing twice.
+    assert_eq!((values(&shard, 0), values(&shard, 1).len()), (vec!["a".into()], 0));
+    assert_eq!(shard.status()[0].committed, [Some(0), Some(-1)]);
+
+    // Only a module that writes what the topic takes ends that.
     shard.deploy(Ok(module(&transform_with("", "", "", IDENTITY))), &both);
-    produce(&mut shard, 0, &["c"]);
-    shard.advance(10_000);
-    assert_eq!(values(&shard, 0), ["a", "b", "c"]);
+    assert!(shard.run_until_idle(10_000));
+    assert_eq!((states(&shard), values(&shard, 0).len()), (vec![State::Running], 2), "a and b");
 }
 
 #[test]

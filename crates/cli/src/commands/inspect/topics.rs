@@ -41,13 +41,14 @@ pub fn advice(deployment: &Deployment, largest: &Largest, load: &Load) -> Vec<Ad
     let queued = records_per_second as u128 * write_latency.as_micros() / 1_000_000;
     // While one batch is written, this much queues up for the next; it ends in any of the topics.
     let batch = (queued as u64).saturating_mul(bytes_per_record).saturating_add(largest.any);
+    let stock = units::size(STOCK);
     let why = format!(
-        "A batch holds what queued up while the last was written: {}/s × {} ms × {} bytes, and one \
-         largest record; at least the stock {}.",
+        "For brokers before 25.1, whose batch holds what queued up while the last was written: \
+         {}/s × {} ms × {} bytes, and one largest record; at least the stock {stock}. Since 25.1 a \
+         batch ends at {stock} by itself, and only a larger record needs more.",
         units::count(records_per_second),
         write_latency.as_millis(),
         bytes_per_record,
-        units::size(STOCK),
     );
     let outputs = deployment.output_topics.iter().map(|topic| Advice {
         topic: topic.clone(),
