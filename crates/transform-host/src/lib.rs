@@ -50,8 +50,9 @@
 //! # What this is not
 //!
 //! It follows the broker's source of December 2024 and was compared with no running broker. What
-//! changed since is a [`BrokerVersion`], read in the broker's pull requests 25608 (batches), 30836
-//! (outputs) and their backports; the estimate of a record's size in the former is assumed.
+//! changed since is a [`BrokerVersion`], read in the text of the broker's pull requests 25608
+//! (batches) and 30836 (outputs), and in a later copy of its processor; how the broker estimates a
+//! record's size is assumed.
 //! wasmtime 48 stands in for the broker's 25: fuel and code differ in detail, and a trap's message
 //! is the newer one's; of the broker's WebAssembly only `externref` is missing. Not modelled:
 //! requests and their JSON, internal and read-only topics beyond three names, replication,
