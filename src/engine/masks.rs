@@ -7,11 +7,10 @@ use std::borrow::Borrow;
 use fraud_plan::forest::{self, KEYS, Masks};
 
 use super::add_four;
-use crate::simd::bytes;
-use crate::simd::lanes::{self, Block, Bytes, not_below};
+use crate::simd::{self, MaskBlock, Register, bytes, not_below};
 
 /// No leaf is excluded.
-const ALL: Bytes = [u64::MAX; 2];
+const ALL: MaskBlock = [u64::MAX; 2];
 
 /// The masks with all that can be looked up before there is a vector, and buffers.
 #[derive(Debug)]
@@ -22,13 +21,13 @@ pub(super) struct ForestMasks<'p> {
     /// Each feature's row, where there are several groups.
     found: Vec<usize>,
     /// The combined masks.
-    left: Vec<Bytes>,
+    left: Vec<MaskBlock>,
     /// Index of the first steady feature: from it to the end, values rarely change from one vector to the
     /// next.
     first_steady: usize,
     /// The values of the steady features in the last vector, and their combined masks.
     last: Vec<f32>,
-    kept: Vec<Bytes>,
+    kept: Vec<MaskBlock>,
 }
 
 /// How a feature's interval is found.
@@ -50,9 +49,9 @@ struct Rows<'p> {
 
 #[derive(Debug)]
 enum RowBlocks<'p> {
-    Masks(&'p [Bytes]),
+    Masks(&'p [MaskBlock]),
     /// Where rows are numbers, the masks that they mean.
-    Numbers(Vec<&'p Bytes>),
+    Numbers(Vec<&'p MaskBlock>),
 }
 
 impl<'p> ForestMasks<'p> {
@@ -93,10 +92,10 @@ impl<'p> ForestMasks<'p> {
         }
         rows.combine(for_moving, moving, found, kept, left);
         match self.masks.width {
-            8 => self.sum_of(base, lanes::leaves::<u8, 8, 16>),
-            16 => self.sum_of(base, lanes::leaves_16),
-            32 => self.sum_of(base, lanes::leaves::<u32, 32, 4>),
-            _ => self.sum_of(base, lanes::leaves::<u64, 64, 2>),
+            8 => self.sum_of(base, simd::leaves::<u8, 8, 16>),
+            16 => self.sum_of(base, simd::leaves_16),
+            32 => self.sum_of(base, simd::leaves::<u32, 32, 4>),
+            _ => self.sum_of(base, simd::leaves::<u64, 64, 2>),
         }
     }
 
@@ -105,7 +104,7 @@ impl<'p> ForestMasks<'p> {
     fn sum_of<const WIDTH: usize, const TREES: usize>(
         &self,
         base: f64,
-        leaves: impl Fn(&Bytes, &[[f32; WIDTH]; TREES]) -> [f32; TREES],
+        leaves: impl Fn(&MaskBlock, &[[f32; WIDTH]; TREES]) -> [f32; TREES],
     ) -> f64 {
         let trees = self.masks.leaves.as_chunks().0.as_chunks().0;
         let mut blocks = self.left.iter().zip(trees).map(|(mask, trees)| leaves(mask, trees));
@@ -147,8 +146,8 @@ impl Rows<'_> {
         searches: &[Search],
         values: &[f32],
         found: &mut [usize],
-        with: &[Bytes],
-        left: &mut [Bytes],
+        with: &[MaskBlock],
+        left: &mut [MaskBlock],
     ) {
         match &self.blocks {
             RowBlocks::Masks(masks) => {
@@ -163,14 +162,14 @@ impl Rows<'_> {
 
 /// Combines a group of blocks at a time.
 #[inline]
-fn combine_groups<M: Borrow<Bytes>>(
+fn combine_groups<M: Borrow<MaskBlock>>(
     rows: &[M],
     group: u32,
     searches: &[Search],
     values: &[f32],
     found: &mut [usize],
-    with: &[Bytes],
-    left: &mut [Bytes],
+    with: &[MaskBlock],
+    left: &mut [MaskBlock],
 ) {
     let combine = match group {
         1 => combine::<M, 1>,
@@ -186,13 +185,13 @@ fn combine_groups<M: Borrow<Bytes>>(
 }
 
 #[inline(never)]
-fn combine<M: Borrow<Bytes>, const N: usize>(
+fn combine<M: Borrow<MaskBlock>, const N: usize>(
     rows: &[M],
     searches: &[Search],
     values: &[f32],
     found: &mut [usize],
-    with: &[Bytes],
-    left: &mut [Bytes],
+    with: &[MaskBlock],
+    left: &mut [MaskBlock],
 ) {
     let rows = rows.as_chunks::<N>().0;
     let find = searches.iter().zip(values).map(|(search, x)| search.find(*x));
@@ -208,17 +207,17 @@ fn combine<M: Borrow<Bytes>, const N: usize>(
 }
 
 #[inline(always)]
-fn combine_group<M: Borrow<Bytes>, const N: usize>(
+fn combine_group<M: Borrow<MaskBlock>, const N: usize>(
     rows: &[[M; N]],
     found: impl Iterator<Item = usize>,
-    with: &[Bytes; N],
-    left: &mut [Bytes; N],
+    with: &[MaskBlock; N],
+    left: &mut [MaskBlock; N],
 ) {
-    let mut combined = with.map(Block::new);
+    let mut combined = with.map(Register::new);
     for row in found {
         for (combined, mask) in combined.iter_mut().zip(&rows[row]) {
             *combined = combined.and(mask.borrow());
         }
     }
-    *left = combined.map(Block::bytes);
+    *left = combined.map(Register::block);
 }

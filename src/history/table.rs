@@ -1,6 +1,6 @@
 //! One table of what is remembered.
 
-use crate::simd::bytes;
+use crate::simd::positions_of;
 
 /// Slots in a set.
 pub const WAYS: usize = 16;
@@ -87,7 +87,7 @@ impl Table {
     #[inline]
     fn ways(&self, set: usize, low: u32) -> u16 {
         let tags = self.words[set..].first_chunk().expect("a set has its tags");
-        bytes::places_of(low, tags)
+        positions_of(low, tags)
     }
 
     fn slot_of(&self, set: usize, way: usize) -> usize {
