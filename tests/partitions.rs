@@ -40,7 +40,8 @@ fn stream(transactions: usize) -> Vec<Event> {
 
 /// The verdicts in the order of the stream: batches of at most `batch` records of a partition.
 fn run(events: &[Event], partitions: usize, instances: usize, batch: usize) -> Vec<Vec<u8>> {
-    let module = Engine::new(&Limits::stock()).compile(&common::module_bytes()).expect("compiles");
+    let engine = Engine::new(&Limits::stock()).expect("stock limits");
+    let module = engine.compile(&common::module_bytes()).expect("compiles");
     let mut vms: Vec<Vm> = (0..instances).map(|_| Vm::new(&module, &deployment())).collect();
     vms.iter_mut().for_each(|vm| vm.start().expect("starts"));
     let mut written = vec![Vec::new(); events.len()];

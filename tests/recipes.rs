@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use fraud_plan::time::millis::{DAY, MINUTE};
-use transform_host::{BatchBuilder, Deployment, Engine, FromOffset, Limits, Shard, ShardOptions};
+use transform_host::{BatchBuilder, Engine, FromOffset, Limits, Shard, ShardOptions};
 
 const PARTITIONS: usize = 4;
 const CUSTOMERS: i64 = 8;
@@ -29,11 +29,10 @@ struct Cluster {
 
 impl Cluster {
     fn new(transforms: usize) -> Self {
-        let options = ShardOptions {
-            partitions: PARTITIONS,
-            start_ms: common::NOW,
-            ..ShardOptions::default()
-        };
+        let options = ShardOptions::default().with(|o| {
+            o.partitions = PARTITIONS;
+            o.start_ms = common::NOW;
+        });
         let shards = (0..transforms).map(|_| Shard::new(options.clone())).collect();
         Self { shards, produced: Vec::new() }
     }
@@ -64,10 +63,14 @@ impl Cluster {
     }
 
     fn deploy(&mut self, shard: usize, from_offset: FromOffset, variables: &[(&str, String)]) {
-        let module = Engine::new(&Limits::stock()).compile(&common::module_bytes());
+        let engine = Engine::new(&Limits::stock()).expect("stock limits");
+        let module = engine.compile(&common::module_bytes());
         let owned = |(name, value): &(&str, String)| (name.to_string(), value.clone());
         let environment = variables.iter().map(owned).collect();
-        let deployment = Deployment { environment, from_offset, ..common::deployment() };
+        let deployment = common::deployment().with(|d| {
+            d.environment = environment;
+            d.from_offset = from_offset;
+        });
         self.shards[shard].deploy(module, &deployment);
     }
 

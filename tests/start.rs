@@ -153,7 +153,7 @@ fn the_module_is_small() {
 #[test]
 fn what_history_holds() {
     for (mebibytes, customers) in [(2, 30_000), (64, 1_200_000)] {
-        let limits = Limits { memory_bytes: mebibytes << 20, ..Limits::stock() };
+        let limits = Limits::stock().with(|l| l.memory_bytes = mebibytes << 20);
         let mut broker = Broker::with(deployment(), limits).expect("starts");
         let [room, terminals] = capacities(&mut broker)[..] else { panic!("two tables") };
         // A native detector with no more room, whose history can be looked into.
@@ -196,7 +196,7 @@ fn capacities(broker: &mut Broker) -> Vec<usize> {
 fn any_memory_limit() {
     let mut last = 10_000;
     for mebibytes in [2, 3, 8, 64] {
-        let limits = Limits { memory_bytes: mebibytes << 20, ..Limits::stock() };
+        let limits = Limits::stock().with(|l| l.memory_bytes = mebibytes << 20);
         let mut broker = Broker::with(deployment(), limits).expect("starts");
         let peak = broker.vm.stats().peak_memory_bytes;
         assert!(peak * 100 >= 95 * (mebibytes << 20), "{peak} bytes at {mebibytes} MiB");

@@ -37,12 +37,7 @@ pub fn module_bytes() -> Vec<u8> {
 }
 
 pub fn deployment() -> Deployment {
-    Deployment {
-        name: "fraud-detector".into(),
-        input_topic: "transactions".into(),
-        output_topics: ["fraud", "valid", "unscorable"].map(String::from).into(),
-        ..Deployment::default()
-    }
+    Deployment::new("fraud-detector", "transactions", ["fraud", "valid", "unscorable"])
 }
 
 /// One instance of the module on stock limits.
@@ -60,8 +55,10 @@ impl Broker {
 
     /// With the log of a start that failed.
     pub fn with(deployment: Deployment, limits: Limits) -> Result<Self, String> {
-        let compile =
-            |limits| Engine::new(limits).compile(&module_bytes()).expect("the module compiles");
+        let compile = |limits| {
+            let engine = Engine::new(limits).expect("an engine");
+            engine.compile(&module_bytes()).expect("the module compiles")
+        };
         static STOCK: OnceLock<Module> = OnceLock::new();
         let module = match limits == Limits::stock() {
             true => STOCK.get_or_init(|| compile(&limits)).clone(),

@@ -7,7 +7,7 @@ use wasmtime::{
 };
 
 use crate::abi;
-use crate::fault::LoadError;
+use crate::fault::{EngineError, LoadError};
 use crate::limits::Limits;
 use crate::vm::host::Host;
 use crate::vm::memory::Heaps;
@@ -42,9 +42,12 @@ pub struct Module {
 }
 
 impl Engine {
-    /// # Panics
-    /// If the stack limits cannot be had (the call stack must be smaller than the async stack).
-    pub fn new(limits: &Limits) -> Self {
+    /// Makes an engine for a cluster with these limits.
+    ///
+    /// # Errors
+    /// If the stack limits cannot be had: the call stack must be larger than zero and no larger
+    /// than the async stack.
+    pub fn new(limits: &Limits) -> Result<Self, EngineError> {
         let mut config = Config::new();
         config
             .cranelift_opt_level(OptLevel::Speed)
@@ -60,12 +63,19 @@ impl Engine {
             .memory_reservation_for_growth(0)
             .memory_init_cow(false)
             .native_unwind_info(false);
-        let engine = wasmtime::Engine::new(&config)
-            .unwrap_or_else(|why| panic!("the limits {limits:?} cannot be configured: {why:#}"));
-        Self { engine, limits: Arc::new(limits.clone()) }
+        let engine = wasmtime::Engine::new(&config).map_err(|why| {
+            EngineError(format!(
+                "no engine has a call stack of {} bytes on an async stack of {}: {why:#}",
+                limits.wasm_stack_bytes, limits.async_stack_bytes
+            ))
+        })?;
+        Ok(Self { engine, limits: Arc::new(limits.clone()) })
     }
 
     /// Compiles and links a module. Deployment checks are apart: [`crate::check_deployment`].
+    ///
+    /// # Errors
+    /// If the broker's engine could not load the module; see [`LoadError`].
     pub fn compile(&self, wasm: &[u8]) -> Result<Module, LoadError> {
         let module = wasmtime::Module::from_binary(&self.engine, wasm)
             .map_err(|why| LoadError::Compile(format!("{why:#}")))?;

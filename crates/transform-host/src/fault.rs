@@ -1,15 +1,26 @@
-//! Why a module could not be loaded or stopped running.
+//! Why an engine could not be made, a module not be loaded, or a VM stopped.
 
 use std::error::Error;
 use std::fmt;
 
-use wasmtime::Trap;
-
 use crate::record::output::Output;
+
+/// Limits for which no engine can be made, such as a call stack larger than the async stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineError(pub(crate) String);
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for EngineError {}
 
 /// Why a module that passed deployment cannot be loaded. The broker reports its transform as
 /// `unknown` and tries again every 30 seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LoadError {
     /// The engine refuses the module.
     Compile(String),
@@ -38,14 +49,12 @@ impl Error for LoadError {}
 
 /// Why a VM stopped. Its memory is gone; only a restart helps.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fault {
     /// The instance could not be made: memory or table outside the limits.
     Instantiate(String),
-    /// The module trapped (a Rust panic is `unreachable`).
-    Trap {
-        /// What WebAssembly calls it.
-        kind: Trap,
-    },
+    /// The module trapped; a Rust panic is [`TrapKind::Unreachable`].
+    Trap(TrapKind),
     /// One record, or the start, took more fuel than it may.
     OutOfFuel {
         /// The limit.
@@ -73,8 +82,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Instantiate(message) => f.write_str(message),
-            // It says "wasm trap" itself.
-            Self::Trap { kind } => write!(f, "{kind}"),
+            Self::Trap(kind) => write!(f, "wasm trap: {kind}"),
             Self::OutOfFuel { fuel } => {
                 write!(f, "wasm trap: all {fuel} fuel of one record consumed (code OUT_OF_FUEL)")
             }
@@ -97,7 +105,65 @@ impl fmt::Display for Fault {
 
 impl Error for Fault {}
 
-/// What a host function throws.
+/// An instruction that cannot be executed. Fuel and call stack have faults of their own:
+/// [`Fault::OutOfFuel`] and [`Fault::StackOverflow`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TrapKind {
+    /// The instruction `unreachable`, in which a Rust panic ends.
+    Unreachable,
+    /// A load, a store or a copy outside the memory.
+    MemoryOutOfBounds,
+    /// An access outside the table.
+    TableOutOfBounds,
+    /// An indirect call to an empty element of the table.
+    IndirectCallToNull,
+    /// An indirect call to a function of another type.
+    BadSignature,
+    /// The smallest integer divided by −1.
+    IntegerOverflow,
+    /// An integer divided by zero.
+    IntegerDivisionByZero,
+    /// A float that is no such integer.
+    BadConversionToInteger,
+    /// A trap of instructions that a module for the broker cannot have.
+    Other,
+}
+
+impl fmt::Display for TrapKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreachable => "wasm `unreachable` instruction executed",
+            Self::MemoryOutOfBounds => "out of bounds memory access",
+            Self::TableOutOfBounds => "undefined element: out of bounds table access",
+            Self::IndirectCallToNull => "uninitialized element",
+            Self::BadSignature => "indirect call type mismatch",
+            Self::IntegerOverflow => "integer overflow",
+            Self::IntegerDivisionByZero => "integer divide by zero",
+            Self::BadConversionToInteger => "invalid conversion to integer",
+            Self::Other => "an instruction that the broker's engine does not have",
+        })
+    }
+}
+
+impl From<wasmtime::Trap> for TrapKind {
+    fn from(trap: wasmtime::Trap) -> Self {
+        use wasmtime::Trap;
+        match trap {
+            Trap::UnreachableCodeReached => Self::Unreachable,
+            Trap::MemoryOutOfBounds => Self::MemoryOutOfBounds,
+            Trap::TableOutOfBounds => Self::TableOutOfBounds,
+            Trap::IndirectCallToNull => Self::IndirectCallToNull,
+            Trap::BadSignature => Self::BadSignature,
+            Trap::IntegerOverflow => Self::IntegerOverflow,
+            Trap::IntegerDivisionByZero => Self::IntegerDivisionByZero,
+            Trap::BadConversionToInteger => Self::BadConversionToInteger,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The error with which a host function ends the VM.
 #[derive(Debug)]
 pub(crate) enum HostError {
     OutOfBounds { ptr: u32, len: u64, size: usize },

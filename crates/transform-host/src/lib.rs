@@ -1,29 +1,48 @@
 //! The Wasm engine of a Redpanda broker as a library: runs any data transform as a broker would,
 //! without a broker.
 //!
-//! ```no_run
+//! ```
 //! use std::sync::Arc;
 //! use transform_host::{BatchBuilder, Deployment, Engine, Limits, Output, Vm, check_deployment};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (wasm, limits) = (std::fs::read("my-transform.wasm")?, Limits::stock());
-//! let deployment = Deployment {
-//!     name: "my-transform".into(),
-//!     input_topic: "in".into(),
-//!     output_topics: vec!["out".into()],
-//!     ..Deployment::default()
-//! };
+//! // A transform that writes what it reads; yours is `std::fs::read("my-transform.wasm")?`.
+//! let wasm = wat::parse_str(
+//!     r#"(module
+//!       (import "redpanda_transform" "check_abi_version_2" (func))
+//!       (import "redpanda_transform" "read_batch_header"
+//!         (func $batch (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+//!       (import "redpanda_transform" "read_next_record"
+//!         (func $record (param i32 i32 i32 i32 i32) (result i32)))
+//!       (import "redpanda_transform" "write_record" (func $write (param i32 i32) (result i32)))
+//!       (memory (export "memory") 2)
+//!       (func (export "_start") (local $len i32)
+//!         (loop $batches
+//!           (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+//!           (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+//!           (drop (call $batch))
+//!           (loop $records
+//!             (local.set $len (call $record
+//!               (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 8) (i32.const 65536)))
+//!             (if (i32.ge_s (local.get $len) (i32.const 0)) (then
+//!               (drop (call $write (i32.const 8) (local.get $len)))
+//!               (br $records))))
+//!           (br $batches))))"#,
+//! )?;
+//!
+//! // Would the broker take it?
+//! let limits = Limits::stock();
+//! let deployment = Deployment::new("identity", "in", ["out"]);
 //! check_deployment(&wasm, &deployment, &limits)?;
-//! let mut vm = Vm::new(&Engine::new(&limits).compile(&wasm)?, &deployment);
+//!
+//! // Does it start, and what does it make of a record?
+//! let mut vm = Vm::new(&Engine::new(&limits)?.compile(&wasm)?, &deployment);
 //! vm.start()?;
 //! let batch = BatchBuilder::new(0).push(1_700_000_000_000, None, Some(b"hello"), &[]).build();
 //! let mut output = Output::default();
 //! vm.process(&Arc::new(batch), &mut output)?;
-//! for record in output.iter() {
-//!     println!("{} {:?}", deployment.output_topics[record.topic], record.value());
-//! }
-//! # Ok(())
-//! # }
+//! let written: Vec<_> = output.iter().map(|record| record.value()).collect();
+//! assert_eq!(written, [Some(&b"hello"[..])]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Layout
@@ -91,7 +110,7 @@ pub use deploy::check::{Refusal, check_deployment, check_deployment_to};
 pub use deploy::facts::{Export, Facts, Import, NotAModule, Provided};
 pub use deploy::{Cluster, Deployment, FromOffset};
 pub use engine::{Engine, Module};
-pub use fault::{Fault, LoadError};
+pub use fault::{EngineError, Fault, LoadError, TrapKind};
 pub use limits::Limits;
 pub use record::batch::{Batch, BatchBuilder, BatchHeader, InputRecord};
 pub use record::output::{Output, Written};
@@ -103,4 +122,13 @@ pub use shard::processor::State;
 pub use shard::{BrokerVersion, PartitionStatus, Shard, ShardOptions};
 pub use vm::Vm;
 pub use vm::stats::{Level, LogLine, Stats};
-pub use wasmtime::Trap;
+
+/// A VM may be moved to another thread, an engine and a module be shared by many.
+const _: () = {
+    const fn moves<T: Send>() {}
+    const fn is_shared<T: Send + Sync>() {}
+    moves::<Vm>();
+    moves::<Shard>();
+    is_shared::<Engine>();
+    is_shared::<Module>();
+};

@@ -1,7 +1,15 @@
 //! The cluster settings that bound a transform, with a stock cluster's values.
 
 /// What the cluster allows a transform; [`Limits::stock`] is an untouched configuration.
+///
+/// ```
+/// use transform_host::Limits;
+///
+/// let limits = Limits::stock().with(|limits| limits.memory_bytes = 4 << 20);
+/// assert_eq!(limits.runtime_limit_ms, 3_000);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// `data_transforms_per_function_memory_limit`: linear memory of one VM, in bytes.
     pub memory_bytes: u64,
@@ -31,6 +39,21 @@ pub struct Limits {
 impl Limits {
     /// Fuel that the broker counts as one millisecond.
     pub const FUEL_PER_MS: u64 = 2_000_000;
+    /// Bytes of the record and the batch around a stored module, counted with its own against
+    /// [`Limits::binary_max_bytes`].
+    pub const STORED_OVERHEAD: u64 = 101;
+    /// Function types that the broker's module reader takes, and functions too.
+    pub const MAX_FUNCTIONS: u32 = (1 << 20) / 48;
+    /// Bytes of a transform's name.
+    pub const MAX_NAME_BYTES: usize = 128;
+    /// Output topics of a transform.
+    pub const MAX_OUTPUTS: usize = 8;
+    /// Environment variables of a transform.
+    pub const MAX_VARIABLES: usize = 128;
+    /// Bytes of an environment variable's key.
+    pub const MAX_KEY_BYTES: usize = 128;
+    /// Bytes of an environment variable's value.
+    pub const MAX_VALUE_BYTES: usize = 2_048;
 
     /// The values of a cluster on which nothing was configured.
     pub const fn stock() -> Self {
@@ -47,6 +70,12 @@ impl Limits {
             async_stack_bytes: 124 << 10,
             write_buffer_bytes: 9 << 20,
         }
+    }
+
+    /// Changes some of the limits.
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
     }
 
     /// Fuel for one record, and for `_start` up to its first wait for a batch.

@@ -2,6 +2,7 @@
 
 /// The language of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SchemaType {
     /// Encoded as 0.
     Avro,
@@ -24,6 +25,7 @@ pub struct SchemaReference {
 
 /// A schema's text and what it refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Schema {
     /// The language.
     pub kind: SchemaType,
@@ -33,8 +35,16 @@ pub struct Schema {
     pub references: Vec<SchemaReference>,
 }
 
+impl Schema {
+    /// Makes a schema that refers to no other.
+    pub fn new(kind: SchemaType, definition: impl Into<Vec<u8>>) -> Self {
+        Self { kind, definition: definition.into(), references: Vec::new() }
+    }
+}
+
 /// A schema under the subject and version that it was registered as.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SubjectSchema {
     /// From 1; a schema has one id in all subjects.
     pub id: i32,

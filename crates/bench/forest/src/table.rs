@@ -168,17 +168,12 @@ fn module() -> Result<Module> {
     let path = root.join(target).join("wasm32-wasip1/release/bench-forest.wasm");
     let wasm = std::fs::read(&path).with_context(|| path.display().to_string())?;
     // Plans come as records here, and are kept beside what is made of them.
-    let limits = Limits { memory_bytes: 16 << 20, ..Limits::stock() };
-    Ok(Engine::new(&limits).compile(&wasm)?)
+    let limits = Limits::stock().with(|l| l.memory_bytes = 16 << 20);
+    Ok(Engine::new(&limits)?.compile(&wasm)?)
 }
 
 fn deployment() -> Deployment {
-    Deployment {
-        name: "bench-forest".into(),
-        input_topic: "vectors".into(),
-        output_topics: vec!["scores".into()],
-        ..Deployment::default()
-    }
+    Deployment::new("bench-forest", "vectors", ["scores"])
 }
 
 /// The shape's trees as the plan's compiler has them after reading a model.

@@ -35,29 +35,22 @@ pub struct Target {
 impl Target {
     /// What the broker is told.
     pub fn deployment(&self) -> Deployment {
-        Deployment {
-            name: self.name.clone(),
-            input_topic: self.input_topic.clone(),
-            output_topics: self.output_topics.clone(),
-            environment: self.variables.clone(),
-            ..Deployment::default()
-        }
+        Deployment::new(&self.name, &self.input_topic, &self.output_topics)
+            .with(|d| d.environment = self.variables.clone())
     }
 
     /// A stock broker's limits but for the memory.
     pub fn limits(&self) -> Limits {
-        let stock = Limits::stock();
-        Limits {
-            memory_bytes: self.memory_limit,
-            core_memory_bytes: stock.core_memory_bytes.max(self.memory_limit),
-            ..stock
-        }
+        Limits::stock().with(|l| {
+            l.memory_bytes = self.memory_limit;
+            l.core_memory_bytes = l.core_memory_bytes.max(self.memory_limit);
+        })
     }
 
     /// Compiles a module for that broker.
     pub fn compile(&self, path: &Path) -> Result<Module> {
         let wasm = read_module(path)?;
-        let module = Engine::new(&self.limits()).compile(&wasm);
+        let module = Engine::new(&self.limits())?.compile(&wasm);
         module.with_context(|| format!("a broker cannot load {}", path.display()))
     }
 }

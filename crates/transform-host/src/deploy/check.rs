@@ -8,24 +8,118 @@ use crate::limits::Limits;
 use super::declarations::{self, Item};
 use super::{Cluster, Deployment, FromOffset};
 
-/// The broker's answer to a deployment that it does not take.
+/// Why the broker refuses a deployment: the reason, the HTTP status of its answer, and as
+/// [`Display`](fmt::Display) the message in the answer's body, which several reasons share.
+///
+/// ```
+/// use transform_host::{Deployment, Limits, Refusal, check_deployment};
+///
+/// let deployment = Deployment::new("score", "payments", ["fraud"]);
+/// let refusal = check_deployment(b"not a module", &deployment, &Limits::stock()).unwrap_err();
+/// assert_eq!(refusal, Refusal::InvalidModule);
+/// assert_eq!(refusal.http(), 400);
+/// assert_eq!(refusal.to_string(), "invalid WebAssembly module");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// HTTP status.
-    pub http: u16,
-    /// The message in the answer's body.
-    pub text: String,
+#[non_exhaustive]
+pub enum Refusal {
+    /// The cluster has `data_transforms_enabled` off.
+    Disabled,
+    /// The offset to start from is negative.
+    NegativeOffset(i64),
+    /// The time to start from is beyond the broker's clock, which counts nanoseconds in 64 bits.
+    TimeOutOfRange(i64),
+    /// The broker's reader of modules does not take the bytes.
+    InvalidModule,
+    /// The module lacks the function `_start` of type () → (), or a memory called `memory`.
+    MissingExports,
+    /// The module has a schema-registry marker other than `check_abi_version_0`.
+    UnknownRegistryAbi,
+    /// The module imports neither marker of the transform ABI; the SDK does.
+    MissingAbi,
+    /// The module is too large to be stored.
+    TooLarge {
+        /// Its size with [`Limits::STORED_OVERHEAD`].
+        bytes: u64,
+        /// The limit, [`Limits::binary_max_bytes`].
+        max: u64,
+    },
+    /// There are more variables than [`Limits::MAX_VARIABLES`].
+    TooManyVariables(usize),
+    /// A variable of this key has a key or a value that is empty, too long or not plain text, or a
+    /// key with `=` or of the broker's own.
+    InvalidVariable(String),
+    /// A transform of that name exists, with other topics.
+    TopicsChanged,
+    /// The cluster has as many transforms as it has memory for.
+    TooManyTransforms {
+        /// The limit, [`Limits::max_transforms`].
+        max: u64,
+    },
+    /// The name is empty, longer than [`Limits::MAX_NAME_BYTES`] or not plain text.
+    InvalidName,
+    /// There is no topic of that name.
+    NoSuchTopic(String),
+    /// The number of output topics is not between 1 and [`Limits::MAX_OUTPUTS`].
+    OutputCount(usize),
+    /// An output topic is named twice.
+    RepeatedOutput(String),
+    /// An output topic is one that no transform may write.
+    ProtectedOutput(String),
+    /// What is written to this output topic comes back to the input topic.
+    Cycle(String),
 }
 
 impl Refusal {
-    fn bad_request(text: impl Into<String>) -> Self {
-        Self { http: 400, text: text.into() }
+    /// Returns the HTTP status of the broker's answer.
+    pub fn http(&self) -> u16 {
+        match self {
+            Self::TooLarge { .. } => 500,
+            _ => 400,
+        }
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(match self {
+            Self::Disabled => {
+                "data transforms disabled - use `rpk cluster config set data_transforms_enabled \
+                 true` to enable"
+            }
+            Self::NegativeOffset(value) => {
+                return write!(f, "Bad offset: expected value >= 0, got {value}");
+            }
+            Self::TimeOutOfRange(value) => {
+                return write!(f, "Bad offset: Timestamp value out of range ({value})");
+            }
+            Self::InvalidModule => "invalid WebAssembly module",
+            Self::MissingExports => "invalid WebAssembly - missing required WASI functions",
+            Self::UnknownRegistryAbi => {
+                "Invalid WebAssembly - the binary is using an unsupported Schema Registry client. \
+                 Does the broker support this version of the Data Transforms Schema Registry SDK?"
+            }
+            Self::MissingAbi => {
+                "Invalid WebAssembly - the binary is missing required transform functions. Check \
+                 the broker support for the version of the Data Transforms SDK being used."
+            }
+            Self::TooLarge { .. } => "Unexpected cluster error: Invalid request",
+            Self::TooManyVariables(_) | Self::InvalidVariable(_) => "Invalid transform environment",
+            Self::TopicsChanged => "Invalid update to transform, topic configuration cannot change",
+            Self::TooManyTransforms { max } => {
+                return write!(
+                    f,
+                    "The limit of transforms has been reached ({max}), more memory must be \
+                     configured via data_transforms_per_core_memory_reservation"
+                );
+            }
+            Self::NoSuchTopic(_) => "Topic does not exists",
+            Self::InvalidName
+            | Self::OutputCount(_)
+            | Self::RepeatedOutput(_)
+            | Self::ProtectedOutput(_)
+            | Self::Cycle(_) => "Invalid create transform configuration",
+        })
     }
 }
 
@@ -33,6 +127,9 @@ impl std::error::Error for Refusal {}
 
 /// Checks a deployment as the broker does, on a cluster with transforms enabled and the topics
 /// in place.
+///
+/// # Errors
+/// If the broker would refuse it.
 pub fn check_deployment(
     wasm: &[u8],
     deployment: &Deployment,
@@ -42,6 +139,9 @@ pub fn check_deployment(
 }
 
 /// Checks a deployment in the broker's order, so that the first refusal is the broker's.
+///
+/// # Errors
+/// If the broker of this cluster would refuse it.
 pub fn check_deployment_to(
     cluster: &Cluster,
     wasm: &[u8],
@@ -49,19 +149,14 @@ pub fn check_deployment_to(
     limits: &Limits,
 ) -> Result<(), Refusal> {
     if !cluster.enabled {
-        return Err(Refusal::bad_request(
-            "data transforms disabled - use `rpk cluster config set data_transforms_enabled true` \
-             to enable",
-        ));
+        return Err(Refusal::Disabled);
     }
     check_offset(deployment.from_offset)?;
     check_module(wasm)?;
     // The module is stored as a record of an internal topic, whose batch has to fit as well.
-    if wasm.len() as u64 + STORED_OVERHEAD > limits.binary_max_bytes {
-        return Err(Refusal {
-            http: 500,
-            text: "Unexpected cluster error: Invalid request".into(),
-        });
+    let (bytes, max) = (wasm.len() as u64 + Limits::STORED_OVERHEAD, limits.binary_max_bytes);
+    if bytes > max {
+        return Err(Refusal::TooLarge { bytes, max });
     }
     check_environment(&deployment.environment)?;
     match cluster.transforms.iter().find(|existing| existing.name == deployment.name) {
@@ -70,55 +165,38 @@ pub fn check_deployment_to(
     }
 }
 
-/// Bytes of the batch and the record around a stored module.
-const STORED_OVERHEAD: u64 = 101;
-
 fn check_offset(offset: FromOffset) -> Result<(), Refusal> {
-    let (FromOffset::Timestamp(value) | FromOffset::Start(value) | FromOffset::End(value)) = offset
-    else {
-        return Ok(());
-    };
-    if value < 0 {
-        return Err(Refusal::bad_request(format!("Bad offset: expected value >= 0, got {value}")));
+    match offset {
+        FromOffset::Timestamp(value) | FromOffset::Start(value) | FromOffset::End(value)
+            if value < 0 =>
+        {
+            Err(Refusal::NegativeOffset(value))
+        }
+        FromOffset::Timestamp(ms) if ms >= i64::MAX / 1_000_000 => Err(Refusal::TimeOutOfRange(ms)),
+        _ => Ok(()),
     }
-    // The broker's clock counts nanoseconds in 64 bits.
-    if matches!(offset, FromOffset::Timestamp(ms) if ms >= i64::MAX / 1_000_000) {
-        return Err(Refusal::bad_request(format!(
-            "Bad offset: Timestamp value out of range ({value})"
-        )));
-    }
-    Ok(())
 }
 
 fn check_module(wasm: &[u8]) -> Result<(), Refusal> {
-    let found =
-        declarations::read(wasm).map_err(|_| Refusal::bad_request("invalid WebAssembly module"))?;
-    let start = ("_start", Item::Function { plain: true });
-    if !found.exports.contains(&start) || !found.exports.contains(&("memory", Item::Memory)) {
-        return Err(Refusal::bad_request("invalid WebAssembly - missing required WASI functions"));
+    let found = declarations::read(wasm).map_err(|_| Refusal::InvalidModule)?;
+    let plain = Item::Function { plain: true };
+    if !found.exports.contains(&("_start", plain))
+        || !found.exports.contains(&("memory", Item::Memory))
+    {
+        return Err(Refusal::MissingExports);
     }
-    let marker = Item::Function { plain: true };
     let stray = found.imports.iter().any(|&(module, name, item)| {
         module == abi::REGISTRY
             && name.starts_with("check_abi_version_")
-            && (name, item) != ("check_abi_version_0", marker)
+            && (name, item) != ("check_abi_version_0", plain)
     });
     if stray {
-        return Err(Refusal::bad_request(
-            "Invalid WebAssembly - the binary is using an unsupported Schema Registry client. \
-             Does the broker support this version of the Data Transforms Schema Registry SDK?",
-        ));
+        return Err(Refusal::UnknownRegistryAbi);
     }
-    let versions = ["check_abi_version_1", "check_abi_version_2"];
-    let known =
-        versions.iter().any(|version| found.imports.contains(&(abi::TRANSFORM, version, marker)));
-    if !known {
-        return Err(Refusal::bad_request(
-            "Invalid WebAssembly - the binary is missing required transform functions. Check the \
-             broker support for the version of the Data Transforms SDK being used.",
-        ));
-    }
-    Ok(())
+    let marked = ["check_abi_version_1", "check_abi_version_2"]
+        .iter()
+        .any(|marker| found.imports.contains(&(abi::TRANSFORM, marker, plain)));
+    if marked { Ok(()) } else { Err(Refusal::MissingAbi) }
 }
 
 fn has_control(text: &str) -> bool {
@@ -126,16 +204,21 @@ fn has_control(text: &str) -> bool {
 }
 
 fn check_environment(environment: &[(String, String)]) -> Result<(), Refusal> {
-    let valid = environment.len() <= 128
-        && environment.iter().all(|(key, value)| {
-            (1..=128).contains(&key.len())
-                && (1..=2048).contains(&value.len())
-                && !has_control(key)
-                && !has_control(value)
-                && !key.contains('=')
-                && !key.starts_with("REDPANDA_")
-        });
-    if valid { Ok(()) } else { Err(Refusal::bad_request("Invalid transform environment")) }
+    if environment.len() > Limits::MAX_VARIABLES {
+        return Err(Refusal::TooManyVariables(environment.len()));
+    }
+    let is_valid = |(key, value): &(String, String)| {
+        (1..=Limits::MAX_KEY_BYTES).contains(&key.len())
+            && (1..=Limits::MAX_VALUE_BYTES).contains(&value.len())
+            && !has_control(key)
+            && !has_control(value)
+            && !key.contains('=')
+            && !key.starts_with("REDPANDA_")
+    };
+    match environment.iter().find(|variable| !is_valid(variable)) {
+        Some((key, _)) => Err(Refusal::InvalidVariable(key.clone())),
+        None => Ok(()),
+    }
 }
 
 fn check_update(existing: &Deployment, deployment: &Deployment) -> Result<(), Refusal> {
@@ -144,11 +227,11 @@ fn check_update(existing: &Deployment, deployment: &Deployment) -> Result<(), Re
     {
         return Ok(());
     }
-    Err(Refusal::bad_request("Invalid update to transform, topic configuration cannot change"))
+    Err(Refusal::TopicsChanged)
 }
 
 /// Topics that no transform may write (the stock `kafka_noproduce_topics` is empty).
-const NO_SINK: [&str; 3] = ["_redpanda.audit_log", "__consumer_offsets", "_schemas"];
+const PROTECTED: [&str; 3] = ["_redpanda.audit_log", "__consumer_offsets", "_schemas"];
 
 fn check_create(
     cluster: &Cluster,
@@ -157,43 +240,38 @@ fn check_create(
 ) -> Result<(), Refusal> {
     let max = limits.max_transforms();
     if cluster.transforms.len() as u64 >= max {
-        return Err(Refusal::bad_request(format!(
-            "The limit of transforms has been reached ({max}), more memory must be configured \
-             via data_transforms_per_core_memory_reservation"
-        )));
+        return Err(Refusal::TooManyTransforms { max });
     }
-    let invalid = || Refusal::bad_request("Invalid create transform configuration");
     let exists = |topic: &String| match &cluster.topics {
-        Some(topics) if !topics.contains(topic) => {
-            Err(Refusal::bad_request("Topic does not exists"))
-        }
+        Some(topics) if !topics.contains(topic) => Err(Refusal::NoSuchTopic(topic.clone())),
         _ => Ok(()),
     };
     let Deployment { name, input_topic, output_topics, .. } = deployment;
-    if !(1..=128).contains(&name.len()) || has_control(name) {
-        return Err(invalid());
+    if !(1..=Limits::MAX_NAME_BYTES).contains(&name.len()) || has_control(name) {
+        return Err(Refusal::InvalidName);
     }
     exists(input_topic)?;
-    if !(1..=8).contains(&output_topics.len()) {
-        return Err(invalid());
+    if !(1..=Limits::MAX_OUTPUTS).contains(&output_topics.len()) {
+        return Err(Refusal::OutputCount(output_topics.len()));
     }
-    let repeated = |(i, topic): (usize, &String)| output_topics[..i].contains(topic);
-    if output_topics.iter().enumerate().any(repeated) {
-        return Err(invalid());
+    for (index, topic) in output_topics.iter().enumerate() {
+        if output_topics[..index].contains(topic) {
+            return Err(Refusal::RepeatedOutput(topic.clone()));
+        }
     }
     for topic in output_topics {
-        if NO_SINK.contains(&topic.as_str()) {
-            return Err(invalid());
+        if PROTECTED.contains(&topic.as_str()) {
+            return Err(Refusal::ProtectedOutput(topic.clone()));
         }
         exists(topic)?;
         if leads_to(cluster, topic, input_topic) {
-            return Err(invalid());
+            return Err(Refusal::Cycle(topic.clone()));
         }
     }
     Ok(())
 }
 
-/// Whether what is written to `from` comes, over other transforms, to `to`.
+/// Whether records written to the topic `from` come back, over other transforms, to `to`.
 fn leads_to(cluster: &Cluster, from: &str, to: &str) -> bool {
     let mut reached = vec![from];
     let mut next = 0;

@@ -4,6 +4,8 @@
 //! It knows fewer types than the engine (no `v128`, no `ref.func` in a global's initialiser, no
 //! exceptions) and has limits of its own; function bodies it does not look at.
 
+use crate::limits::Limits;
+
 /// The broker's reader refuses the module, and it says no more to the user than that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Invalid;
@@ -28,7 +30,7 @@ pub(crate) struct Declarations<'a> {
 }
 
 /// Vectors are kept below 1 MiB; the element sizes are those of the broker's 64-bit build.
-const MAX_FUNCTIONS: u32 = (1 << 20) / 48;
+const MAX_FUNCTIONS: u32 = Limits::MAX_FUNCTIONS;
 const MAX_ITEMS: u32 = (1 << 20) / 12;
 const MAX_IMPORTS: u32 = (1 << 20) / 88;
 const MAX_EXPORTS: u32 = (1 << 20) / 72;

@@ -26,6 +26,7 @@ pub enum Provided {
 
 /// An import of the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Import {
     /// Module name.
     pub module: String,
@@ -39,6 +40,7 @@ pub struct Import {
 
 /// An export of the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Export {
     /// Its name.
     pub name: String,
@@ -48,6 +50,7 @@ pub struct Export {
 
 /// A module's static facts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Facts {
     /// Size of the module in bytes.
     pub size_bytes: usize,
@@ -223,8 +226,8 @@ pub(crate) fn provided() -> &'static BTreeMap<(String, String), String> {
     static PROVIDED: OnceLock<BTreeMap<(String, String), String>> = OnceLock::new();
     PROVIDED.get_or_init(|| {
         let limits = Limits::stock();
-        let engine = Engine::new(&limits);
-        let identity = Identity::of(&Deployment::default());
+        let engine = Engine::new(&limits).expect("stock limits can be had");
+        let identity = Identity::of(&Deployment::new("", "", [""; 0]));
         let host = Host::new(limits.into(), identity.into(), Default::default());
         let mut store = Store::new(engine.wasmtime(), host);
         let linker = engine.linker();

@@ -6,6 +6,7 @@ pub(crate) mod facts;
 
 /// Where a transform starts reading when it is deployed for the first time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FromOffset {
     /// With the records produced from now on.
     #[default]
@@ -18,8 +19,17 @@ pub enum FromOffset {
     End(i64),
 }
 
-/// What `transform.yaml` and the flags of `rpk transform deploy` say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A transform's metadata, as `transform.yaml` and the flags of `rpk transform deploy` give it.
+///
+/// ```
+/// use transform_host::{Deployment, FromOffset};
+///
+/// let deployment = Deployment::new("score", "payments", ["fraud", "valid"])
+///     .with(|d| d.from_offset = FromOffset::Start(0));
+/// assert_eq!(deployment.output_topics, ["fraud", "valid"]);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Deployment {
     /// Unique in the cluster.
     pub name: String,
@@ -33,8 +43,32 @@ pub struct Deployment {
     pub from_offset: FromOffset,
 }
 
+impl Deployment {
+    /// Makes the metadata of a transform without variables that starts with new records.
+    pub fn new(
+        name: impl Into<String>,
+        input_topic: impl Into<String>,
+        output_topics: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            input_topic: input_topic.into(),
+            output_topics: output_topics.into_iter().map(Into::into).collect(),
+            environment: Vec::new(),
+            from_offset: FromOffset::Now,
+        }
+    }
+
+    /// Changes some of the metadata.
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+}
+
 /// The cluster that a transform is deployed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Cluster {
     /// `data_transforms_enabled`; off on a stock cluster, on here.
     pub enabled: bool,
@@ -47,5 +81,13 @@ pub struct Cluster {
 impl Default for Cluster {
     fn default() -> Self {
         Self { enabled: true, topics: None, transforms: Vec::new() }
+    }
+}
+
+impl Cluster {
+    /// Changes a part of the cluster.
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
     }
 }

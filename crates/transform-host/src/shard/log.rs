@@ -64,6 +64,7 @@ impl InputLog {
 
 /// A batch in an output partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OutputBatch {
     /// Milliseconds: when it was made. It is a log-append-time batch without a producer.
     pub timestamp: i64,

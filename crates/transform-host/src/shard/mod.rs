@@ -34,8 +34,9 @@ pub enum BrokerVersion {
     V26_1_11,
 }
 
-/// How the cluster around the core is.
+/// The simulated cluster around a shard: partitions, limits, and how long things take.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ShardOptions {
     /// The broker's version; the newest unless set.
     pub broker: BrokerVersion,
@@ -67,8 +68,17 @@ impl Default for ShardOptions {
     }
 }
 
-/// A line of `rpk transform list`, and why.
+impl ShardOptions {
+    /// Changes some of the options.
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+}
+
+/// A partition's line of `rpk transform list`, with what led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PartitionStatus {
     /// Input partition.
     pub partition: usize,

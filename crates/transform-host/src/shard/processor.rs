@@ -14,6 +14,7 @@ use super::transform::{Context, SharedVm};
 
 /// What `rpk transform list` shows for a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum State {
     /// Starting, or the transform is paused.
     Inactive,

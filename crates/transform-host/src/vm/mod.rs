@@ -172,7 +172,7 @@ impl Vm {
         match why.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => Fault::OutOfFuel { fuel: limits.fuel() },
             Some(Trap::StackOverflow) => Fault::StackOverflow { bytes: self.stack_bytes },
-            Some(&kind) => Fault::Trap { kind },
+            Some(&trap) => Fault::Trap(trap.into()),
             None => otherwise(format!("{why:#}")),
         }
     }

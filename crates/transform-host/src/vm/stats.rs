@@ -22,6 +22,7 @@ pub struct LogLine {
 
 /// What a VM has used since it was made, over all its restarts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Records read.
     pub records: u64,

@@ -35,7 +35,7 @@ fn ask(
 }
 
 fn avro(definition: &str) -> Schema {
-    Schema { kind: SchemaType::Avro, definition: definition.into(), references: Vec::new() }
+    Schema::new(SchemaType::Avro, definition)
 }
 
 /// Two versions of `s`, and `t`, which refers to the first.
@@ -44,7 +44,8 @@ fn three_schemas() -> SchemaRegistry {
     let reference = SchemaReference { name: "n".into(), subject: "s".into(), version: 1 };
     assert_eq!(registry.create(b"s", avro("one")), 1);
     assert_eq!(registry.create(b"s", avro("two")), 2);
-    let json = Schema { kind: SchemaType::Json, references: vec![reference], ..avro("3") };
+    let mut json = Schema::new(SchemaType::Json, "3");
+    json.references.push(reference);
     assert_eq!(registry.create(b"t", json), 3);
     registry
 }
@@ -89,7 +90,7 @@ fn answers() {
 #[test]
 fn one_id_for_a_schema_and_versions_of_its_own_for_a_subject() {
     let mut registry = SchemaRegistry::default();
-    let json = Schema { kind: SchemaType::Json, ..avro("one") };
+    let json = Schema::new(SchemaType::Json, "one");
     let cases: &[(&[u8], Schema, i32)] = &[
         (b"s", avro("one"), 1),
         (b"s", avro("two"), 2),

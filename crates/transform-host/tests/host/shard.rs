@@ -21,7 +21,7 @@ fn produce(shard: &mut Shard, partition: usize, values: &[&str]) {
 }
 
 fn from_start() -> Deployment {
-    Deployment { from_offset: FromOffset::Start(0), ..deployment(&["out"]) }
+    deployment(&["out"]).with(|d| d.from_offset = FromOffset::Start(0))
 }
 
 fn shard(record: &str, options: ShardOptions) -> Shard {
@@ -161,7 +161,7 @@ fn more_than_ten_good_seconds_reset_the_pause() {
 
 #[test]
 fn one_memory_for_all_partitions() {
-    let mut shard = shard(COUNTS, ShardOptions { partitions: 3, ..ShardOptions::default() });
+    let mut shard = shard(COUNTS, ShardOptions::default().with(|o| o.partitions = 3));
     for partition in 0..3 {
         produce(&mut shard, partition, &["x"]);
     }
@@ -199,7 +199,7 @@ fn one_memory_for_all_partitions() {
 #[test]
 fn a_single_partition_starts_twice_after_a_trap() {
     let starts = |partitions| {
-        let mut shard = Shard::new(ShardOptions { partitions, ..ShardOptions::default() });
+        let mut shard = Shard::new(ShardOptions::default().with(|o| o.partitions = partitions));
         let start = "(call $log (i32.const 1) (i32.const 300) (i32.const 2))";
         let module = module(&transform_with("", &data(300, b"up"), start, TRAPS));
         shard.deploy(Ok(module), &from_start());
@@ -213,7 +213,10 @@ fn a_single_partition_starts_twice_after_a_trap() {
 
 #[test]
 fn partitions_map_by_remainder_and_keys_do_not_matter() {
-    let options = ShardOptions { partitions: 5, output_partitions: 2, ..ShardOptions::default() };
+    let options = ShardOptions::default().with(|o| {
+        o.partitions = 5;
+        o.output_partitions = 2;
+    });
     let mut shard = shard(IDENTITY, options);
     for partition in 0..5 {
         produce(&mut shard, partition, &[["0", "1", "2", "3", "4"][partition]]);
@@ -231,8 +234,10 @@ fn partitions_map_by_remainder_and_keys_do_not_matter() {
 
 #[test]
 fn what_queues_during_a_write_becomes_one_batch() {
-    let options =
-        ShardOptions { write_latency_ms: 10, record_micros: 1_000, ..ShardOptions::default() };
+    let options = ShardOptions::default().with(|o| {
+        o.write_latency_ms = 10;
+        o.record_micros = 1_000;
+    });
     let mut shard = shard(IDENTITY, options);
     for _ in 0..30 {
         produce(&mut shard, 0, &["x"]);
@@ -247,13 +252,12 @@ fn what_queues_during_a_write_becomes_one_batch() {
 
 #[test]
 fn an_output_batch_over_the_topic_s_limit_fails_and_replays_into_the_same_memory() {
-    let options = ShardOptions {
-        partitions: 2,
-        write_latency_ms: 10,
-        record_micros: 1_000,
-        max_message_bytes: 100,
-        ..ShardOptions::default()
-    };
+    let options = ShardOptions::default().with(|o| {
+        o.partitions = 2;
+        o.write_latency_ms = 10;
+        o.record_micros = 1_000;
+        o.max_message_bytes = 100;
+    });
     // The second partition keeps the VM alive.
     let mut shard = shard(COUNTS, options);
     for _ in 0..9 {
@@ -273,13 +277,12 @@ fn an_output_batch_over_the_topic_s_limit_fails_and_replays_into_the_same_memory
 #[test]
 fn catching_up_makes_one_large_batch_or_several_of_a_mebibyte() {
     let late = |broker, max_message_bytes| {
-        let options = ShardOptions {
-            broker,
-            max_message_bytes,
-            write_latency_ms: 50,
-            record_micros: 1_000,
-            ..ShardOptions::default()
-        };
+        let options = ShardOptions::default().with(|o| {
+            o.broker = broker;
+            o.max_message_bytes = max_message_bytes;
+            o.write_latency_ms = 50;
+            o.record_micros = 1_000;
+        });
         let mut shard = shard(IDENTITY, options);
         for _ in 0..26 {
             produce(&mut shard, 0, &[&"x".repeat(100_000)]);
@@ -310,8 +313,10 @@ fn catching_up_makes_one_large_batch_or_several_of_a_mebibyte() {
 
 #[test]
 fn an_offset_is_committed_with_the_last_of_its_batches() {
-    let options =
-        ShardOptions { write_latency_ms: 1_000, record_micros: 1_000, ..ShardOptions::default() };
+    let options = ShardOptions::default().with(|o| {
+        o.write_latency_ms = 1_000;
+        o.record_micros = 1_000;
+    });
     let mut shard = shard(IDENTITY, options);
     for _ in 0..26 {
         produce(&mut shard, 0, &[&"x".repeat(100_000)]);
@@ -332,9 +337,12 @@ fn with_a_second_output_that_fails(broker: BrokerVersion) -> (Shard, Deployment)
     let record = "(drop (call $write (i32.const 65536) (local.get $len)))
         (drop (call $write_to (i32.const 1000) (i32.const 204) (i32.const 400) (i32.const 6)))";
     let big = data(1000, &[&[1u8, 0x90, 3][..], &[b'x'; 200], &[0]].concat());
-    let options = ShardOptions { broker, max_message_bytes: 200, ..ShardOptions::default() };
+    let options = ShardOptions::default().with(|o| {
+        o.broker = broker;
+        o.max_message_bytes = 200;
+    });
     let mut shard = Shard::new(options);
-    let both = Deployment { from_offset: FromOffset::Start(0), ..deployment(&["out", "late"]) };
+    let both = deployment(&["out", "late"]).with(|d| d.from_offset = FromOffset::Start(0));
     shard.deploy(Ok(module(&transform_with("", &(items + &big), "", record))), &both);
     produce(&mut shard, 0, &["a"]);
     shard.advance(10_000);
@@ -389,9 +397,9 @@ fn since_26_1_11_one_output_of_several_that_fails_restarts_the_processor() {
 
 #[test]
 fn a_full_write_buffer_stops_the_module() {
-    let limits = Limits { write_buffer_bytes: 500, ..Limits::stock() };
-    let engine = transform_host::Engine::new(&limits);
-    let options = ShardOptions { write_latency_ms: 1_000_000, ..ShardOptions::default() };
+    let limits = Limits::stock().with(|l| l.write_buffer_bytes = 500);
+    let engine = transform_host::Engine::new(&limits).expect("limits");
+    let options = ShardOptions::default().with(|o| o.write_latency_ms = 1_000_000);
     let mut shard = Shard::new(options);
     shard.deploy(engine.compile(&wasm(&transform(IDENTITY))), &from_start());
     let value = "x".repeat(97);
@@ -417,7 +425,7 @@ fn a_fault_in_start_is_an_error_that_is_tried_again() {
 
 #[test]
 fn a_start_section_that_reads_a_batch_is_inactive_for_ever() {
-    let mut shard = Shard::new(ShardOptions { partitions: 2, ..ShardOptions::default() });
+    let mut shard = Shard::new(ShardOptions::default().with(|o| o.partitions = 2));
     shard.deploy(Ok(module(&starts_with(READS_A_BATCH))), &from_start());
     produce(&mut shard, 0, &["x"]);
     assert!(!shard.run_until_idle(3_600_000));
@@ -471,7 +479,7 @@ fn pause_and_delete() {
 
 #[test]
 fn lag_is_what_is_not_committed() {
-    let options = ShardOptions { write_latency_ms: 100, ..ShardOptions::default() };
+    let options = ShardOptions::default().with(|o| o.write_latency_ms = 100);
     let mut shard = shard(IDENTITY, options);
     produce(&mut shard, 0, &["a", "b"]);
     assert!(shard.run_until_idle(10_000));

@@ -8,7 +8,7 @@ use transform_host::{
 /// The stock engine, made once for all tests of a file.
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new(&Limits::stock()))
+    ENGINE.get_or_init(|| Engine::new(&Limits::stock()).expect("stock limits"))
 }
 
 pub fn wasm(text: &str) -> Vec<u8> {
@@ -24,12 +24,7 @@ pub fn load_error(text: &str) -> LoadError {
 }
 
 pub fn deployment(outputs: &[&str]) -> Deployment {
-    Deployment {
-        name: "score".into(),
-        input_topic: "payments".into(),
-        output_topics: outputs.iter().map(|&topic| topic.into()).collect(),
-        ..Deployment::default()
-    }
+    Deployment::new("score", "payments", outputs.iter().copied())
 }
 
 /// All imports of the transform ABI and those of WASI that the tests use.

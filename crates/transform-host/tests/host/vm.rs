@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use transform_host::{
-    BatchBuilder, BatchHeader, Engine, Fault, Level, Limits, LoadError, Output, Trap, Vm,
+    BatchBuilder, BatchHeader, Engine, Fault, Level, Limits, LoadError, Output, TrapKind, Vm,
 };
 
 use crate::support::*;
@@ -36,11 +36,11 @@ fn identity_keeps_every_byte() {
 #[test]
 fn faults_name_their_cause() {
     let cases: &[(&str, Fault)] = &[
-        ("unreachable", Fault::Trap { kind: Trap::UnreachableCodeReached }),
-        ("(drop (i32.load (i32.const -4)))", Fault::Trap { kind: Trap::MemoryOutOfBounds }),
+        ("unreachable", Fault::Trap(TrapKind::Unreachable)),
+        ("(drop (i32.load (i32.const -4)))", Fault::Trap(TrapKind::MemoryOutOfBounds)),
         (
             "(drop (i32.div_s (i32.const 1) (i32.const 0)))",
-            Fault::Trap { kind: Trap::IntegerDivisionByZero },
+            Fault::Trap(TrapKind::IntegerDivisionByZero),
         ),
         ("(call $exit (i32.const 0))", Fault::Exit(0)),
         ("(call $exit (i32.const 7))", Fault::Exit(7)),
@@ -57,8 +57,7 @@ fn faults_name_their_cause() {
 fn a_panic_in_start_fails_the_load() {
     let text = transform_with("", "", "unreachable", IDENTITY);
     let mut vm = Vm::new(&module(&text), &deployment(&["out"]));
-    let kind = Trap::UnreachableCodeReached;
-    assert_eq!(vm.start(), Err(Fault::Trap { kind }));
+    assert_eq!(vm.start(), Err(Fault::Trap(TrapKind::Unreachable)));
     assert!(!vm.is_running());
     assert_eq!(process(&mut vm, &[b"v"]), Err(Fault::NotRunning));
 }
@@ -98,9 +97,8 @@ fn a_trap_keeps_what_was_written_and_a_restart_forgets_the_memory() {
     let mut vm = vm(&transform(COUNTER));
     assert_eq!(process(&mut vm, &[b"a", b"b"]).expect("runs")[3], [2]);
     let mut output = Output::default();
-    let kind = Trap::UnreachableCodeReached;
     let result = vm.process(&batch(&[b"c", b"!", b"d"]), &mut output);
-    assert_eq!(result, Err(Fault::Trap { kind }));
+    assert_eq!(result, Err(Fault::Trap(TrapKind::Unreachable)));
     let values: Vec<_> = output.iter().map(|r| r.value().expect("a value")).collect();
     assert_eq!(values, [&b"c"[..], &[3], b"!"]);
     assert_eq!(vm.process(&batch(&[b"a"]), &mut output), Err(Fault::NotRunning));
@@ -142,8 +140,11 @@ fn memory_that_grows_keeps_its_content_and_is_zero_beyond() {
 
 #[test]
 fn a_limit_that_the_machine_has_not() {
-    let limits = Limits { memory_bytes: u64::MAX, ..Limits::stock() };
-    let module = Engine::new(&limits).compile(&wasm(&transform(IDENTITY))).expect("compiles");
+    let limits = Limits::stock().with(|l| l.memory_bytes = u64::MAX);
+    let module = Engine::new(&limits)
+        .expect("limits")
+        .compile(&wasm(&transform(IDENTITY)))
+        .expect("compiles");
     let Err(Fault::Instantiate(why)) = Vm::new(&module, &deployment(&["out"])).start() else {
         panic!("started");
     };
@@ -234,8 +235,9 @@ fn fuel_is_one_record_s_and_not_the_batch_s() {
     // About four million fuel a record, of six.
     let work = "(local $i i32) (local.set $i (i32.const 800000))
         (loop $l (br_if $l (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))";
-    let limits = Limits { runtime_limit_ms: 3, ..Limits::stock() };
-    let module = Engine::new(&limits).compile(&wasm(&transform(work))).expect("compiles");
+    let limits = Limits::stock().with(|l| l.runtime_limit_ms = 3);
+    let module =
+        Engine::new(&limits).expect("limits").compile(&wasm(&transform(work))).expect("compiles");
     let mut vm = Vm::new(&module, &deployment(&["out"]));
     vm.start().expect("starts");
     process(&mut vm, &[&b"v"[..]; 5]).expect("every record gets new fuel");
@@ -245,8 +247,9 @@ fn fuel_is_one_record_s_and_not_the_batch_s() {
     assert!((15_000_000..30_000_000).contains(&stats.record_fuel), "{stats:?}");
     assert!((1..1000).contains(&stats.start_fuel), "{stats:?}");
 
-    let limits = Limits { runtime_limit_ms: 1, ..Limits::stock() };
-    let module = Engine::new(&limits).compile(&wasm(&transform(work))).expect("compiles");
+    let limits = Limits::stock().with(|l| l.runtime_limit_ms = 1);
+    let module =
+        Engine::new(&limits).expect("limits").compile(&wasm(&transform(work))).expect("compiles");
     let mut vm = Vm::new(&module, &deployment(&["out"]));
     vm.start().expect("starts");
     assert_eq!(process(&mut vm, &[b"v"]), Err(Fault::OutOfFuel { fuel: 2_000_000 }));

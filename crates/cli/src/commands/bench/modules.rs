@@ -70,7 +70,7 @@ impl Loaded {
         let wasm = std::fs::read(&path).with_context(|| {
             format!("cannot read {}; ./scripts/fraud builds what `bench` needs", path.display())
         })?;
-        let module = Engine::new(limits).compile(&wasm);
+        let module = Engine::new(limits)?.compile(&wasm);
         let module = module.with_context(|| format!("cannot load {}", path.display()))?;
         Ok(Self { kind, module, bytes: wasm.len() as u64 })
     }

@@ -228,8 +228,9 @@ const STEP: usize = 512;
 /// It must be half of the broker's, so that another compiler version or machine does not matter.
 pub fn stack(wasm: &[u8], deployment: &Deployment, limits: &Limits, sample: &Sample) -> Check {
     let is_enough = |bytes: usize| {
-        let limits = Limits { wasm_stack_bytes: bytes, ..limits.clone() };
-        let module = Engine::new(&limits).compile(wasm).expect("compiled before");
+        let limits = limits.clone().with(|l| l.wasm_stack_bytes = bytes);
+        let module =
+            Engine::new(&limits).expect("a smaller stack").compile(wasm).expect("compiled before");
         let mut batch = BatchBuilder::new(0);
         for number in 0..BATCH as u64 {
             sample.record(number).push(0, &mut batch);

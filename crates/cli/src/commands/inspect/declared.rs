@@ -1,30 +1,38 @@
 //! What a module and its deployment say, without running anything.
 
 use anyhow::Result;
-use transform_host::{Deployment, Facts, Import, Limits, Provided, check_deployment};
+use transform_host::{Deployment, Facts, Import, Limits, Provided, Refusal, check_deployment};
 
 use super::check::Check;
 use crate::show::units;
 
-/// Bytes that the broker adds when it stores a module.
-const STORED_OVERHEAD: u64 = 101;
-/// Types and functions that the broker's module reader takes.
-const MOST_DECLARATIONS: u64 = 21_845;
-
 /// Every check that needs no running instance, in the broker's order.
 pub fn checks(wasm: &[u8], deployment: &Deployment, limits: &Limits) -> Result<Vec<Check>> {
     let facts = Facts::of(wasm)?;
+    let max_functions = u64::from(Limits::MAX_FUNCTIONS);
     let table = facts.table_min.unwrap_or(0);
     Ok(vec![
         accepted(wasm, deployment, limits),
         exports(&facts),
         abi(&facts),
-        Check::bytes("module size", wasm.len() as u64, limits.binary_max_bytes - STORED_OVERHEAD),
+        Check::bytes(
+            "module size",
+            wasm.len() as u64,
+            limits.binary_max_bytes - Limits::STORED_OVERHEAD,
+        ),
         environment(wasm, deployment, limits),
-        Check::count("bytes of its name", deployment.name.len() as u64, 128),
-        Check::count("output topics", deployment.output_topics.len() as u64, 8),
-        Check::count("function types", facts.types as u64, MOST_DECLARATIONS),
-        Check::count("functions", facts.functions as u64, MOST_DECLARATIONS),
+        Check::count(
+            "bytes of its name",
+            deployment.name.len() as u64,
+            Limits::MAX_NAME_BYTES as u64,
+        ),
+        Check::count(
+            "output topics",
+            deployment.output_topics.len() as u64,
+            Limits::MAX_OUTPUTS as u64,
+        ),
+        Check::count("function types", facts.types as u64, max_functions),
+        Check::count("functions", facts.functions as u64, max_functions),
         imports(&facts),
         memory_maximum(&facts),
         Check::count("table elements", table, limits.table_elements as u64),
@@ -37,7 +45,7 @@ fn accepted(wasm: &[u8], deployment: &Deployment, limits: &Limits) -> Check {
     match check_deployment(wasm, deployment, limits) {
         Ok(()) => Check::text("accepted at deployment", "yes", true),
         Err(refusal) => {
-            let answer = format!("the broker answers HTTP {}: {refusal}", refusal.http);
+            let answer = format!("the broker answers HTTP {}: {refusal}", refusal.http());
             Check::no("accepted at deployment", answer)
         }
     }
@@ -71,7 +79,7 @@ fn abi(facts: &Facts) -> Check {
 
 fn imports(facts: &Facts) -> Check {
     let faults = facts.imports.iter().filter_map(|import| {
-        let Import { module, name, ty, provided } = import;
+        let Import { module, name, ty, provided, .. } = import;
         match provided {
             Provided::Yes => None,
             Provided::No => Some(format!("{module}.{name} is not provided")),
@@ -104,16 +112,22 @@ fn memory_maximum(facts: &Facts) -> Check {
 }
 
 fn environment(wasm: &[u8], deployment: &Deployment, limits: &Limits) -> Check {
-    let check = Check::count("environment variables", deployment.environment.len() as u64, 128);
+    let check = Check::count(
+        "environment variables",
+        deployment.environment.len() as u64,
+        Limits::MAX_VARIABLES as u64,
+    );
     let refused = |variable: &&(String, String)| {
-        let alone = Deployment { environment: vec![(*variable).clone()], ..deployment.clone() };
-        check_deployment(wasm, &alone, limits).is_err_and(|r| r.text.contains("environment"))
+        let alone = deployment.clone().with(|d| d.environment = vec![(*variable).clone()]);
+        matches!(check_deployment(wasm, &alone, limits), Err(Refusal::InvalidVariable(_)))
     };
     match deployment.environment.iter().find(refused) {
         None => check,
         Some((key, _)) => check.refused().note(format!(
-            "{key}: a key has 1 to 128 bytes and does not begin with REDPANDA_, a value has 1 to \
-             2,048 bytes, neither has control characters"
+            "{key}: a key has 1 to {} bytes and does not begin with REDPANDA_, a value has 1 to {} \
+             bytes, neither has control characters",
+            Limits::MAX_KEY_BYTES,
+            units::count(Limits::MAX_VALUE_BYTES as u64),
         )),
     }
 }

@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<Report> {
     let mut logs = Vec::new();
     let mut largest = None;
     let mut advice = Vec::new();
-    match Engine::new(&limits).compile(&wasm) {
+    match Engine::new(&limits)?.compile(&wasm) {
         Err(fault) => checks.push(Check::no("loads", fault)),
         Ok(module) => {
             stage.set_message("filling history");

@@ -72,11 +72,10 @@ pub fn rows(args: &Args) -> Result<Vec<Row>> {
 fn with_room(args: &Args, customers: u32) -> Result<(Instance, u64, u64)> {
     for bits in MEMORY {
         let memory = 1 << bits;
-        let limits = Limits {
-            memory_bytes: memory,
-            core_memory_bytes: memory.max(20 << 20),
-            ..Limits::stock()
-        };
+        let limits = Limits::stock().with(|l| {
+            l.memory_bytes = memory;
+            l.core_memory_bytes = memory.max(20 << 20);
+        });
         let mut instance = Loaded::new(args, Kind::Pipeline, &limits)?.instance(args);
         let log = instance.start()?;
         let room = capacities_in(&log);
