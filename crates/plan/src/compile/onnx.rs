@@ -1,30 +1,30 @@
-//! As much of ONNX's protobuf as the compiler reads; prost skips all other fields.
+//! The messages of ONNX's protobuf, as far as the compiler reads them; prost skips all other fields.
 //!
-//! Field numbers are those of `onnx-ml.proto`.
+//! Names and field numbers are those of `onnx-ml.proto`.
 
 use prost::Message;
 
 /// A whole file.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Model {
+pub(super) struct ModelProto {
     #[prost(message, optional, tag = "7")]
-    pub graph: Option<Graph>,
+    pub graph: Option<GraphProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Graph {
+pub(super) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<NodeProto>,
     #[prost(message, repeated, tag = "5")]
-    pub initializers: Vec<Tensor>,
+    pub initializers: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]
-    pub inputs: Vec<ValueInfo>,
+    pub inputs: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "12")]
-    pub outputs: Vec<ValueInfo>,
+    pub outputs: Vec<ValueInfoProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Node {
+pub(super) struct NodeProto {
     #[prost(string, repeated, tag = "1")]
     pub inputs: Vec<String>,
     #[prost(string, repeated, tag = "2")]
@@ -34,13 +34,13 @@ pub(super) struct Node {
     #[prost(string, tag = "4")]
     pub operator: String,
     #[prost(message, repeated, tag = "5")]
-    pub attributes: Vec<Attribute>,
+    pub attributes: Vec<AttributeProto>,
     #[prost(string, tag = "7")]
     pub domain: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Attribute {
+pub(super) struct AttributeProto {
     #[prost(string, tag = "1")]
     pub name: String,
     #[prost(int64, tag = "3")]
@@ -48,7 +48,7 @@ pub(super) struct Attribute {
     #[prost(bytes = "vec", tag = "4")]
     pub bytes: Vec<u8>,
     #[prost(message, optional, tag = "5")]
-    pub tensor: Option<Tensor>,
+    pub tensor: Option<TensorProto>,
     #[prost(float, repeated, tag = "7")]
     pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
@@ -58,7 +58,7 @@ pub(super) struct Attribute {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Tensor {
+pub(super) struct TensorProto {
     #[prost(int64, repeated, tag = "1")]
     pub dims: Vec<i64>,
     #[prost(int32, tag = "2")]
@@ -77,17 +77,16 @@ pub(super) struct Tensor {
     pub doubles: Vec<f64>,
 }
 
-/// Element types of tensors.
+// Element types of tensors.
 pub(super) const FLOAT: i32 = 1;
 const UINT8: i32 = 2;
 const INT32: i32 = 6;
 const INT64: i32 = 7;
-/// Element types of tensors.
 pub(super) const DOUBLE: i32 = 11;
 
-impl Tensor {
-    /// The elements, none of which loses a bit in an f64 (integers up to 2^53); `None` for other
-    /// element types and for data outside of the file.
+impl TensorProto {
+    /// Returns the elements as f64, which keeps every bit of them (of integers, up to 2^53); `None`
+    /// for other element types, and for data outside of the file.
     pub fn numbers(&self) -> Option<Vec<f64>> {
         fn raw<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<f64> {
             bytes.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)).collect()
@@ -111,63 +110,64 @@ impl Tensor {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ValueInfo {
+pub(super) struct ValueInfoProto {
     #[prost(string, tag = "1")]
     pub name: String,
     #[prost(message, optional, tag = "2")]
-    pub kind: Option<Type>,
+    pub kind: Option<TypeProto>,
 }
 
-/// Without `tensor`, a sequence or map.
+/// The type of a value; without `tensor`, a sequence or a map.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Type {
+pub(super) struct TypeProto {
     #[prost(message, optional, tag = "1")]
-    pub tensor: Option<TensorType>,
+    pub tensor: Option<TensorTypeProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct TensorType {
+pub(super) struct TensorTypeProto {
     #[prost(int32, tag = "1")]
     pub element: i32,
     #[prost(message, optional, tag = "2")]
-    pub shape: Option<Shape>,
+    pub shape: Option<TensorShapeProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Shape {
+pub(super) struct TensorShapeProto {
     #[prost(message, repeated, tag = "1")]
-    pub dims: Vec<Dim>,
+    pub dims: Vec<Dimension>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Dim {
+pub(super) struct Dimension {
     #[prost(int64, optional, tag = "1")]
     pub value: Option<i64>,
 }
 
-impl Node {
-    /// An attribute by name.
-    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+impl NodeProto {
+    /// Finds an attribute by its name.
+    pub fn attribute(&self, name: &str) -> Option<&AttributeProto> {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
-    /// A list of whole numbers; empty if left out.
+    /// Returns a list of whole numbers; empty if it is left out.
     pub fn ints(&self, name: &str) -> &[i64] {
         self.attribute(name).map_or(&[], |attribute| &attribute.ints)
     }
 
-    /// A whole number.
+    /// Returns a whole number, or `default` if it is left out.
     pub fn int(&self, name: &str, default: i64) -> i64 {
         self.attribute(name).map_or(default, |attribute| attribute.int)
     }
 
-    /// A word.
+    /// Returns a word, or `default` if it is left out.
     pub fn word(&self, name: &str, default: &'static str) -> String {
         let bytes = self.attribute(name).map(|attribute| attribute.bytes.as_slice());
         String::from_utf8_lossy(bytes.unwrap_or(default.as_bytes())).into_owned()
     }
 
-    /// A list of numbers under this name, or in a tensor under this name with `_as_tensor`.
+    /// Returns the numbers of the tensor `name` with `_as_tensor`, else of the list `name`; none if
+    /// both are left out, and `None` if the tensor cannot be read.
     pub fn numbers(&self, name: &str) -> Option<Vec<f64>> {
         match self.attribute(&format!("{name}_as_tensor")).or(self.attribute(name)) {
             None => Some(Vec::new()),

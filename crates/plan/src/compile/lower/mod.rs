@@ -1,4 +1,12 @@
-//! `fraud.onnx` to a forest: one tree operator, straight from the input to the score.
+//! `fraud.onnx` to an [`Ensemble`]: one tree operator, straight from the input to the score.
+//!
+//! The graph is walked back from the output that is the score. On the way may be nodes that only
+//! select or rename it (what exporters write behind a classifier), and a sigmoid; the node before
+//! them must be a tree operator ([`trees`]), and must read the graph's input as it is.
+//!
+//! To add an operator: if it passes the score on, give it an arm in [`OnnxGraph::trees`]; if it
+//! computes trees, one in [`trees::read`]. `tests.rs` compares with onnxruntime on the models in
+//! `tests/fixtures`, which `make.py` there exports.
 
 #[cfg(test)]
 mod tests;
@@ -7,21 +15,21 @@ mod trees;
 use anyhow::{Result, anyhow, bail, ensure};
 use prost::Message;
 
-use self::trees::Trees;
+use self::trees::ModelTrees;
 use super::Ensemble;
 use super::flatten::flatten;
-use super::onnx::{DOUBLE, FLOAT, Graph, Model, Node, ValueInfo};
+use super::onnx::{DOUBLE, FLOAT, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use crate::forest::{Link, MAX_FEATURES, Tree};
 
 /// Lowers a model; `file` is what errors call it. The forest's output is the second class's
-/// probability, or what a regressor says.
+/// probability, or a regressor's output.
 pub fn lower(bytes: &[u8], file: &str) -> Result<Ensemble> {
     let model =
-        Model::decode(bytes).map_err(|error| anyhow!("{file} is no ONNX model: {error}"))?;
+        ModelProto::decode(bytes).map_err(|error| anyhow!("{file} is no ONNX model: {error}"))?;
     let graph = model.graph.ok_or_else(|| anyhow!("{file} is no ONNX model: it has no graph"))?;
-    let source = Source { file, graph: &graph };
-    let (input, features) = source.input()?;
-    let trees = source.trees(source.output()?, graph.nodes.len(), input, features)?;
+    let graph = OnnxGraph { file, proto: &graph };
+    let (input, features) = graph.input()?;
+    let trees = graph.trees(graph.output()?, graph.proto.nodes.len(), input, features)?;
     let features = features as u32;
     let mut flats = (trees.roots.iter())
         .map(|root| flatten(&trees.nodes, *root, features))
@@ -47,18 +55,31 @@ pub fn lower(bytes: &[u8], file: &str) -> Result<Ensemble> {
     Ok(ensemble)
 }
 
-struct Source<'g> {
+/// A model's graph, and the name of its file for errors.
+struct OnnxGraph<'g> {
     file: &'g str,
-    graph: &'g Graph,
+    proto: &'g GraphProto,
 }
 
-impl<'g> Source<'g> {
-    /// The name of the input, and its number of columns.
+/// The part of a node between the trees and the score.
+enum Tail {
+    /// Passes on what it reads.
+    Same,
+    /// Passes on a single score; a pair would become something else.
+    SameIfSingle,
+    /// Selects the second score of a pair.
+    SecondOfPair,
+    /// Becomes the forest's link.
+    Sigmoid,
+}
+
+impl<'g> OnnxGraph<'g> {
+    /// Returns the name of the input, and its number of columns.
     fn input(&self) -> Result<(&'g str, usize)> {
         let file = self.file;
         // Old exporters list the constants as well.
         let inputs: Vec<_> =
-            self.graph.inputs.iter().filter(|input| self.constant(&input.name).is_none()).collect();
+            self.proto.inputs.iter().filter(|input| self.constant(&input.name).is_none()).collect();
         let [input] = inputs.as_slice() else {
             let names: Vec<_> = inputs.iter().map(|input| input.name.as_str()).collect();
             let (count, names) = (names.len(), names.join(", "));
@@ -85,13 +106,13 @@ impl<'g> Source<'g> {
         }
     }
 
-    /// The output that is the score: the only one that is no list of labels.
+    /// Returns the output that is the score: the only one that is no list of labels.
     fn output(&self) -> Result<&'g str> {
-        let is_score = |output: &&ValueInfo| {
+        let is_score = |output: &&ValueInfoProto| {
             let tensor = output.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
             tensor.is_none_or(|tensor| is_float(tensor.element))
         };
-        let scores = self.graph.outputs.iter().filter(is_score);
+        let scores = self.proto.outputs.iter().filter(is_score);
         let scores: Vec<_> = scores.map(|output| output.name.as_str()).collect();
         match scores.as_slice() {
             [score] => Ok(score),
@@ -104,44 +125,39 @@ impl<'g> Source<'g> {
         }
     }
 
-    /// The index of the node among the first `before` that a value comes from, and which of its
-    /// outputs it is. In a valid graph no node reads what comes later.
+    /// Finds the producer of `name` among the first `before` nodes: its index, and which of its
+    /// outputs `name` is. In a valid graph no node reads what a later one gives.
     fn producer(&self, name: &str, before: usize) -> Option<(usize, usize)> {
-        self.graph.nodes.iter().take(before).enumerate().find_map(|(at, node)| {
+        self.proto.nodes.iter().take(before).enumerate().find_map(|(at, node)| {
             let output = node.outputs.iter().position(|output| output == name)?;
             Some((at, output))
         })
     }
 
+    /// Returns the numbers of a constant; `None` if `name` is something else.
     fn constant(&self, name: &str) -> Option<Vec<f64>> {
-        let tensor = self.graph.initializers.iter().find(|tensor| tensor.name == name);
+        let tensor = self.proto.initializers.iter().find(|tensor| tensor.name == name);
         let tensor = tensor.or_else(|| {
-            let (at, _) = self.producer(name, self.graph.nodes.len())?;
-            let node = &self.graph.nodes[at];
+            let (at, _) = self.producer(name, self.proto.nodes.len())?;
+            let node = &self.proto.nodes[at];
             let value = (node.operator == "Constant").then(|| node.attribute("value"))??;
             value.tensor.as_ref()
         });
         tensor?.numbers()
     }
 
-    /// The trees that a value is made by, one of the first `before` nodes after the other.
-    fn trees(&self, name: &str, before: usize, input: &str, features: usize) -> Result<Trees> {
+    /// Walks back from the value `name`, along the first `before` nodes, to the trees that make it.
+    fn trees(&self, name: &str, before: usize, input: &str, features: usize) -> Result<ModelTrees> {
         let Some((at, output)) = self.producer(name, before) else {
             bail!("{}: the score \"{name}\" is no output of any node before its use", self.file);
         };
-        let node = &self.graph.nodes[at];
+        let node = &self.proto.nodes[at];
         if let Some(trees) = trees::read(node, features) {
             let trees = trees.map_err(|reason| self.refuse(node, &format!(": {reason}")))?;
             if output != usize::from(trees.is_pair) {
                 return Err(self.refuse(node, &format!(": \"{name}\" is its label, no score")));
             }
             return self.reads_input(node, at, input).map(|()| trees);
-        }
-        enum Tail {
-            Same,
-            SecondOfPair,
-            SameIfOne,
-            Sigmoid,
         }
         let is_one = node.inputs.get(1).and_then(|name| self.constant(name)) == Some(vec![1.0]);
         let tail = match (node.operator.as_str(), node.domain.as_str()) {
@@ -152,30 +168,30 @@ impl<'g> Source<'g> {
             ("Gather", "" | "ai.onnx") if is_one && [1, -1].contains(&node.int("axis", 0)) => {
                 Tail::SecondOfPair
             }
-            ("Reshape" | "Flatten" | "Squeeze", "" | "ai.onnx") => Tail::SameIfOne,
+            ("Reshape" | "Flatten" | "Squeeze", "" | "ai.onnx") => Tail::SameIfSingle,
             ("Sigmoid", "" | "ai.onnx") => Tail::Sigmoid,
             _ => return Err(self.refuse(node, "")),
         };
         let trees = self.trees(first_input(node), at, input, features)?;
         match tail {
             Tail::Same => Ok(trees),
-            Tail::SecondOfPair if trees.is_pair => Ok(Trees { is_pair: false, ..trees }),
-            Tail::SameIfOne if !trees.is_pair => Ok(trees),
+            Tail::SameIfSingle if !trees.is_pair => Ok(trees),
+            Tail::SecondOfPair if trees.is_pair => Ok(ModelTrees { is_pair: false, ..trees }),
             Tail::Sigmoid if !trees.is_pair && trees.link == Link::Identity => {
-                Ok(Trees { link: Link::Logistic, ..trees })
+                Ok(ModelTrees { link: Link::Logistic, ..trees })
             }
             _ => Err(self.refuse(node, "")),
         }
     }
 
-    /// Checks that a node reads the graph's input as it is.
-    fn reads_input(&self, node: &Node, before: usize, input: &str) -> Result<()> {
+    /// Checks that a node, number `before`, reads the graph's input as it is.
+    fn reads_input(&self, node: &NodeProto, before: usize, input: &str) -> Result<()> {
         let name = first_input(node);
         match self.producer(name, before) {
             None if name == input => Ok(()),
             None => Err(self.refuse(node, &format!(": it reads \"{name}\", not \"{input}\""))),
             Some((at, _)) => {
-                let node = &self.graph.nodes[at];
+                let node = &self.proto.nodes[at];
                 let is_cast = node.operator == "Cast" && is_float(node.int("to", 0) as i32);
                 match is_cast || node.operator == "Identity" {
                     true => self.reads_input(node, at, input),
@@ -185,7 +201,7 @@ impl<'g> Source<'g> {
         }
     }
 
-    fn refuse(&self, node: &Node, reason: &str) -> anyhow::Error {
+    fn refuse(&self, node: &NodeProto, reason: &str) -> anyhow::Error {
         anyhow!(
             "{}: node \"{}\" ({}) cannot be compiled{reason}. Supported are TreeEnsembleClassifier, \
              TreeEnsembleRegressor and TreeEnsemble on the input as it is, with a tail that selects \
@@ -198,7 +214,7 @@ impl<'g> Source<'g> {
     }
 }
 
-fn first_input(node: &Node) -> &str {
+fn first_input(node: &NodeProto) -> &str {
     node.inputs.first().map_or("", String::as_str)
 }
 

@@ -3,7 +3,8 @@ use prost::Message;
 
 use super::lower;
 use crate::compile::onnx::{
-    Attribute, DOUBLE, Dim, FLOAT, Graph, Model, Node, Shape, Tensor, TensorType, Type, ValueInfo,
+    AttributeProto, DOUBLE, Dimension, FLOAT, GraphProto, ModelProto, NodeProto, TensorProto,
+    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 use crate::compile::{MaskArrays, MaskLimits};
 use crate::forest::{Forest, Link, Tree, Trees};
@@ -65,20 +66,20 @@ fn agrees_with_onnxruntime_on_what_the_standard_allows() {
     check_fixture("tree_ensemble");
 }
 
-fn attribute(name: &str) -> Attribute {
-    Attribute { name: name.into(), ..Attribute::default() }
+fn attribute(name: &str) -> AttributeProto {
+    AttributeProto { name: name.into(), ..AttributeProto::default() }
 }
 
-fn ints(name: &str, ints: impl IntoIterator<Item = i64>) -> Attribute {
-    Attribute { ints: ints.into_iter().collect(), ..attribute(name) }
+fn ints(name: &str, ints: impl IntoIterator<Item = i64>) -> AttributeProto {
+    AttributeProto { ints: ints.into_iter().collect(), ..attribute(name) }
 }
 
-fn word(name: &str, word: &str) -> Attribute {
-    Attribute { bytes: word.into(), ..attribute(name) }
+fn word(name: &str, word: &str) -> AttributeProto {
+    AttributeProto { bytes: word.into(), ..attribute(name) }
 }
 
-fn node(domain: &str, operator: &str, inputs: &[&str], outputs: &[&str]) -> Node {
-    Node {
+fn node(domain: &str, operator: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
+    NodeProto {
         name: format!("the {operator}"),
         domain: domain.into(),
         operator: operator.into(),
@@ -88,20 +89,20 @@ fn node(domain: &str, operator: &str, inputs: &[&str], outputs: &[&str]) -> Node
     }
 }
 
-fn value(name: &str, columns: Option<i64>) -> ValueInfo {
-    let dims = vec![Dim { value: None }, Dim { value: columns }];
-    let tensor = TensorType { element: FLOAT, shape: Some(Shape { dims }) };
-    ValueInfo { name: name.into(), kind: Some(Type { tensor: Some(tensor) }) }
+fn value(name: &str, columns: Option<i64>) -> ValueInfoProto {
+    let dims = vec![Dimension { value: None }, Dimension { value: columns }];
+    let tensor = TensorTypeProto { element: FLOAT, shape: Some(TensorShapeProto { dims }) };
+    ValueInfoProto { name: name.into(), kind: Some(TypeProto { tensor: Some(tensor) }) }
 }
 
-fn model(nodes: Vec<Node>, output: &str) -> Model {
-    let graph = Graph {
+fn model(nodes: Vec<NodeProto>, output: &str) -> ModelProto {
+    let graph = GraphProto {
         nodes,
         initializers: Vec::new(),
         inputs: vec![value("x", Some(FEATURES as i64))],
         outputs: vec![value(output, None)],
     };
-    Model { graph: Some(graph) }
+    ModelProto { graph: Some(graph) }
 }
 
 /// A node of the generated trees, as the standard has it.
@@ -115,7 +116,7 @@ struct Place {
 }
 
 /// A regressor of full trees, each of `inner` branches and `inner + 1` leaves.
-fn regressor(trees: &[Vec<Place>]) -> Node {
+fn regressor(trees: &[Vec<Place>]) -> NodeProto {
     let places = || {
         (trees.iter().enumerate()).flat_map(|(tree, places)| {
             places.iter().enumerate().map(move |(at, p)| (tree as i64, at as i64, p))
@@ -126,11 +127,11 @@ fn regressor(trees: &[Vec<Place>]) -> Node {
     let values: Vec<f64> = places().map(|(.., place)| place.value).collect();
     let modes =
         places().map(|(tree, at, place)| if at < inner(tree) { place.mode } else { "LEAF" });
-    let doubles = Tensor {
+    let doubles = TensorProto {
         dims: vec![values.len() as i64],
         data_type: DOUBLE,
         doubles: values,
-        ..Tensor::default()
+        ..TensorProto::default()
     };
     let mut node = node("ai.onnx.ml", "TreeEnsembleRegressor", &["x"], &["y"]);
     node.attributes = vec![
@@ -143,15 +144,15 @@ fn regressor(trees: &[Vec<Place>]) -> Node {
             "nodes_missing_value_tracks_true",
             places().map(|(.., place)| place.missing_is_true.into()),
         ),
-        Attribute {
+        AttributeProto {
             strings: modes.map(|mode| mode.as_bytes().to_vec()).collect(),
             ..attribute("nodes_modes")
         },
-        Attribute { tensor: Some(doubles), ..attribute("nodes_values_as_tensor") },
+        AttributeProto { tensor: Some(doubles), ..attribute("nodes_values_as_tensor") },
         ints("target_treeids", leaves().map(|(tree, ..)| tree)),
         ints("target_nodeids", leaves().map(|(_, at, _)| at)),
         ints("target_ids", leaves().map(|_| 0)),
-        Attribute {
+        AttributeProto {
             floats: leaves().map(|(.., place)| place.weight).collect(),
             ..attribute("target_weights")
         },
@@ -252,7 +253,7 @@ proptest! {
 }
 
 /// One tree: `x0 <= 0 ? 1 : 2`.
-fn stump() -> Node {
+fn stump() -> NodeProto {
     let place = |weight| Place {
         mode: "BRANCH_LEQ",
         feature: 0,
@@ -263,7 +264,7 @@ fn stump() -> Node {
     regressor(&[vec![place(0.0), place(1.0), place(2.0)]])
 }
 
-fn check_refused(model: Model, error: &str) {
+fn check_refused(model: ModelProto, error: &str) {
     let refused = lower(&model.encode_to_vec(), "fraud.onnx").unwrap_err().to_string();
     let supported = ". Supported are TreeEnsembleClassifier, TreeEnsembleRegressor and \
                      TreeEnsemble on the input as it is, with a tail that selects the second \
@@ -272,14 +273,14 @@ fn check_refused(model: Model, error: &str) {
     assert_eq!(refused.replace(supported, " …"), error);
 }
 
-fn with(mut node: Node, change: Attribute) -> Node {
+fn with(mut node: NodeProto, change: AttributeProto) -> NodeProto {
     node.attributes.retain(|attribute| attribute.name != change.name);
     node.attributes.push(change);
     node
 }
 
 /// The stump with a changed attribute is refused for this reason.
-fn check_attribute(change: Attribute, reason: &str) {
+fn check_attribute(change: AttributeProto, reason: &str) {
     check_refused(
         model(vec![with(stump(), change)], "y"),
         &format!(
@@ -303,7 +304,7 @@ fn what_cannot_be_compiled_is_named() {
         "fraud.onnx: node \"the Softmax\" (Softmax) cannot be compiled …",
     );
     let scaler = node("ai.onnx.ml", "Scaler", &["x"], &["scaled"]);
-    let trees = Node { inputs: vec!["scaled".into()], ..stump() };
+    let trees = NodeProto { inputs: vec!["scaled".into()], ..stump() };
     check_refused(
         model(vec![scaler, trees], "y"),
         "fraud.onnx: node \"the Scaler\" (Scaler) cannot be compiled …",
@@ -326,7 +327,7 @@ fn what_cannot_be_compiled_is_named() {
     );
     let error = lower(b"version = 1", "fraud.onnx").unwrap_err().to_string();
     assert!(error.starts_with("fraud.onnx is no ONNX model: "), "{error}");
-    check_refused(Model { graph: None }, "fraud.onnx is no ONNX model: it has no graph");
+    check_refused(ModelProto { graph: None }, "fraud.onnx is no ONNX model: it has no graph");
 }
 
 #[test]
@@ -337,7 +338,7 @@ fn what_is_wrong_with_an_operator_is_said() {
         "aggregate_function MAX; supported are SUM and AVERAGE",
     );
     check_attribute(
-        Attribute { int: 3, ..attribute("n_targets") },
+        AttributeProto { int: 3, ..attribute("n_targets") },
         "it has 3 targets; a score is one number",
     );
     check_attribute(ints("nodes_featureids", [4, 0, 0]), "a node reads input 4 of 4");
