@@ -1,16 +1,16 @@
-//! From the model's output to a verdict.
+//! From the model's output to a verdict: the part of a plan that `fraud tune` finds.
 
 use serde::{Deserialize, Serialize};
 
-/// How the model's raw output becomes a score, from which score on a transaction is fraud, and what
-/// its reasons are measured against.
+/// Turns the model's raw output into a score and a decision; holds the baselines for reasons.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// A transaction is fraud if its score is at least this, 0 ≤ threshold ≤ 1.
     pub threshold: f32,
-    /// From the raw output to the score.
+    /// The map from the raw output to the score.
     pub calibration: Calibration,
-    /// For each feature its usual value: NaN where that is a missing one. Empty: no reasons.
+    /// For each feature its usual value, NaN where it is usually missing: a reason is a feature
+    /// without whose unusual value the score would be lower. Empty: no reasons are given.
     pub baselines: Vec<f32>,
 }
 
@@ -20,7 +20,7 @@ pub enum Calibration {
     /// The raw output is the score.
     Identity,
     /// Platt's: `1 / (1 + e^-(slope · ln(raw / (1 - raw)) + offset))`, for a raw output that is a
-    /// probability. Where the link is logistic, that logarithm is the sum before it, unrounded.
+    /// probability. Where the link is logistic, the logarithm is the unrounded sum before the link.
     Platt {
         /// Above 0.
         slope: f64,
@@ -38,7 +38,7 @@ pub enum Calibration {
 pub const MAX_KNOTS: usize = 16;
 
 impl Calibration {
-    /// The first rule that it breaks.
+    /// Returns the rule that it breaks, if it breaks one.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let Calibration::Isotonic { knots } = self else { return None };
         let increases = |at: usize| knots.windows(2).all(|pair| pair[0][at] < pair[1][at]);
@@ -54,7 +54,7 @@ impl Calibration {
 }
 
 impl Default for Decision {
-    /// The score as it is, fraud from one half on, no reasons.
+    /// Takes the raw output as the score, one half as the threshold, and gives no reasons.
     fn default() -> Self {
         Self { threshold: 0.5, calibration: Calibration::Identity, baselines: Vec::new() }
     }

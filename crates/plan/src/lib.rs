@@ -1,8 +1,9 @@
-//! The compiled fraud model.
+//! The compiled fraud model, called a *plan*.
 //!
-//! A *plan* is one block of bytes: the feature program, the decision and the engine's arrays. The
-//! transform carries it as `include_bytes!` and reads it where it lies. The program is complete
-//! without a model, so features can be computed before there is one to train.
+//! A plan is one block of bytes with everything that `model/` says: the feature program (from
+//! `fraud.toml`), the engine's arrays (from `fraud.onnx`) and the decision (from `decision.toml`). The
+//! build compiles it, and the transform carries it as `include_bytes!` and reads it in place. The
+//! program is complete without a model, so features can be computed before there is one to train.
 //!
 //! # Layout
 //!
@@ -14,8 +15,8 @@
 //! - [`time`]: lengths of time
 //! - `compile` (feature of that name): `fraud.toml`, `fraud.onnx` and `decision.toml` to a plan
 //!
-//! What this crate is *not*: it neither parses records nor evaluates anything; that is the
-//! transform's own work (`src/` of the root package).
+//! What this crate is *not*: it parses no records and computes no features, and its evaluation of a
+//! forest is for comparison; all of that is the transform's own work (`src/` of the root package).
 
 #[cfg(feature = "compile")]
 pub mod compile;

@@ -1,7 +1,7 @@
-//! TOML whose every value knows where it stands, for errors that say `file:line:column`.
+//! TOML whose every value knows its place, for errors that say `file:line:column`.
 //!
-//! A [`Section`] notes which keys it was asked for; [`Section::finish`] refuses the others. So the
-//! code that reads a key is all that has to know of it, and no key is ever ignored.
+//! A [`Section`] notes which keys it was asked for; [`Section::finish`] refuses the others. So only
+//! the code that reads a key has to know the key, and no key is ever ignored.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ pub(super) struct Document<'d> {
 }
 
 impl<'d> Document<'d> {
-    /// Parses `text`; `file` is what errors call it.
+    /// Parses `text`; errors call it `file`.
     pub fn parse(text: &'d str, file: &'d str) -> Result<Self> {
         let origin = Origin { text, file };
         let root = DeTable::parse(text).map_err(|error| {
@@ -47,7 +47,7 @@ impl<'d> Document<'d> {
         Ok(Self { origin, root })
     }
 
-    /// The keys before and beside all tables.
+    /// Returns the keys outside of all tables.
     pub fn root(&self) -> Section<'_> {
         Section {
             origin: self.origin,
@@ -59,7 +59,7 @@ impl<'d> Document<'d> {
     }
 }
 
-/// A value and the offset at which it stands.
+/// A value and its offset in the text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct At<T> {
     pub value: T,
@@ -69,7 +69,7 @@ pub(super) struct At<T> {
 /// One table of a document.
 pub(super) struct Section<'d> {
     origin: Origin<'d>,
-    /// What errors call it.
+    /// The name in errors, which [`Section::name`] changes.
     name: String,
     at: usize,
     table: &'d DeTable<'d>,
@@ -77,18 +77,18 @@ pub(super) struct Section<'d> {
 }
 
 impl<'d> Section<'d> {
-    /// An error about what stands at an offset.
+    /// Words an error about the text at an offset.
     pub fn error(&self, at: usize, message: impl Display) -> Error {
         let colon = if self.name.is_empty() { "" } else { ": " };
         self.origin.error(at, format_args!("{}{colon}{message}", self.name))
     }
 
-    /// An error about the section as a whole.
+    /// Words an error about the section as a whole.
     pub fn fault(&self, message: impl Display) -> Error {
         self.error(self.at, message)
     }
 
-    /// Refuses every key that was not asked for; `owner` is what takes the others.
+    /// Refuses every key that was not asked for; in the error, `owner` has the other keys.
     pub fn finish(self, owner: &str) -> Result<()> {
         let asked = self.asked.borrow();
         let Some((key, _)) = (self.table.iter())
@@ -109,7 +109,7 @@ impl<'d> Section<'d> {
         self.table.get(key)
     }
 
-    /// The value of a key that cannot be left out.
+    /// Returns the value of a key that cannot be left out.
     pub fn need<T>(&self, key: &'static str, value: Option<T>) -> Result<T> {
         value.ok_or_else(|| {
             let others = self.table.keys().map(|key| key.get_ref().as_ref());
@@ -124,7 +124,7 @@ impl<'d> Section<'d> {
         self.error(value.span().start, format_args!("`{key}` is {text}, but {wanted}"))
     }
 
-    /// A string.
+    /// Reads a string.
     pub fn text(&self, key: &'static str) -> Result<Option<At<&'d str>>> {
         let Some(value) = self.get(key) else {
             return Ok(None);
@@ -137,7 +137,7 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// `true` or `false`, the latter if left out.
+    /// Reads `true` or `false`; a key that is left out is false.
     pub fn flag(&self, key: &'static str) -> Result<bool> {
         match self.get(key).map(|value| (value, value.get_ref())) {
             None => Ok(false),
@@ -146,7 +146,7 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// A number for which `holds`; `wanted` says which ones those are.
+    /// Reads a number for which `holds` is true; `wanted` says in the error which numbers are right.
     pub fn number(
         &self,
         key: &'static str,
@@ -167,7 +167,7 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// A list of finite numbers.
+    /// Reads a list of finite numbers.
     pub fn numbers(&self, key: &'static str) -> Result<Option<Vec<f32>>> {
         let Some(value) = self.get(key) else {
             return Ok(None);
@@ -187,7 +187,7 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// A number, or `nan`, under each of these names and no others.
+    /// Reads a number, or `nan`, under each of these names; any other name is refused.
     pub fn number_each<'n>(
         &self,
         names: impl Iterator<Item = &'n str> + Clone,
@@ -214,7 +214,7 @@ impl<'d> Section<'d> {
             .collect()
     }
 
-    /// A whole number within limits.
+    /// Reads a whole number within limits.
     pub fn whole(&self, key: &'static str, limits: RangeInclusive<u32>) -> Result<Option<u32>> {
         let Some(value) = self.get(key) else {
             return Ok(None);
@@ -233,7 +233,7 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// One of a few words.
+    /// Reads one of a few words.
     pub fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Result<Option<T>> {
         let Some(text) = self.text(key)? else {
             return Ok(None);
@@ -248,7 +248,7 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// An error about a word that is none of those known.
+    /// Words an error about a word that is none of the known `words`.
     pub fn unknown<'w>(
         &self,
         key: &str,
@@ -261,7 +261,8 @@ impl<'d> Section<'d> {
         self.error(text.at, text_is)
     }
 
-    /// Where a value is: names of members, outermost first. `"a.b"` or `["a", "b"]`.
+    /// Reads the path of a value in a record: `"a.b"` or `["a", "b"]` to the names of the members,
+    /// outermost first.
     pub fn path(&self, key: &'static str) -> Result<At<Vec<&'d str>>> {
         let value = self.need(key, self.get(key))?;
         let names: Option<Vec<&str>> = match value.get_ref() {
@@ -279,12 +280,12 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// The table under a key.
+    /// Returns the table under a key.
     pub fn table(&self, key: &'static str) -> Result<Option<Section<'d>>> {
         self.get(key).map(|value| self.inner(key, key, value)).transpose()
     }
 
-    /// The tables under a key, `[[key]]` each; none if left out.
+    /// Returns the tables under a key, each a `[[key]]`; none if the key is left out.
     pub fn tables(&self, key: &'static str) -> Result<Vec<Section<'d>>> {
         let Some(value) = self.get(key) else {
             return Ok(Vec::new());
@@ -311,7 +312,8 @@ impl<'d> Section<'d> {
         })
     }
 
-    /// The section's `name`, by which errors call it from now on. `seen` holds those before it.
+    /// Reads the section's `name`, which errors call it from now on; `what` is its kind. `seen` has the
+    /// names before it, with their offsets.
     pub fn name(&mut self, what: &str, seen: &mut HashMap<&'d str, usize>) -> Result<String> {
         let name = self.need("name", self.text("name")?)?;
         self.name = format!("{what} \"{}\"", name.value);
@@ -325,13 +327,13 @@ impl<'d> Section<'d> {
     }
 }
 
-/// ` (did you mean …?)` if one of the words is near.
+/// Returns ` (did you mean …?)` if one of the words is near, else nothing.
 fn did_you_mean<W: AsRef<str>>(word: &str, words: impl IntoIterator<Item = W>) -> String {
     let hint = nearest(word, words).map(|word| format!(" (did you mean \"{}\"?)", word.as_ref()));
     hint.unwrap_or_default()
 }
 
-/// The word nearest to another one, if it is no more than a slip or two away.
+/// Returns the word that is nearest to `word`, if a slip or two may be all that parts them.
 fn nearest<W: AsRef<str>>(word: &str, words: impl IntoIterator<Item = W>) -> Option<W> {
     let distance =
         |other: &str| strsim::damerau_levenshtein(&other.to_lowercase(), &word.to_lowercase());

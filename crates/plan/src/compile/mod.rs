@@ -1,10 +1,10 @@
-//! From `model/` to a plan: runs on a desk and in the build, never in the broker.
+//! The compiler: from `model/` to a plan. It runs on a desk and in the build, never in the broker.
 //!
 //! # Layout
 //!
-//! - `model`: the directory's three files to a plan: [`model()`], [`CompiledModel`]
+//! - `model`: the three files of the directory to a plan: [`model()`], [`CompiledModel`]
 //! - [`spec`]: `fraud.toml` to a [`Program`](crate::Program)
-//! - `document`: TOML whose values know their line
+//! - `document`: TOML whose values know their place
 //! - `onnx`: the protobuf messages
 //! - `lower`: `fraud.onnx` to an [`Ensemble`]: its graph is walked back from the score;
 //!   `lower/trees`: ONNX's tree operators to trees

@@ -78,25 +78,25 @@ const _: () = assert!(size_of::<Header>() == 64);
 const HASHED_FROM: usize = std::mem::offset_of!(Header, engine);
 const _: () = assert!(cfg!(target_endian = "little"), "numbers are cast, not converted");
 
-/// A plan, its arrays where they lie in the bytes.
+/// A plan that was read; its arrays stay where they lie in the bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan<'a> {
-    /// Names this plan: eight hex digits in every verdict.
+    /// The name of this plan: in hex, the eight digits in every verdict.
     pub id: u32,
-    /// What comes before the engine.
+    /// The feature program.
     pub program: Program,
-    /// What comes after it.
+    /// The decision on the engine's output.
     pub decision: Decision,
     /// The engine; without one a plan computes features only.
     pub forest: Option<Forest<'a>>,
 }
 
-/// Why bytes are no plan.
+/// The reason why bytes are no plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlanError {
-    /// Another format, or none.
+    /// The bytes begin with another magic: another format, or none.
     Magic,
-    /// Shorter than it says, or not on a multiple of eight bytes.
+    /// The bytes are fewer than the header says, or do not lie on a multiple of eight.
     Truncated,
     /// The program or decision cannot be decoded.
     Head,
@@ -174,11 +174,12 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// What becomes of the engine's sum; without an engine, nothing.
+    /// Returns what becomes of the engine's sum; the sum itself if there is no engine.
     pub fn link(&self) -> Link {
         self.forest.map_or(Link::Identity, |forest| forest.link)
     }
 
+    /// Returns the rule that the plan breaks, if it breaks one.
     fn fault(&self) -> Option<&'static str> {
         let forest = self.forest.as_ref();
         if forest.is_some_and(|forest| forest.features as usize != self.program.features.len()) {
@@ -262,10 +263,11 @@ fn id_of(bytes: &[u8]) -> u32 {
     u32::from_be_bytes(digest[..4].try_into().expect("4 bytes"))
 }
 
-/// What is left of a plan's bytes.
+/// The bytes of a plan that are still to be read.
 struct Sections<'a>(&'a [u8]);
 
 impl<'a> Sections<'a> {
+    /// Takes an array of `count` elements.
     fn take<T: bytemuck::AnyBitPattern>(&mut self, count: u32) -> Result<&'a [T], PlanError> {
         let len = (count as usize).checked_mul(size_of::<T>()).ok_or(PlanError::Truncated)?;
         let (section, rest) = self.0.split_at_checked(len).ok_or(PlanError::Truncated)?;

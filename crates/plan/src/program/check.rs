@@ -1,9 +1,11 @@
-//! Whether a program can be evaluated: every index that it holds refers to something.
+//! The check that a program can be evaluated: every index in it refers to something.
+//!
+//! [`Plan::read`](crate::Plan::read) runs it, so that the transform evaluates without looking again.
 
 use super::{Cell, Events, MAX_FIELDS, Program, Role, Source, Stat, Table, Value};
 
 impl Program {
-    /// Why evaluating this program could fail, if it could: an index beyond its list.
+    /// Returns the rule that is broken if evaluating the program could fail.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let fields = (1..=MAX_FIELDS).contains(&self.fields.len());
         let roles = self.fields.iter().enumerate().all(|(at, field)| {
@@ -24,10 +26,10 @@ impl Program {
             .all(|(at, feature)| self.source_holds(&feature.source, at));
         [
             (fields, "between 1 and 64 fields"),
-            (roles, "fields that refer to what there is"),
+            (roles, "fields that refer to earlier fields, known entities and numbers"),
             (warmth, "the partition key's transactions in the first table"),
-            (tables, "tables that refer to what there is"),
-            (sources, "features that refer to what stands before them"),
+            (tables, "tables that refer to known entities, values and half-lives"),
+            (sources, "features that refer to numbers, cells and earlier features"),
         ]
         .iter()
         .find(|(holds, _)| !holds)

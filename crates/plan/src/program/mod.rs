@@ -1,21 +1,23 @@
 //! The feature program: where a record's fields are, what is remembered of its entities, and how
-//! the feature vector is made of both. Written by the compiler from `fraud.toml`.
+//! the feature vector is made of both. The compiler writes it from `fraud.toml`; `check` holds it to
+//! what evaluation relies on.
 //!
-//! Every formula below reads the state *before* the transaction at hand; the transaction is added
-//! afterwards. `now` is the later of the transaction's time and the entity's last seen time.
+//! Every formula below reads what is remembered *before* the transaction at hand; the transaction is
+//! added afterwards. `now` is the later of the transaction's time and the entity's last seen time. In
+//! a formula, `c` is the cell and `v` the value.
 
 mod check;
 
 use serde::{Deserialize, Serialize};
 
-/// Everything the detector does before the engine.
+/// The detector's work before the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Program {
-    /// Name of the member that a scored record gains.
+    /// Name of the member that is spliced into a scored record.
     pub verdict: String,
     /// A verdict says `"history":"cold"` while the first entity has fewer events than this.
     pub warm_after: u32,
-    /// The record's fields that are read, parents before children. At most [`MAX_FIELDS`].
+    /// The fields that are read from a record, parents before children. At most [`MAX_FIELDS`].
     pub fields: Vec<Field>,
     /// Unit of a timestamp that is a number.
     pub time_unit: TimeUnit,
@@ -23,14 +25,15 @@ pub struct Program {
     pub numbers: Vec<Number>,
     /// Names of the entities in the spec; the first is the partition key.
     pub entities: Vec<String>,
-    /// What is remembered of them. The first table is of the first entity's transactions: how many
-    /// there were tells cold from warm.
+    /// What is remembered of the entities. The first table is of the first entity's transactions:
+    /// their number tells cold from warm.
     pub tables: Vec<Table>,
     /// The model's inputs, in order.
     pub features: Vec<Feature>,
 }
 
-/// Most fields (with the objects that hold them) that a program reads from a record.
+/// Most fields, with the objects around them, that a program reads from a record: the transform keeps
+/// sets of fields in 64 bits.
 pub const MAX_FIELDS: usize = 64;
 
 /// One member of the record, or of an object in it.
@@ -38,23 +41,23 @@ pub const MAX_FIELDS: usize = 64;
 pub struct Field {
     /// The member's name, unescaped.
     pub name: String,
-    /// Index of the field that holds it; `None` in the record itself.
+    /// Index of the object around it; `None` in the record itself.
     pub parent: Option<u8>,
-    /// What the value is for.
+    /// The use of its value.
     pub role: Role,
 }
 
-/// What a field's value is for.
+/// The use of a field's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
-    /// An object that holds other fields.
+    /// An object around other fields.
     Object,
     /// The array of fraud reports, which makes the record a report record. Fields in its objects
     /// have it as an ancestor.
     Reports,
-    /// In a report: the id that a report repeated is known by.
+    /// In a report: the id by which a repeated report is known.
     ReportId,
-    /// In a report: when it was made, as [`Role::Time`].
+    /// In a report: the time when it was made, written as [`Role::Time`] is.
     ReportTime,
     /// The transaction's time: RFC 3339 text, or an integer in [`Program::time_unit`].
     Time,
@@ -83,50 +86,50 @@ pub struct Number {
     pub optional: bool,
 }
 
-/// What is remembered of one entity's events of one kind.
+/// A table of what is remembered of one entity's events of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Table {
     /// Index into [`Program::entities`].
     pub entity: u8,
-    /// Which events are remembered.
+    /// The events that update it.
     pub events: Events,
-    /// Roughly how many distinct ids there are: memory is shared out in this proportion.
+    /// The rough number of distinct ids: tables share memory in this proportion.
     pub expected: u32,
     /// The half-lives in use, seconds.
     pub half_lives: Vec<f32>,
-    /// What is remembered of each id, one word a cell, beside its last time and number of events.
+    /// The words that are remembered of each id, beside its last time and number of events.
     pub cells: Vec<Cell>,
 }
 
-/// What updates a table.
+/// The events that update a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Events {
     /// Transactions, at their time.
     Transactions,
-    /// Fraud reports, at the time they were made.
+    /// Fraud reports, at the time when they were made.
     Reports,
 }
 
-/// One remembered word, an f32 unless it says otherwise. `decay = 2^(-(now - last) / half_life)`.
+/// One remembered word of a table, an f32 but for [`Cell::Streak`]. `decay = 2^(-(now - last) / half_life)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Cell {
     /// `c * decay + 1`
     Count {
-        /// Only events with this value are counted; all without.
+        /// Only events that have this value are counted; `None` counts all.
         value: Option<Value>,
         /// Index into [`Table::half_lives`].
         half_life: u8,
     },
     /// `c * decay + v`
     Sum {
-        /// What is summed.
+        /// The value that is summed.
         value: Value,
         /// Index into [`Table::half_lives`].
         half_life: u8,
     },
     /// `max(c * decay, v)`; values below 0 count as 0.
     Max {
-        /// What is compared.
+        /// The value that is compared.
         value: Value,
         /// Index into [`Table::half_lives`].
         half_life: u8,
@@ -136,11 +139,11 @@ pub enum Cell {
     /// Without a prior the first value is taken whole; a prior is the mean before it, and counts as
     /// one more event.
     Mean {
-        /// What is averaged.
+        /// The value that is averaged.
         value: Value,
-        /// Infinite without clipping.
+        /// A multiple of the mean; infinite without clipping.
         clip: f32,
-        /// The mean of an entity that nothing is known of, in the value's unit.
+        /// The mean of an entity without events, in the value's unit.
         prior: Option<f32>,
     },
     /// Time of the first event of the current streak, a u32 of seconds since 2000: an event more
@@ -151,12 +154,12 @@ pub enum Cell {
     },
 }
 
-/// A value of the transaction at hand. A missing one leaves the cell as it is, but for decay.
+/// A value of the transaction at hand. If it is missing, a cell keeps its value, and still decays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
     /// A number of the record.
     Number(u8),
-    /// A feature that stands earlier in the vector.
+    /// A feature earlier in the vector.
     Feature(u16),
 }
 
@@ -165,38 +168,38 @@ pub enum Value {
 pub struct Feature {
     /// Its name in the spec, also in a verdict's reasons.
     pub name: String,
-    /// How it is made.
+    /// The way in which it is made.
     pub source: Source,
 }
 
-/// How a feature is made.
+/// The way in which a feature is made.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Source {
     /// A number of the record: clamped to `min..=max`, then `ln(1 + x)` if `log1p`.
     Number {
         /// Index into [`Program::numbers`].
         number: u8,
-        /// Lower clamp, the number's own unit; −∞ without.
+        /// Lower clamp, in the number's own unit; −∞ for none.
         min: f32,
-        /// Upper clamp; ∞ without.
+        /// Upper clamp; ∞ for none.
         max: f32,
-        /// Natural logarithm of one plus the clamped value.
+        /// Whether to take the natural logarithm of one plus the clamped value.
         log1p: bool,
     },
     /// A part of the transaction's time of day or week.
     Time {
-        /// Which part.
+        /// The part.
         part: TimePart,
-        /// As a number, or as a point on the circle.
+        /// The form: a number, or a point on the circle.
         form: TimeForm,
         /// Minutes east of UTC.
         offset: i16,
     },
-    /// What is remembered of an entity.
+    /// A statistic of what is remembered of an entity.
     Remembered {
         /// Index into [`Program::tables`].
         table: u8,
-        /// Which statistic.
+        /// The statistic.
         stat: Stat,
     },
     /// `value / stat`; missing if the statistic is missing or not above 0.
@@ -248,14 +251,14 @@ pub enum Stat {
     },
     /// Time since the last event, 0 for a late one.
     SinceLast {
-        /// Seconds in its unit.
+        /// The unit of the feature, in seconds.
         unit: u32,
     },
     /// Time since the first event of the current streak; missing once the streak has ended.
     SinceFirst {
         /// A [`Cell::Streak`].
         cell: u8,
-        /// Seconds in its unit.
+        /// The unit of the feature, in seconds.
         unit: u32,
     },
 }
@@ -274,7 +277,7 @@ pub enum TimePart {
     IsNight,
 }
 
-/// How a part of a time is given to the model.
+/// The form in which a part of a time goes to the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeForm {
@@ -288,7 +291,7 @@ pub enum TimeForm {
 }
 
 impl Cell {
-    /// Index into [`Table::half_lives`] of a cell that decays.
+    /// Returns the index into [`Table::half_lives`] of a cell that decays.
     pub fn half_life(&self) -> Option<u8> {
         match *self {
             Cell::Count { half_life, .. }
@@ -300,7 +303,7 @@ impl Cell {
 }
 
 impl Program {
-    /// The field is part of a report, not of a transaction.
+    /// Whether a field is part of a report, not of a transaction.
     pub fn in_report(&self, field: &Field) -> bool {
         let mut parent = field.parent;
         while let Some(at) = parent {

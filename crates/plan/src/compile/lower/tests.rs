@@ -22,6 +22,7 @@ fn score(forest: &Forest, vector: &[f32]) -> f32 {
 }
 
 /// Scores agree with onnxruntime's on every line of the CSV beside a model.
+#[track_caller]
 fn check_fixture(name: &str) {
     let path =
         |extension| format!("{}/tests/fixtures/{name}.{extension}", env!("CARGO_MANIFEST_DIR"));
@@ -264,6 +265,7 @@ fn stump() -> NodeProto {
     regressor(&[vec![place(0.0), place(1.0), place(2.0)]])
 }
 
+#[track_caller]
 fn check_refused(model: ModelProto, error: &str) {
     let refused = lower(&model.encode_to_vec(), "fraud.onnx").unwrap_err().to_string();
     let supported = ". Supported are TreeEnsembleClassifier, TreeEnsembleRegressor and \
@@ -280,6 +282,7 @@ fn with(mut node: NodeProto, change: AttributeProto) -> NodeProto {
 }
 
 /// The stump with a changed attribute is refused for this reason.
+#[track_caller]
 fn check_attribute(change: AttributeProto, reason: &str) {
     check_refused(
         model(vec![with(stump(), change)], "y"),

@@ -11,28 +11,29 @@ use super::document::{Document, Section};
 use super::{Ensemble, MaskArrays, MaskLimits, lower, spec};
 use crate::{Calibration, Decision, Plan, PlanBuf, Program};
 
-/// A plan, and how it came about.
+/// A plan, and what the build has to know of its making.
 #[derive(Clone, Debug)]
 pub struct CompiledPlan {
     /// The plan's bytes.
     pub plan: PlanBuf,
-    /// What whoever builds it should know, a line each.
+    /// Warnings for whoever builds it, a line each.
     pub warnings: Vec<String>,
-    /// What the plan depends on: a change to any of these asks for another one.
+    /// Files that the plan was made from: after a change to one it must be made again.
     pub inputs: Vec<PathBuf>,
 }
 
-/// A spec and the model for it, before anything is decided on the model's outputs.
+/// A compiled spec and model that still lack a decision (threshold, calibration, baselines);
+/// `fraud tune` finds one for it.
 #[derive(Clone, Debug)]
 pub struct CompiledModel {
-    /// What comes before the engine.
+    /// The feature program.
     pub program: Program,
     ensemble: Ensemble,
     masks: Option<MaskArrays>,
 }
 
 impl CompiledModel {
-    /// Of a spec and an ONNX file whose inputs are its features.
+    /// Compiles a spec and an ONNX file whose inputs are the spec's features.
     pub fn read(spec: &Path, onnx: &Path) -> Result<Self> {
         let program = read_spec(spec)?;
         let bytes = std::fs::read(onnx).with_context(|| {
@@ -51,7 +52,7 @@ impl CompiledModel {
         Ok(Self { program, ensemble, masks })
     }
 
-    /// The plan with a decision.
+    /// Returns the plan with a decision.
     pub fn plan(&self, decision: Decision) -> Plan<'_> {
         let ensemble = &self.ensemble;
         let masks = self.masks.as_ref();
@@ -60,25 +61,25 @@ impl CompiledModel {
     }
 }
 
-/// The plan of `fraud.toml`, `fraud.onnx` and, if it is there, `decision.toml` in `dir`.
+/// Compiles `fraud.toml`, `fraud.onnx` and, if it is there, `decision.toml` in `dir` to a plan.
 pub fn model(dir: &Path) -> Result<CompiledPlan> {
     let paths = ["fraud.toml", "fraud.onnx", "decision.toml"].map(|name| dir.join(name));
     let [spec, onnx, decision] = &paths;
-    let undecided = CompiledModel::read(spec, onnx)?;
+    let model = CompiledModel::read(spec, onnx)?;
     let mut warnings = Vec::new();
     let decision = if decision.exists() {
-        read_decision(decision, &undecided.program)?
+        read_decision(decision, &model.program)?
     } else {
         let decided = Decision::default();
         warnings.push(format!(
-            "there is no {}: the threshold is {}, and calibrated by nothing; `fraud tune` writes one",
+            "there is no {}: the threshold is {} and the score is the model's raw output; `fraud tune` writes one",
             decision.display(),
             decided.threshold,
         ));
         decided
     };
-    let plan = undecided.plan(decision);
-    // A file that is not there yet would count as changed each time: its directory stands for it.
+    let plan = model.plan(decision);
+    // A build that depends on a file that is not there runs each time, so it depends on the directory.
     let inputs = paths.iter().map(|path| if path.exists() { path } else { dir });
     Ok(CompiledPlan { plan: plan.write(), warnings, inputs: inputs.map(PathBuf::from).collect() })
 }
@@ -86,9 +87,7 @@ pub fn model(dir: &Path) -> Result<CompiledPlan> {
 fn read_spec(path: &Path) -> Result<Program> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| {
-        format!(
-            "cannot read the feature spec {file}; the model's README describes how to write one"
-        )
+        format!("cannot read the feature spec {file}; docs/spec.md describes how to write one")
     })?;
     spec::parse(&text, &file)
 }
@@ -101,7 +100,7 @@ fn read_decision(path: &Path, program: &Program) -> Result<Decision> {
     let threshold =
         root.number("threshold", "a number from 0 to 1", |x| (0.0..=1.0).contains(&x))?;
     let threshold = root.need("threshold", threshold)?;
-    // How the threshold was found and what it is expected to do, for people.
+    // For people: the rule that found the threshold, the data, and what to expect of it.
     root.text("basis")?;
     root.text("data")?;
     root.table("expected")?;

@@ -25,6 +25,7 @@ fn directory(name: &str, features: usize, decision: Option<&str>) -> PathBuf {
     dir
 }
 
+#[track_caller]
 fn check_error(dir: &Path, error: &str) {
     let refused = format!("{:#}", model(dir).unwrap_err());
     assert_eq!(refused.replace(&format!("{}/", dir.display()), ""), error);
@@ -49,9 +50,13 @@ fn three_files_make_a_plan() {
 fn a_decision_may_be_missing() {
     let dir = directory("undecided", 4, None);
     let compiled = model(&dir).unwrap();
-    assert_eq!(compiled.warnings.len(), 1);
+    let warning = format!(
+        "there is no {}: the threshold is 0.5 and the score is the model's raw output; `fraud tune` \
+         writes one",
+        dir.join("decision.toml").display()
+    );
+    assert_eq!(compiled.warnings, [warning]);
     assert_eq!(compiled.inputs[2], dir);
-    assert!(compiled.warnings[0].contains("calibrated by nothing"), "{:?}", compiled.warnings);
     let decision = compiled.plan.read().unwrap().decision;
     assert_eq!((decision.threshold, decision.calibration), (0.5, Identity));
     assert_eq!(decision.baselines, []);
@@ -106,6 +111,13 @@ fn errors_name_the_file() {
         &directory("key", 4, Some("threshold = 0.5\ntreshold = 0.6")),
         "decision.toml:2:1: a decision has no key \"treshold\" (did you mean \"threshold\"?); its \
          keys: threshold, basis, data, expected, calibration, baselines",
+    );
+    let dir = directory("no-spec", 4, None);
+    std::fs::remove_file(dir.join("fraud.toml")).unwrap();
+    check_error(
+        &dir,
+        "cannot read the feature spec fraud.toml; docs/spec.md describes how to write one: No such \
+         file or directory (os error 2)",
     );
     let dir = directory("no-model", 4, None);
     std::fs::remove_file(dir.join("fraud.onnx")).unwrap();

@@ -1,4 +1,12 @@
-//! The kinds of features.
+//! The kinds of features: a `[[feature]]` to its [`Source`], and the cells that it needs.
+//!
+//! A window keeps what it needs in its entity's table ([`Cells`]), where equal cells and half-lives
+//! are shared: a sum, a mean and a ratio over the same seven days cost two cells.
+//!
+//! To add a kind or a `stat`: a word and a function here, an arm in [`Source`] or [`Stat`] (and
+//! [`Cell`], if it remembers something new) with its rule in `program/check.rs`, its formula in the
+//! transform's `features/`, the same formula over whole lists of events in `tests/features.rs`, and
+//! its row in docs/spec.md.
 
 use std::ops::RangeInclusive;
 
@@ -11,12 +19,12 @@ use crate::time::seconds::{DAY, HOUR, MINUTE};
 
 /// Shortest and longest half-life, seconds: one second and ten years of 365 days.
 const HALF_LIVES: RangeInclusive<f64> = 1.0..=(3_650 * DAY) as f64;
-/// A streak of reports ends after two weeks without one.
+/// Seconds without a report after which a streak of reports ends.
 const DEFAULT_GAP: u32 = 14 * DAY;
-/// Most cells, and half-lives, of an entity.
+/// Most cells, and most half-lives, of a table.
 const MAX_CELLS: usize = u8::MAX as usize;
 
-/// Reads one feature.
+/// Reads the keys of one feature but its name, which [`Section::name`] has read.
 pub(super) fn source(section: Section, spec: &mut Spec) -> Result<Source> {
     #[derive(Clone, Copy)]
     enum Kind {
@@ -40,11 +48,7 @@ pub(super) fn source(section: Section, spec: &mut Spec) -> Result<Source> {
 }
 
 fn number(section: Section, program: &Program) -> Result<Source> {
-    let of = section.need("of", section.text("of")?)?;
-    let names = program.numbers.iter().map(|number| number.name.as_str());
-    let Some(number) = names.clone().position(|name| name == of.value) else {
-        return Err(section.unknown("of", of, names));
-    };
+    let number = number_of(&section, program)?;
     let log1p = section.flag("log1p")?;
     let floor = if log1p { -1.0 } else { f32::NEG_INFINITY };
     let wanted = if log1p { "a number above -1, as log1p needs it" } else { "a number" };
@@ -52,7 +56,17 @@ fn number(section: Section, program: &Program) -> Result<Source> {
     let wanted = format!("a number, at least `min` {min}");
     let max = section.number("max", &wanted, |max| max >= min)?.unwrap_or(f32::INFINITY);
     section.finish("a feature of kind \"number\"")?;
-    Ok(Source::Number { number: number as u8, min, max, log1p })
+    Ok(Source::Number { number, min, max, log1p })
+}
+
+/// Reads the key `of` where it is a number of the record.
+fn number_of(section: &Section, program: &Program) -> Result<u8> {
+    let of = section.need("of", section.text("of")?)?;
+    let names = program.numbers.iter().map(|number| number.name.as_str());
+    match names.clone().position(|name| name == of.value) {
+        Some(number) => Ok(number as u8),
+        None => Err(section.unknown("of", of, names)),
+    }
 }
 
 fn time(section: Section) -> Result<Source> {
@@ -79,7 +93,7 @@ fn time(section: Section) -> Result<Source> {
     Ok(Source::Time { part, form, offset })
 }
 
-/// Minutes of `+HH:MM` or `-HH:MM`.
+/// Returns the minutes of `+HH:MM` or `-HH:MM`.
 fn minutes(offset: &str) -> Option<i16> {
     let &[sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] = offset.as_bytes() else {
         return None;
@@ -93,7 +107,7 @@ fn minutes(offset: &str) -> Option<i16> {
     (minutes < 60 && total <= 14 * 60).then_some(if sign == b'-' { -total } else { total })
 }
 
-/// The entity that a feature is about.
+/// Reads the key `entity`: its index, and where it stands.
 fn entity(section: &Section, spec: &Spec) -> Result<At<usize>> {
     let name = section.need("entity", section.text("entity")?)?;
     let names = spec.program.entities.iter().map(String::as_str);
@@ -103,6 +117,26 @@ fn entity(section: &Section, spec: &Spec) -> Result<At<usize>> {
     }
 }
 
+/// The words of a window's `stat`.
+#[derive(Clone, Copy)]
+enum WindowStat {
+    Count,
+    Sum,
+    Mean,
+    Max,
+    Events,
+    SinceLast,
+}
+
+const WINDOW_STATS: [(&str, WindowStat); 6] = [
+    ("count", WindowStat::Count),
+    ("sum", WindowStat::Sum),
+    ("mean", WindowStat::Mean),
+    ("max", WindowStat::Max),
+    ("events", WindowStat::Events),
+    ("since_last", WindowStat::SinceLast),
+];
+
 fn window(section: Section, spec: &mut Spec) -> Result<Source> {
     let entity = entity(&section, spec)?;
     if !spec.entities[entity.value].in_windows {
@@ -111,120 +145,73 @@ fn window(section: Section, spec: &mut Spec) -> Result<Source> {
                     transform sees; say so with `scope = \"instance\"` in its [[entity]]";
         return Err(section.error(entity.at, format_args!("entity \"{name}\" {rule}")));
     }
-    #[derive(Clone, Copy)]
-    enum Word {
-        Count,
-        Sum,
-        Mean,
-        Max,
-        Events,
-        SinceLast,
-    }
-    let words = [
-        ("count", Word::Count),
-        ("sum", Word::Sum),
-        ("mean", Word::Mean),
-        ("max", Word::Max),
-        ("events", Word::Events),
-        ("since_last", Word::SinceLast),
-    ];
-    let word = section.need("stat", section.choice("stat", &words)?)?;
-    let mut owner = "a window of this `stat`";
+    let word = section.need("stat", section.choice("stat", &WINDOW_STATS)?)?;
     let table = spec.table(entity.value, Events::Transactions);
     let mut cells = Cells { section: &section, program: &mut spec.program, table };
-    let (value, stat) = match word {
-        Word::Count => {
-            let half_life = cells.half_life()?;
-            (None, Stat::Count { cell: cells.keep(Cell::Count { value: None, half_life })? })
-        }
-        Word::Sum => {
-            let (value, half_life) = (cells.value()?, cells.half_life()?);
-            (Some(value), Stat::Sum { cell: cells.keep(Cell::Sum { value, half_life })? })
-        }
-        Word::Mean if section.text("half_life")?.is_some() => {
-            owner = "a mean with a half-life";
-            let value = cells.value()?;
-            (Some(value), cells.decayed_mean(value)?)
-        }
-        Word::Mean => {
-            owner = "a mean over all events";
-            let value = cells.value()?;
-            let clip = section.number("clip", "a number above 1", |clip| clip > 1.0)?;
-            let clip = clip.unwrap_or(f32::INFINITY);
-            let prior = section.number("prior", "a number", |_| true)?;
-            let cell = cells.keep(Cell::Mean { value, clip, prior })?;
-            (Some(value), Stat::RunningMean { cell })
-        }
-        Word::Max => {
-            let (value, half_life) = (cells.value()?, cells.half_life()?);
-            (Some(value), Stat::Max { cell: cells.keep(Cell::Max { value, half_life })? })
-        }
-        Word::Events => {
-            let cap = section.whole("cap", 1..=MAX_EVENTS)?.unwrap_or(MAX_EVENTS) as u16;
-            (None, Stat::Events { cap })
-        }
-        Word::SinceLast => (None, Stat::SinceLast { unit: 1 }),
-    };
+    let (value, stat) = cells.window_stat(word)?;
     let table = table as u8;
     let source = match value {
         Some(value) if section.flag("ratio")? => Source::Ratio { value, table, stat },
         _ => Source::Remembered { table, stat },
     };
-    section.finish(owner)?;
+    section.finish(match stat {
+        Stat::Mean { .. } => "a mean with a half-life",
+        Stat::RunningMean { .. } => "a mean over all events",
+        _ => "a window of this `stat`",
+    })?;
     Ok(source)
 }
+
+/// The words of a `stat` of reports.
+#[derive(Clone, Copy)]
+enum ReportStat {
+    Count,
+    Mean,
+    DaysSinceFirst,
+    DaysSinceLast,
+}
+
+const REPORT_STATS: [(&str, ReportStat); 4] = [
+    ("count", ReportStat::Count),
+    ("mean", ReportStat::Mean),
+    ("days_since_first", ReportStat::DaysSinceFirst),
+    ("days_since_last", ReportStat::DaysSinceLast),
+];
 
 fn reports(section: Section, spec: &mut Spec) -> Result<Source> {
     let entity = entity(&section, spec)?;
     spec.report_field(&section, Role::Entity(entity.value as u8))?;
-    #[derive(Clone, Copy)]
-    enum Word {
-        Count,
-        Mean,
-        DaysSinceFirst,
-        DaysSinceLast,
-    }
-    let words = [
-        ("count", Word::Count),
-        ("mean", Word::Mean),
-        ("days_since_first", Word::DaysSinceFirst),
-        ("days_since_last", Word::DaysSinceLast),
-    ];
-    let word = section.need("stat", section.choice("stat", &words)?)?;
+    let word = section.need("stat", section.choice("stat", &REPORT_STATS)?)?;
     let table = spec.table(entity.value, Events::Reports);
     let mut cells = Cells { section: &section, program: &mut spec.program, table };
     let stat = match word {
-        Word::Count => {
+        ReportStat::Count => {
             let half_life = cells.half_life()?;
             Stat::Count { cell: cells.keep(Cell::Count { value: None, half_life })? }
         }
-        Word::Mean => {
-            let of = section.need("of", section.text("of")?)?;
-            let names = cells.program.numbers.iter().map(|number| number.name.as_str());
-            let Some(number) = names.clone().position(|name| name == of.value) else {
-                return Err(section.unknown("of", of, names));
-            };
-            let value = Value::Number(number as u8);
+        ReportStat::Mean => {
+            let number = number_of(&section, cells.program)?;
+            let value = Value::Number(number);
             let stat = if section.text("half_life")?.is_some() {
                 cells.decayed_mean(value)?
             } else {
                 let cell = cells.keep(Cell::Mean { value, clip: f32::INFINITY, prior: None })?;
                 Stat::RunningMean { cell }
             };
-            spec.report_field(&section, Role::Number(number as u8))?;
+            spec.report_field(&section, Role::Number(number))?;
             stat
         }
-        Word::DaysSinceFirst => {
+        ReportStat::DaysSinceFirst => {
             let gap = cells.duration("gap")?.map_or(DEFAULT_GAP, |gap| gap as u32);
             Stat::SinceFirst { cell: cells.keep(Cell::Streak { gap })?, unit: DAY }
         }
-        Word::DaysSinceLast => Stat::SinceLast { unit: DAY },
+        ReportStat::DaysSinceLast => Stat::SinceLast { unit: DAY },
     };
     section.finish("a feature of kind \"reports\" with this `stat`")?;
     Ok(Source::Remembered { table: table as u8, stat })
 }
 
-/// Seconds of a number with its unit, within the limits.
+/// Returns the seconds of a number with its unit; `None` beyond the limits.
 fn seconds(text: &str) -> Option<f32> {
     let (number, unit) = text.split_at_checked(text.len() - 1)?;
     let unit = match unit {
@@ -239,8 +226,8 @@ fn seconds(text: &str) -> Option<f32> {
     HALF_LIVES.contains(&seconds).then_some(seconds as f32)
 }
 
-/// What a window reads of its section, and what of that is remembered of the entity: each cell and
-/// half-life once, however many features share it.
+/// A feature's section, and the table that keeps what is remembered for it: each cell and half-life
+/// once, however many features share it.
 struct Cells<'s, 'd> {
     section: &'s Section<'d>,
     program: &'s mut Program,
@@ -248,7 +235,42 @@ struct Cells<'s, 'd> {
 }
 
 impl Cells<'_, '_> {
-    /// The key `of`: a number of the record, or else a feature that stands earlier.
+    /// Reads the other keys of a window: its statistic, and the value that the statistic is of.
+    fn window_stat(&mut self, word: WindowStat) -> Result<(Option<Value>, Stat)> {
+        Ok(match word {
+            WindowStat::Count => {
+                let half_life = self.half_life()?;
+                (None, Stat::Count { cell: self.keep(Cell::Count { value: None, half_life })? })
+            }
+            WindowStat::Sum => {
+                let (value, half_life) = (self.value()?, self.half_life()?);
+                (Some(value), Stat::Sum { cell: self.keep(Cell::Sum { value, half_life })? })
+            }
+            WindowStat::Mean if self.section.text("half_life")?.is_some() => {
+                let value = self.value()?;
+                (Some(value), self.decayed_mean(value)?)
+            }
+            WindowStat::Mean => {
+                let value = self.value()?;
+                let clip = self.section.number("clip", "a number above 1", |clip| clip > 1.0)?;
+                let clip = clip.unwrap_or(f32::INFINITY);
+                let prior = self.section.number("prior", "a number", |_| true)?;
+                let cell = self.keep(Cell::Mean { value, clip, prior })?;
+                (Some(value), Stat::RunningMean { cell })
+            }
+            WindowStat::Max => {
+                let (value, half_life) = (self.value()?, self.half_life()?);
+                (Some(value), Stat::Max { cell: self.keep(Cell::Max { value, half_life })? })
+            }
+            WindowStat::Events => {
+                let cap = self.section.whole("cap", 1..=MAX_EVENTS)?.unwrap_or(MAX_EVENTS);
+                (None, Stat::Events { cap: cap as u16 })
+            }
+            WindowStat::SinceLast => (None, Stat::SinceLast { unit: 1 }),
+        })
+    }
+
+    /// Reads the key `of`: a number of the record, or else a feature earlier in the file.
     fn value(&self) -> Result<Value> {
         let of = self.section.need("of", self.section.text("of")?)?;
         let numbers = self.program.numbers.iter().map(|number| number.name.as_str());
@@ -262,7 +284,7 @@ impl Cells<'_, '_> {
         }
     }
 
-    /// A number that is not optional is there in every event.
+    /// Whether an event can be without this value; a number that is not optional is in every event.
     fn may_be_missing(&self, value: Value) -> bool {
         match value {
             Value::Number(number) => self.program.numbers[usize::from(number)].optional,
@@ -270,14 +292,14 @@ impl Cells<'_, '_> {
         }
     }
 
-    /// The key `half_life`.
+    /// Reads the key `half_life`; returns its index in the table's list.
     fn half_life(&mut self) -> Result<u8> {
         let seconds = self.section.need("half_life", self.duration("half_life")?)?;
         let list = &mut self.program.tables[self.table].half_lives;
         index_in(list, seconds).ok_or_else(|| self.too_many("half-lives"))
     }
 
-    /// A mean with the key `half_life`.
+    /// Keeps the cells of a mean with the key `half_life`.
     fn decayed_mean(&mut self, value: Value) -> Result<Stat> {
         let half_life = self.half_life()?;
         let sum = self.keep(Cell::Sum { value, half_life })?;
@@ -286,7 +308,7 @@ impl Cells<'_, '_> {
         Ok(Stat::Mean { sum, count })
     }
 
-    /// Seconds under a key.
+    /// Reads a length of time, in seconds.
     fn duration(&self, key: &'static str) -> Result<Option<f32>> {
         let Some(text) = self.section.text(key)? else {
             return Ok(None);
@@ -298,6 +320,7 @@ impl Cells<'_, '_> {
         })
     }
 
+    /// Adds a cell to the table, if it is not there; returns its index.
     fn keep(&mut self, cell: Cell) -> Result<u8> {
         let list = &mut self.program.tables[self.table].cells;
         index_in(list, cell).ok_or_else(|| self.too_many("remembered values"))
@@ -310,7 +333,8 @@ impl Cells<'_, '_> {
     }
 }
 
-/// The index of `item` in a list, to which it is added if it is not there; `None` if full.
+/// Returns the index of `item` in a list, to which it is added if it is not there; `None` if the list
+/// is full.
 fn index_in<T: PartialEq>(list: &mut Vec<T>, item: T) -> Option<u8> {
     let at = list.iter().position(|known| *known == item).unwrap_or_else(|| {
         list.push(item);

@@ -1,7 +1,7 @@
-//! `fraud.toml` to a [`Program`]. The format is described in the model's own README.
+//! `fraud.toml` to a [`Program`]; docs/spec.md describes the format.
 //!
-//! Every kind of feature is read by a function of its own (`spec/feature.rs`), which asks its
-//! section for the keys it knows; keys that nobody asked for are refused.
+//! Every kind of feature is read by a function of its own (`feature.rs`), which asks its section for
+//! the keys that it knows; keys that nobody asked for are refused.
 
 mod feature;
 #[cfg(test)]
@@ -15,10 +15,10 @@ use super::document::{At, Document, Section};
 use crate::forest::MAX_FEATURES;
 use crate::program::{Events, Feature, Field, MAX_FIELDS, Number, Program, Role, Table, TimeUnit};
 
-/// Events counted for one entity, at most.
+/// Most events that are counted for one entity.
 const MAX_EVENTS: u32 = u16::MAX as u32;
 
-/// A program while it is being read, with what only its making needs.
+/// A program while it is read, with what only the reading needs.
 struct Spec<'d> {
     program: Program,
     entities: Vec<EntityKeys<'d>>,
@@ -28,12 +28,12 @@ struct Spec<'d> {
     reports: Option<u8>,
 }
 
-/// What the spec says of an entity.
+/// The keys of an `[[entity]]`.
 struct EntityKeys<'d> {
     path: At<Vec<&'d str>>,
     expected: u32,
     reported: u32,
-    /// Windows may read it.
+    /// Whether windows may read it.
     in_windows: bool,
 }
 
@@ -100,14 +100,14 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
 }
 
 impl Spec<'_> {
-    /// The table of an entity's events, made if there is none yet.
+    /// Returns the index of the table of an entity's events, which is added if there is none yet.
     fn table(&mut self, entity: usize, events: Events) -> usize {
         let keys = &self.entities[entity];
         let expected = match events {
             Events::Transactions => keys.expected,
             Events::Reports => keys.reported,
         };
-        // No more than 64 fields, so at most 64 entities with two tables each.
+        // There are at most 64 fields, so at most 64 entities with two tables each.
         let entity = entity as u8;
         let tables = &mut self.program.tables;
         let known =
@@ -119,7 +119,7 @@ impl Spec<'_> {
         })
     }
 
-    /// Has reports read for an entity or a number, which stands in a report where it stands in a
+    /// Adds the field of an entity or a number to reports, where it has the same path as in a
     /// transaction.
     fn report_field(&mut self, section: &Section, role: Role) -> Result<()> {
         let Some(reports) = self.reports else {
@@ -155,7 +155,7 @@ fn entity<'d>(
     let name = section.name("entity", seen)?;
     let index = spec.entities.len();
     let path = section.path("path")?;
-    // No more than 64 fields, so indices of entities and numbers fit.
+    // There are at most 64 fields, so the indices of entities and numbers fit.
     add_field(&section, None, path.clone(), Role::Entity(index as u8), &mut spec.program)?;
     spec.program.entities.push(name);
     let expected = section.whole("expected", 1..=u32::MAX)?.unwrap_or(1);
@@ -191,7 +191,7 @@ fn number<'d>(
     section.finish("a number")
 }
 
-/// Adds the field at a path within `parent`, with the objects that hold it; returns its index.
+/// Adds the field at a path within `parent`, with the objects around it; returns its index.
 fn add_field(
     section: &Section,
     mut parent: Option<u8>,

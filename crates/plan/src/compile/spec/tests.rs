@@ -15,192 +15,232 @@ name = "amount"
 path = "amount"
 "#;
 
-/// What a spec that consists of `HEAD` and `rest` comes to. The rest starts on line 11.
+/// Parses a spec that consists of `HEAD` and `rest`, which starts on line 11.
 fn with_head(rest: &str) -> Result<Program, String> {
     parse(&format!("{HEAD}{rest}"), "fraud.toml").map_err(|error| error.to_string())
 }
 
+#[track_caller]
 fn check(rest: &str, error: &str) {
     assert_eq!(with_head(rest), Err(error.into()), "{rest}");
 }
 
-/// A spec of one feature, whose keys start on line 13.
+/// Checks the error of a spec with one feature, whose keys start on line 13.
+#[track_caller]
 fn check_feature(keys: &str, error: &str) {
     check(&format!("[[feature]]\nname = \"x\"\n{keys}\n"), error);
 }
 
+#[track_caller]
 fn check_whole(spec: &str, error: &str) {
     assert_eq!(parse(spec, "s").map_err(|error| error.to_string()), Err(error.into()), "{spec}");
 }
 
-#[test]
-fn everything_at_once() {
-    let program = parse(
-        r#"
-version = 1
-verdict = "score"
-[time]
-path = "at"
-unit = "seconds"
-[[entity]]
-name = "customer"
-path = "customer.id"
-expected = 30000
-[[entity]]
-name = "terminal"
-path = ["terminal.id"]
-scope = "instance"
-[[number]]
-name = "amount"
-path = "amount"
-[[number]]
-name = "tip"
-path = "customer.tip"
-optional = true
-[[feature]]
-name = "amount"
-kind = "number"
-of = "amount"
-log1p = true
-max = 5000
-[[feature]]
-name = "hour_sin"
-kind = "time"
-part = "hour"
-form = "sin"
-utc_offset = "-03:30"
-[[feature]]
-name = "count"
-kind = "window"
-entity = "customer"
-stat = "count"
-half_life = "7d"
-[[feature]]
-name = "mean"
-kind = "window"
-entity = "customer"
-stat = "mean"
-of = "amount"
-half_life = "7d"
-[[feature]]
-name = "amount_to_mean"
-kind = "window"
-entity = "customer"
-stat = "mean"
-of = "amount"
-clip = 2.5
-prior = 50.0
-ratio = true
-[[feature]]
-name = "peak"
-kind = "window"
-entity = "customer"
-stat = "max"
-of = "amount_to_mean"
-half_life = "1.5h"
-[[feature]]
-name = "tips"
-kind = "window"
-entity = "terminal"
-stat = "mean"
-of = "tip"
-half_life = "90s"
-[[feature]]
-name = "seen"
-kind = "window"
-entity = "terminal"
-stat = "events"
-cap = 20
-[[feature]]
-name = "idle"
-kind = "window"
-entity = "terminal"
-stat = "since_last"
-"#,
-        "fraud.toml",
-    )
-    .unwrap();
-    assert_eq!((program.verdict.as_str(), program.warm_after), ("score", 5));
-    assert_eq!(program.time_unit, TimeUnit::Seconds);
-    let fields: Vec<_> = (program.fields.iter())
-        .map(|field| (field.name.as_str(), field.parent, field.role))
+/// Parses a spec of some features, each given by its keys; they are named x0, x1 …
+#[track_caller]
+fn with_features(head: &str, features: &[&str]) -> Program {
+    let features: String = (features.iter().enumerate())
+        .map(|(at, keys)| format!("[[feature]]\nname = \"x{at}\"\n{keys}\n"))
         .collect();
-    let expected = [
-        ("at", None, Role::Time),
-        ("customer", None, Role::Object),
-        ("id", Some(1), Role::Entity(0)),
-        ("terminal.id", None, Role::Entity(1)),
-        ("amount", None, Role::Number(0)),
-        ("tip", Some(1), Role::Number(1)),
-    ];
-    assert_eq!(fields, expected);
-    let (amount, tip) = (Value::Number(0), Value::Number(1));
-    let customer = &program.tables[0];
-    assert_eq!(customer.half_lives, [604_800.0, 5_400.0]);
-    let cells = [
-        Cell::Count { value: None, half_life: 0 },
-        Cell::Sum { value: amount, half_life: 0 },
-        Cell::Mean { value: amount, clip: 2.5, prior: Some(50.0) },
-        Cell::Max { value: Value::Feature(4), half_life: 1 },
-    ];
-    assert_eq!(customer.cells, cells, "amount is never missing: one count serves both");
-    let cells =
-        [Cell::Sum { value: tip, half_life: 0 }, Cell::Count { value: Some(tip), half_life: 0 }];
-    assert_eq!(program.tables[1].cells, cells);
-    let sources: Vec<_> = program.features.iter().map(|feature| feature.source).collect();
-    let window = |table, stat| Source::Remembered { table, stat };
-    let (part, form) = (TimePart::Hour, TimeForm::Sin);
-    let ratio = Stat::RunningMean { cell: 2 };
-    let expected = [
-        Source::Number { number: 0, min: f32::NEG_INFINITY, max: 5000.0, log1p: true },
-        Source::Time { part, form, offset: -210 },
-        window(0, Stat::Count { cell: 0 }),
-        window(0, Stat::Mean { sum: 1, count: 0 }),
-        Source::Ratio { value: amount, table: 0, stat: ratio },
-        window(0, Stat::Max { cell: 3 }),
-        window(1, Stat::Mean { sum: 0, count: 1 }),
-        window(1, Stat::Events { cap: 20 }),
-        window(1, Stat::SinceLast { unit: 1 }),
-    ];
-    assert_eq!(sources, expected);
-    assert_eq!(program.fault(), None);
+    let program = with_head(&format!("{head}{features}")).unwrap();
+    assert_eq!(program.fault(), None, "{features}");
+    program
+}
+
+fn sources(program: &Program) -> Vec<Source> {
+    program.features.iter().map(|feature| feature.source).collect()
+}
+
+/// Returns each field's name, parent and role.
+fn fields(program: &Program) -> Vec<(&str, Option<u8>, Role)> {
+    let fields = program.fields.iter();
+    fields.map(|field| (field.name.as_str(), field.parent, field.role)).collect()
+}
+
+const AMOUNT: Value = Value::Number(0);
+const REPORTS: &str =
+    "[reports]\npath = \"fraud_reports\"\nid = \"transaction_id\"\ntime = \"reported_at\"\n";
+const HOUR: &str = "kind = \"time\"\npart = \"hour\"";
+
+#[test]
+fn what_is_left_out_has_a_default() {
+    let program = with_features("", &[HOUR]);
+    assert_eq!((program.verdict.as_str(), program.warm_after), ("fraud", 5));
+    assert_eq!(program.time_unit, TimeUnit::Milliseconds);
+    let [customer] = &*program.tables else { panic!("{:?}", program.tables) };
+    assert_eq!((customer.entity, customer.events, customer.expected), (0, Events::Transactions, 1));
 }
 
 #[test]
-fn reports() {
-    let program = with_head(
-        r#"[reports]
-path = "fraud_reports"
-id = "transaction_id"
-time = "reported_at"
-[[feature]]
-name = "reports"
-kind = "reports"
-entity = "terminal"
-stat = "count"
-half_life = "14d"
-[[feature]]
-name = "streak"
-kind = "reports"
-entity = "terminal"
-stat = "days_since_first"
-[[feature]]
-name = "last"
-kind = "reports"
-entity = "terminal"
-stat = "days_since_last"
-[[feature]]
-name = "mean"
-kind = "reports"
-entity = "terminal"
-stat = "mean"
-of = "amount"
-"#,
-    )
-    .unwrap();
-    let fields: Vec<_> = (program.fields.iter().skip(4))
-        .map(|field| (field.name.as_str(), field.parent, field.role))
-        .collect();
+fn the_keys_of_a_spec_and_of_its_time() {
+    let spec = "verdict = \"score\"\nwarm_after = 9\n\
+                [time]\npath = \"at\"\nunit = \"seconds\"\n\
+                [[entity]]\nname = \"c\"\npath = \"c\"\nexpected = 30000\n";
+    let feature = format!("[[feature]]\nname = \"x\"\n{HOUR}\n");
+    let program = parse(&format!("version = 1\n{spec}{feature}"), "s").unwrap();
+    assert_eq!((program.verdict.as_str(), program.warm_after), ("score", 9));
+    assert_eq!(program.time_unit, TimeUnit::Seconds);
+    assert_eq!(program.tables[0].expected, 30_000);
+    let expected = [("at", None, Role::Time), ("c", None, Role::Entity(0))];
+    assert_eq!(fields(&program), expected);
+}
+
+#[test]
+fn fields_share_the_objects_around_them() {
+    let rest = "[[number]]\nname = \"tip\"\npath = \"terminal.tip\"\n\
+                [[number]]\nname = \"dotted\"\npath = [\"a.b\"]\n";
+    let expected = [
+        ("customer_id", None, Role::Entity(0)),
+        ("terminal", None, Role::Object),
+        ("id", Some(1), Role::Entity(1)),
+        ("amount", None, Role::Number(0)),
+        ("tip", Some(1), Role::Number(1)),
+        ("a.b", None, Role::Number(2)),
+    ];
+    assert_eq!(fields(&with_features(rest, &[HOUR])), expected);
+}
+
+#[test]
+fn a_number() {
+    let program = with_features(
+        "",
+        &[
+            "kind = \"number\"\nof = \"amount\"",
+            "kind = \"number\"\nof = \"amount\"\nlog1p = true\nmin = -0.5\nmax = 5000",
+        ],
+    );
+    let (low, high) = (f32::NEG_INFINITY, f32::INFINITY);
+    let expected = [
+        Source::Number { number: 0, min: low, max: high, log1p: false },
+        Source::Number { number: 0, min: -0.5, max: 5000.0, log1p: true },
+    ];
+    assert_eq!(sources(&program), expected);
+}
+
+#[test]
+fn a_time() {
+    let program = with_features(
+        "",
+        &[
+            "kind = \"time\"\npart = \"is_night\"",
+            "kind = \"time\"\npart = \"hour\"\nform = \"sin\"\nutc_offset = \"-03:30\"",
+        ],
+    );
+    let expected = [
+        Source::Time { part: TimePart::IsNight, form: TimeForm::Value, offset: 0 },
+        Source::Time { part: TimePart::Hour, form: TimeForm::Sin, offset: -210 },
+    ];
+    assert_eq!(sources(&program), expected);
+}
+
+/// The statistic of one window over the customer, and the cells that it needs.
+#[track_caller]
+fn check_window(keys: &str, expected: Stat, cells: &[Cell]) {
+    let program =
+        with_features("", &[&format!("kind = \"window\"\nentity = \"customer\"\n{keys}")]);
+    let (Source::Remembered { table, stat } | Source::Ratio { table, stat, .. }) =
+        program.features[0].source
+    else {
+        panic!("{:?}", program.features[0].source);
+    };
+    assert_eq!((table, stat), (0, expected), "{keys}");
+    assert_eq!(program.tables[0].cells, cells, "{keys}");
+}
+
+#[test]
+fn every_stat_of_a_window() {
+    let (value, half_life) = (AMOUNT, 0);
+    let count = Cell::Count { value: None, half_life };
+    let sum = Cell::Sum { value, half_life };
+    let running = |clip, prior| Cell::Mean { value, clip, prior };
+    check_window("stat = \"count\"\nhalf_life = \"7d\"", Stat::Count { cell: 0 }, &[count]);
+    check_window(
+        "stat = \"sum\"\nof = \"amount\"\nhalf_life = \"7d\"",
+        Stat::Sum { cell: 0 },
+        &[sum],
+    );
+    check_window(
+        "stat = \"mean\"\nof = \"amount\"\nhalf_life = \"7d\"",
+        Stat::Mean { sum: 0, count: 1 },
+        &[sum, count],
+    );
+    check_window(
+        "stat = \"mean\"\nof = \"amount\"",
+        Stat::RunningMean { cell: 0 },
+        &[running(f32::INFINITY, None)],
+    );
+    check_window(
+        "stat = \"mean\"\nof = \"amount\"\nclip = 2.5\nprior = 50.0\nratio = true",
+        Stat::RunningMean { cell: 0 },
+        &[running(2.5, Some(50.0))],
+    );
+    check_window(
+        "stat = \"max\"\nof = \"amount\"\nhalf_life = \"7d\"",
+        Stat::Max { cell: 0 },
+        &[Cell::Max { value, half_life }],
+    );
+    check_window("stat = \"events\"", Stat::Events { cap: 65_535 }, &[]);
+    check_window("stat = \"events\"\ncap = 20", Stat::Events { cap: 20 }, &[]);
+    check_window("stat = \"since_last\"", Stat::SinceLast { unit: 1 }, &[]);
+}
+
+#[test]
+fn a_ratio_is_the_value_to_its_statistic() {
+    let keys = "kind = \"window\"\nentity = \"customer\"\nstat = \"max\"\nof = \"amount\"\n\
+                half_life = \"7d\"\nratio = true";
+    let stat = Stat::Max { cell: 0 };
+    let expected = [Source::Ratio { value: AMOUNT, table: 0, stat }];
+    assert_eq!(sources(&with_features("", &[keys])), expected);
+}
+
+#[test]
+fn windows_share_cells_and_half_lives() {
+    let of_customer = |keys: &str| format!("kind = \"window\"\nentity = \"customer\"\n{keys}");
+    let program = with_features(
+        "",
+        &[
+            &of_customer("stat = \"count\"\nhalf_life = \"7d\""),
+            &of_customer("stat = \"mean\"\nof = \"amount\"\nhalf_life = \"168h\""),
+            &of_customer("stat = \"max\"\nof = \"x1\"\nhalf_life = \"1.5h\""),
+        ],
+    );
+    let [customer] = &*program.tables else { panic!("{:?}", program.tables) };
+    assert_eq!(customer.half_lives, [604_800.0, 5_400.0]);
+    let cells = [
+        Cell::Count { value: None, half_life: 0 },
+        Cell::Sum { value: AMOUNT, half_life: 0 },
+        Cell::Max { value: Value::Feature(1), half_life: 1 },
+    ];
+    assert_eq!(customer.cells, cells, "amount is never missing: one count serves both");
+}
+
+#[test]
+fn a_mean_of_an_optional_number_counts_its_own_events() {
+    let number = "[[number]]\nname = \"tip\"\npath = \"tip\"\noptional = true\n";
+    let keys = "kind = \"window\"\nentity = \"customer\"\nstat = \"mean\"\nof = \"tip\"\n\
+                half_life = \"90s\"";
+    let program = with_features(number, &[keys]);
+    let (tip, half_life) = (Value::Number(1), 0);
+    let cells = [Cell::Sum { value: tip, half_life }, Cell::Count { value: Some(tip), half_life }];
+    assert_eq!(program.tables[0].cells, cells);
+}
+
+#[test]
+fn a_window_over_another_entity_has_a_table_of_its_own() {
+    let entity =
+        "[[entity]]\nname = \"shop\"\npath = \"shop\"\nscope = \"instance\"\nexpected = 7\n";
+    let keys = "kind = \"window\"\nentity = \"shop\"\nstat = \"since_last\"";
+    let program = with_features(entity, &[keys]);
+    let stat = Stat::SinceLast { unit: 1 };
+    assert_eq!(sources(&program), [Source::Remembered { table: 1, stat }]);
+    let shop = &program.tables[1];
+    assert_eq!((shop.entity, shop.events, shop.expected), (2, Events::Transactions, 7));
+}
+
+#[test]
+fn reports_have_fields_of_their_own() {
+    let keys = "kind = \"reports\"\nentity = \"terminal\"\nstat = \"mean\"\nof = \"amount\"";
+    let program = with_features(REPORTS, &[keys]);
     let expected = [
         ("fraud_reports", None, Role::Reports),
         ("transaction_id", Some(4), Role::ReportId),
@@ -209,18 +249,49 @@ of = "amount"
         ("id", Some(7), Role::Entity(1)),
         ("amount", Some(4), Role::Number(0)),
     ];
-    assert_eq!(fields, expected);
-    assert_eq!((program.tables[1].entity, program.tables[1].events), (1, Events::Reports));
+    assert_eq!(fields(&program)[4..], expected);
+}
+
+#[test]
+fn every_stat_of_reports() {
+    let of_terminal = |keys: &str| format!("kind = \"reports\"\nentity = \"terminal\"\n{keys}");
+    let program = with_features(
+        REPORTS,
+        &[
+            &of_terminal("stat = \"count\"\nhalf_life = \"14d\""),
+            &of_terminal("stat = \"days_since_first\""),
+            &of_terminal("stat = \"days_since_first\"\ngap = \"1d\""),
+            &of_terminal("stat = \"days_since_last\""),
+            &of_terminal("stat = \"mean\"\nof = \"amount\""),
+            &of_terminal("stat = \"mean\"\nof = \"amount\"\nhalf_life = \"14d\""),
+        ],
+    );
+    let unit = 86_400;
+    let stats = [
+        Stat::Count { cell: 0 },
+        Stat::SinceFirst { cell: 1, unit },
+        Stat::SinceFirst { cell: 2, unit },
+        Stat::SinceLast { unit },
+        Stat::RunningMean { cell: 3 },
+        Stat::Mean { sum: 4, count: 0 },
+    ];
+    assert_eq!(sources(&program), stats.map(|stat| Source::Remembered { table: 1, stat }));
     let cells = [
         Cell::Count { value: None, half_life: 0 },
         Cell::Streak { gap: 1_209_600 },
-        Cell::Mean { value: Value::Number(0), clip: f32::INFINITY, prior: None },
+        Cell::Streak { gap: 86_400 },
+        Cell::Mean { value: AMOUNT, clip: f32::INFINITY, prior: None },
+        Cell::Sum { value: AMOUNT, half_life: 0 },
     ];
-    assert_eq!(program.tables[1].cells, cells);
-    assert_eq!(program.fault(), None);
-    let feature = "kind = \"reports\"\nentity = \"terminal\"\nstat = \"days_since_last\"";
+    let terminal = &program.tables[1];
+    assert_eq!((terminal.entity, terminal.events), (1, Events::Reports));
+    assert_eq!(terminal.cells, cells);
+}
+
+#[test]
+fn features_of_reports_need_to_know_where_reports_are() {
     check_feature(
-        feature,
+        "kind = \"reports\"\nentity = \"terminal\"\nstat = \"days_since_last\"",
         "fraud.toml:11:1: feature \"x\": there is no [reports] to say where reports are",
     );
 }
