@@ -45,56 +45,75 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Layout
+//! # Two halves
 //!
-//! One VM:
-//! - `limits`: what a cluster allows, with the values of a stock one;
-//! - `deploy`: a transform's metadata; `deploy::check`: the checks before deployment, over
-//!   `deploy::declarations`, the broker's own reading of a module; `deploy::facts`: what a module
-//!   says about itself;
-//! - `engine`: compiling and linking;
-//! - `vm`: starting a module and giving it batches, over `host` (the state behind the imports),
-//!   `guest` (the module's memory as the imports see it), `stats` (logs and figures), `memory`
-//!   (where its linear memory lies) and `ballast` (with less call stack); `fault`: how that ends;
-//! - `abi`: the imports (`transform`, `registry`, `wasi`); `registry`: the schemas themselves;
-//! - `record`: `batch` in, `output` out, `payload`: the records in both; `partitioner`: where a
-//!   key goes.
+//! - [`Vm`] is one instance of a module: batches in, records out. It answers whether a *module* is
+//!   right; [`guide::module`] says how.
+//! - [`Shard`] is one of a broker's cores around it: partitions, offsets, commits, restarts, on a
+//!   clock of its own. It answers whether a *deployment* is right; [`guide::deployment`] says how.
 //!
-//! A broker's shard (one of its cores) around it, on a virtual clock:
-//! - `shard`: deploying, time, status; `shard::transform`: its steps; `shard::processor`: the
-//!   state of one partition and of its writers; `shard::log`: topics and commits.
-//!
-//! The first half knows nothing of the second, and nothing but `vm` polls the module.
+//! An [`Engine`] compiles, [`check_deployment`] gives the broker's answer to a deployment, [`Facts`]
+//! tells what a module declares, and [`Limits`] are the cluster's settings. Engines and modules can be
+//! shared among threads, VMs and shards can be sent to another.
 //!
 //! # What this is not
 //!
-//! It follows the broker's source of December 2024 and was compared with no running broker. What
-//! changed since is a [`BrokerVersion`], read in the text of the broker's pull requests 25608
-//! (batches) and 30836 (outputs), and in a later copy of its processor; how the broker estimates a
-//! record's size is assumed.
-//! wasmtime 48 stands in for the broker's 25: fuel and code differ in detail, and a trap's message
-//! is the newer one's; of the broker's WebAssembly only `externref` is missing. Not modelled:
-//! requests and their JSON, internal and read-only topics beyond three names, replication,
-//! transactions and control batches (input is what a read-committed consumer gets), compression,
-//! retention, the validity and compatibility of schemas, the per-core pools of memory, jitter, the
-//! trace of function names in a fault, and yielding inside a record. Where the broker would be
-//! harmed, the host is not: vectors of 2²⁹ entries, whose length overflows its bounds check, are
-//! out of bounds here; a batch that writes more than [`Output::MAX_BYTES`] fails; a header count
-//! without headers takes no time; a start section that reads a batch fails; partitions that share a
-//! VM whose memory could not be had fail, where the broker may leave them waiting.
+//! It follows the broker's source of December 2024 and was compared with no running broker. Changes
+//! since then are [`BrokerVersion`]s, known from the text of the broker's pull requests 25608
+//! (batches) and 30836 (outputs) and from a later copy of its processor; how the broker estimates a
+//! record's size is assumed. wasmtime 48 stands in for the broker's 25: machine code differs, a
+//! trap's message is that of 48, and of the WebAssembly that 25 takes, `externref` is missing.
 //!
-//! # What only the source says
+//! Not modelled:
+//! - requests and their JSON; internal and read-only topics beyond three names;
+//! - replication, transactions and control batches (input is what a read-committed consumer gets);
+//! - compression and retention; the validity and compatibility of schemas;
+//! - the memory pools of a core; jitter; the function names in a fault; yielding inside a record.
 //!
-//! Easily expected otherwise: before 26.1.11, with several output topics, a batch too large for one
-//! of them stops that output for good, its lag frozen and its queue growing, while the processor
-//! stays `running`; since then the processor fails and replays, as it always has with one output,
-//! and the other outputs wait with it. The mebibyte at which 25.1 and later end a batch is their
-//! own: a topic whose `max.message.bytes` is lower refuses it. A bad schema-registry marker is
-//! found before a missing ABI marker, and a topic that does not exist has a text of its own. A
-//! start section that reads a batch waits for ever, `inactive`; pausing, redeploying and deleting
-//! wait for it in turn, and so does every later change to the transforms of that core. A VM's
-//! memory is one heap of the whole limit, taken from Seastar's at the start: `memory.grow` copies
-//! nothing, and as Seastar asks the kernel for huge pages, so does the host.
+//! Where a module could harm the broker, it cannot harm the host:
+//! - vectors of 2²⁹ entries, whose length overflows the broker's bounds check, are out of bounds;
+//! - a batch that writes more than [`Output::MAX_BYTES`] fails;
+//! - a header count without headers takes no time;
+//! - a start section that reads a batch fails;
+//! - partitions that share a VM whose memory could not be had fail; the broker may leave them waiting.
+//!
+//! # Surprises
+//!
+//! Behaviour of the broker that only its source tells:
+//! - Before 26.1.11, with several output topics, a batch that is too large for one of them stops that
+//!   output for good: its lag is frozen, its queue grows, and the processor stays `running`. Since
+//!   then the processor fails and replays, as it always has with one output, and the other outputs
+//!   wait with it.
+//! - Since 25.1 a batch ends at one mebibyte, whatever the topic allows: a topic with a lower
+//!   `max.message.bytes` refuses it.
+//! - A bad schema-registry marker is found before a missing ABI marker.
+//! - A start section that reads a batch waits for ever, `inactive`. Pausing, redeploying and deleting
+//!   wait for it in turn, and so does every later change to the transforms of that core.
+//! - A VM's memory is one heap of the whole limit, taken at the start, so `memory.grow` copies
+//!   nothing. The broker's allocator asks the kernel for huge pages, and so does the host.
+//!
+//! # Layout
+//!
+//! For readers of the source. One VM:
+//! - `limits`: what a cluster allows;
+//! - `deploy`: a transform's metadata; `deploy::check`: the checks before deployment, over
+//!   `deploy::declarations`, the broker's own reading of a module; `deploy::facts`: what a module
+//!   declares;
+//! - `engine`: compiling and linking;
+//! - `vm`: starting a module and giving it batches, over `host` (the state behind the imports),
+//!   `guest` (the module's memory as the imports see it), `stats` (logs and figures), `memory`
+//!   (where linear memory lies) and `ballast` (less call stack); `fault`: how a VM ends;
+//! - `abi`: the imports (`transform`, `registry`, `wasi`); `registry`: the schemas themselves;
+//! - `record`: `batch` in, `output` out, `payload`: the records in both; `partitioner`: where a key
+//!   goes.
+//!
+//! A shard around it:
+//! - `shard`: deploying, time, status; `shard::transform`: the processors and the VM they share;
+//!   `shard::processor`: the steps of one partition; `shard::sink`: the queue of one output;
+//!   `shard::log`: topics and commits.
+//!
+//! **Invariants**: the first half knows nothing of the second; nothing but `vm` polls the module; a
+//! file imports from the file that defines a thing, never from this one.
 
 mod abi;
 mod deploy;
@@ -123,7 +142,20 @@ pub use shard::{BrokerVersion, PartitionStatus, Shard, ShardOptions};
 pub use vm::Vm;
 pub use vm::stats::{Level, LogLine, Stats};
 
-/// A VM may be moved to another thread, an engine and a module be shared by many.
+/// Two short guides, for the two halves of this crate.
+pub mod guide {
+    #[doc = include_str!("../docs/deployment.md")]
+    pub mod deployment {}
+    #[doc = include_str!("../docs/module.md")]
+    pub mod module {}
+}
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// The promise of the crate's documentation that VMs can be sent and modules shared.
 const _: () = {
     const fn moves<T: Send>() {}
     const fn is_shared<T: Send + Sync>() {}
