@@ -1,9 +1,11 @@
+//! The knobs of a simulation, each with its unit; the defaults are the published simulation's.
+
 use crate::date::days_from_civil;
 
-/// What to simulate.
+/// The simulation to make.
 ///
-/// The numbers of frauds are absolute: with fewer customers or terminals than the default, the same
-/// number of them is compromised each day, and the share of frauds rises.
+/// The rates of frauds are absolute: with fewer customers or terminals than the default, as many as
+/// before are compromised each day, and the share of frauds rises.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// First day, in days since 1970-01-01 (see [`days_from_civil`]).
@@ -14,32 +16,32 @@ pub struct Config {
     pub customers: u32,
     /// Number of terminals.
     pub terminals: u32,
-    /// Any number; each gives another population and another history.
+    /// The seed: every number gives another population and another history.
     pub seed: u64,
-    /// How far a customer goes to a terminal, on a map of 100 × 100 units of length.
+    /// The distance that a customer goes to a terminal, on a map of 100 × 100 units of length.
     pub radius: f64,
-    /// Scenario 1: what costs more than this is fraud, in currency units.
+    /// Scenario 1: a transaction above this amount is fraud, in currency units.
     pub amount_limit: f64,
-    /// Scenario 2: terminals newly compromised a day. A fraction is made up over the days: 4.5 is 4
-    /// and 5 in turn.
+    /// Scenario 2: terminals newly compromised a day. A fraction is spread over the days: 4.5 is 4 and
+    /// 5 in turn.
     pub terminals_per_day: f64,
-    /// Scenario 2: for how many days, the first included, all transactions at a compromised terminal
+    /// Scenario 2: the days, the first included, on which all transactions at a compromised terminal
     /// are fraud.
     pub terminal_days: u32,
-    /// Scenario 3: customers newly compromised a day; a fraction as above.
+    /// Scenario 3: customers newly compromised a day; a fraction is spread over the days too.
     pub customers_per_day: f64,
-    /// Scenario 3: for how many days, the first included, a customer stays compromised.
+    /// Scenario 3: the days, the first included, on which a customer stays compromised.
     pub customer_days: u32,
-    /// Scenario 3: the share that is fraud, 0 to 1, of the transactions that the customers
-    /// compromised on one day make together while they are; rounded down.
+    /// Scenario 3: a share, 0 to 1. The customers who are compromised on one day make transactions
+    /// while they stay so; this share of all of them together, rounded down, is fraud.
     pub customer_share: f64,
-    /// Scenario 3: the amount of a fraud is multiplied by this, at least 0 (and again, if its
-    /// customer is compromised twice at a time and it is chosen twice).
+    /// Scenario 3: the amount of a fraud is multiplied by this, at least 0. A transaction is chosen
+    /// twice, and multiplied twice, if its customer is compromised twice at a time.
     pub amount_factor: f64,
 }
 
 impl Default for Config {
-    /// The published simulation, but for its seed: half a year from 2018-04-01.
+    /// Returns the published simulation, but for its seed: half a year from 2018-04-01.
     fn default() -> Self {
         Config {
             start_date: days_from_civil(2018, 4, 1),
@@ -60,12 +62,12 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Frauds that a model trained on the default has not seen: every amount, rate and duration of
-    /// them shifted by half.
+    /// Returns a simulation whose frauds a model trained on the default has not seen: every amount,
+    /// rate and duration of a fraud is shifted by half.
     ///
-    /// Rates go up and durations down, so the amount of fraud stays about the same while each case
-    /// leaves half the time to notice it; the frauds of scenario 3 stand out half as much, and what
-    /// used to be scenario 1 is now nearly always genuine.
+    /// Rates go up and durations down, so the amount of fraud is about that of the default, while
+    /// each case leaves half the time to notice it. The frauds of scenario 3 stand out half as much,
+    /// and the amounts of the default's scenario 1 are nearly always genuine.
     pub fn shifted() -> Self {
         Config {
             amount_limit: 330.0,

@@ -1,8 +1,9 @@
-//! Howard Hinnant's `days_from_civil` and back: a year starts in March, an era has 400 years.
+//! Days since 1970 to and from the calendar, by Howard Hinnant's algorithms: a year starts in March,
+//! so that a leap day is its last day, and an era has 400 years.
 
 pub(crate) const SECONDS_PER_DAY: i64 = 86_400;
 
-/// Days from 1970-01-01 to a date of the Gregorian calendar (year, month 1–12, day 1–31).
+/// Returns the days from 1970-01-01 to a date of the Gregorian calendar (year, month 1–12, day 1–31).
 pub const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -10,7 +11,7 @@ pub const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// The date (year, month 1–12, day 1–31) that many days after 1970-01-01.
+/// Returns the date (year, month 1–12, day 1–31) of a day, counted from 1970-01-01.
 pub const fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));

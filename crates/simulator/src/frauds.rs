@@ -1,3 +1,5 @@
+//! The three scenarios of fraud, laid over the genuine transactions.
+
 use crate::random::{Purpose, Random};
 use crate::{Config, Transaction};
 
@@ -55,7 +57,7 @@ fn compromised_customers(config: &Config, transactions: &mut [Transaction], day_
     }
 }
 
-/// How many are due on a day so that the total is always the rate times the days, rounded down.
+/// Returns the number for one day, so that the total is always the rate times the days, rounded down.
 fn due(per_day: f64, day: u32) -> usize {
     let total = |days: u64| (per_day * days as f64) as usize;
     total(u64::from(day) + 1) - total(u64::from(day))

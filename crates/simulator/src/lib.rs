@@ -1,15 +1,15 @@
 //! Synthetic card transactions with known frauds.
 //!
-//! The model is the one of the *Fraud Detection Handbook* (Le Borgne, Siblini, Lebichot,
+//! The simulation is that of the *Fraud Detection Handbook* (Le Borgne, Siblini, Lebichot,
 //! Bontempi, 2022), chapter "Transaction data simulator", written anew from its description:
-//! customers shop at the terminals around them, and three kinds of fraud happen among what they
-//! buy. Equal configurations give equal bits on every platform.
+//! customers shop at the terminals around them, and three kinds of fraud happen among the purchases.
+//! Equal configurations give equal bits on every platform.
 //!
 //! It is *not* a picture of any bank. Its frauds follow three rules that somebody made up, its
 //! customers have no habits beyond an average, and nobody adapts to being caught: a model that does
-//! well here has been shown to learn these rules, and nothing about the frauds of a real bank.
-//! It fits no distribution to data, reads no data, and labels at once what a bank learns weeks
-//! later; a delay of reports is added by whoever replays the output.
+//! well here has learned these rules, which says nothing about the frauds of a real bank. The
+//! simulation fits no distribution to data, reads no data, and labels frauds at once that a bank
+//! learns of weeks later; `fraud run` delays the reports when it replays the output.
 //!
 //! # Layout
 //!
@@ -22,7 +22,7 @@
 //! - `write.rs`: a transaction as a JSON line, a fraud as a CSV row
 //! - `date.rs`: days since 1970 to and from the calendar
 //!
-//! `split_mix.rs` is beside it: a small generator for tools, tests and benchmarks.
+//! No part of a simulation is `split_mix.rs`: a small generator for tools, tests and benchmarks.
 
 mod config;
 mod date;
@@ -37,29 +37,29 @@ pub use date::{civil_from_days, days_from_civil};
 pub use split_mix::SplitMix64;
 pub use write::{write_fraud_row, write_frauds_header, write_transaction};
 
-/// One card transaction and the truth about it.
+/// One card transaction, and whether it is fraud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transaction {
     /// Its position in the simulation, from 0.
     pub id: u64,
-    /// When: seconds since 1970-01-01T00:00:00Z.
+    /// Its time, in seconds since 1970-01-01T00:00:00Z.
     pub seconds: i64,
-    /// Who paid: below [`Config::customers`].
+    /// The customer who paid: below [`Config::customers`].
     pub customer: u32,
-    /// Where: below [`Config::terminals`].
+    /// The terminal: below [`Config::terminals`].
     pub terminal: u32,
-    /// How much, in hundredths of the currency unit; never negative.
+    /// The amount, in hundredths of the currency unit; never negative.
     pub amount_cents: i64,
     /// 0 = genuine; 1 = a conspicuous amount; 2 = a compromised terminal; 3 = a compromised customer.
     pub scenario: u8,
 }
 
-/// What [`simulate`] gives.
+/// The result of [`simulate`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Simulation {
     /// In order of time; at equal seconds in order of customer. 40 bytes each.
     pub transactions: Vec<Transaction>,
-    /// How many customers have no terminal within [`Config::radius`]: they make no transaction.
+    /// The number of customers without a terminal within [`Config::radius`]: they buy nothing.
     pub stranded_customers: u32,
 }
 

@@ -1,21 +1,23 @@
+//! Customers, terminals, and the genuine transactions between them.
+
 use crate::date::SECONDS_PER_DAY;
 use crate::random::{Purpose, Random};
 use crate::{Config, Transaction};
 
-/// Both sides of the map.
+/// Length of both sides of the map.
 const MAP: f64 = 100.0;
 
 struct Customer {
-    /// Mean of the amounts, in currency units; half of it is their standard deviation.
+    /// Mean of the amounts, in currency units; the standard deviation is half of it.
     amount: f64,
-    /// Transactions a day, before those outside the day are dropped.
+    /// Transactions a day, before the ones outside of the day are dropped.
     rate: f64,
     /// Terminals within the radius.
     terminals: Vec<u32>,
 }
 
-/// All transactions as genuine ones; where each day starts among them, and where the last ends; the
-/// number of customers who cannot buy anything.
+/// Makes all transactions, as genuine ones. Returns them, the index at which each day starts among
+/// them with the end of the last day, and the number of customers who cannot buy anything.
 pub fn make(config: &Config) -> (Vec<Transaction>, Vec<usize>, u32) {
     let customers = customers(config);
     let mut transactions = Vec::new();
@@ -27,7 +29,7 @@ pub fn make(config: &Config) -> (Vec<Transaction>, Vec<usize>, u32) {
                 shop(config, day, index, customer, &mut transactions);
             }
         }
-        // Stable: what a customer does within one second stays in the order it was drawn.
+        // A stable sort: a customer's transactions of one second stay in the order of their draws.
         transactions[start..].sort_by_key(|t| t.seconds);
         day_starts.push(transactions.len());
     }
@@ -61,7 +63,7 @@ fn place(random: &mut Random) -> (f64, f64) {
     (random.uniform(0.0, MAP), random.uniform(0.0, MAP))
 }
 
-/// One customer's day.
+/// Adds one customer's transactions of a day.
 fn shop(config: &Config, day: u32, index: u32, customer: &Customer, out: &mut Vec<Transaction>) {
     let mut random = Random::new(config.seed, Purpose::Purchases, day, index);
     for _ in 0..random.poisson(customer.rate) {

@@ -1,10 +1,12 @@
+//! Independent streams of random numbers, and the distributions drawn from them.
+
 use std::f64::consts::TAU;
 
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
-/// What a stream of random numbers is for. Each purpose, day and customer has a stream of its own,
-/// so a changed knob changes nothing but what it is about.
+/// The use of a stream of random numbers. Each purpose, day and customer has a stream of its own, so a
+/// knob changes only the part of the simulation that it is about.
 #[derive(Clone, Copy)]
 pub enum Purpose {
     Customer = 0,
@@ -15,12 +17,12 @@ pub enum Purpose {
     StolenCards = 5,
 }
 
-/// One stream. The distributions are written out here because their bits must never change: not
-/// with a version of a library, and not with the platform (std's `ln`, `cos`, `exp` differ).
+/// A stream. The distributions are written out here because their bits must never change: not with a
+/// version of a library, and not with the platform (std's `ln`, `cos` and `exp` differ).
 pub struct Random(ChaCha8Rng);
 
 impl Random {
-    /// The stream of a purpose, on a day (below 2^28, 0 if it has none), for an index.
+    /// Starts the stream of a purpose, on a day (below 2^28; 0 if it has none), for an index.
     pub fn new(seed: u64, purpose: Purpose, day: u32, index: u32) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -29,24 +31,25 @@ impl Random {
         Random(rng)
     }
 
-    /// Uniform in [low, high), in steps of 2^-53 of the width.
+    /// Draws uniformly from [low, high), in steps of 2^-53 of the width.
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         const STEP: f64 = 1.0 / (1u64 << 53) as f64;
         low + (high - low) * ((self.0.next_u64() >> 11) as f64 * STEP)
     }
 
-    /// Uniform in 0..n, for n > 0, by multiplication; its bias is below n / 2^64.
+    /// Draws uniformly from 0..n, for n > 0, by multiplication; the bias is below n / 2^64.
     pub fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
     }
 
-    /// Normal, by Box and Muller; the second value is not kept, so a draw has no memory.
+    /// Draws from a normal distribution, by Box and Muller; the second value is not kept, so a draw
+    /// has no memory.
     pub fn normal(&mut self, mean: f64, deviation: f64) -> f64 {
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.uniform(0.0, 1.0)));
         mean + deviation * (radius * libm::cos(self.uniform(0.0, TAU)))
     }
 
-    /// Poisson, by Knuth's product of uniforms: for small rates, in time proportional to them.
+    /// Draws from a Poisson distribution, by Knuth's product of uniforms; the time grows with the rate.
     pub fn poisson(&mut self, rate: f64) -> u32 {
         let limit = libm::exp(-rate);
         let mut product = self.uniform(0.0, 1.0);
@@ -58,8 +61,8 @@ impl Random {
         count
     }
 
-    /// `count` different numbers below n (all of them, if there are no more), by Floyd's method:
-    /// every set is equally likely, the order is not.
+    /// Draws `count` different numbers below n (all n, if there are no more), by Floyd's method: every
+    /// set is equally likely, but not every order.
     pub fn distinct(&mut self, count: usize, n: usize) -> Vec<usize> {
         let mut chosen = Vec::new();
         for last in n.saturating_sub(count)..n {
@@ -76,8 +79,8 @@ mod tests {
 
     const DRAWS: usize = 200_000;
 
-    /// Mean and variance over many draws, each within 5 standard errors (the variance's is taken at
-    /// a kurtosis of 4, above that of all the distributions here).
+    /// Checks mean and variance over many draws, each within 5 standard errors. The variance's error
+    /// is taken at a kurtosis of 4, which none of the distributions here reaches.
     #[track_caller]
     fn check(mean: f64, variance: f64, mut draw: impl FnMut(&mut Random) -> f64) {
         let mut random = Random::new(7, Purpose::Customer, 0, 0);

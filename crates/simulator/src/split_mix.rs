@@ -1,5 +1,7 @@
-/// SplitMix64: a stream of random numbers that is the same on every machine. It is for tests, tools
-/// and benchmarks; a simulation draws from ChaCha, whose streams are independent.
+//! A small generator for tools, tests and benchmarks.
+
+/// SplitMix64: a stream of random numbers that is the same on every machine. A
+/// simulation draws from ChaCha instead, whose streams are independent.
 #[derive(Clone, Debug)]
 pub struct SplitMix64(u64);
 

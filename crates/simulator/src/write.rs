@@ -1,3 +1,5 @@
+//! A transaction as a JSON line, a fraud as a CSV row.
+
 use std::io::{self, Write};
 
 use crate::Transaction;
@@ -5,7 +7,7 @@ use crate::date::{SECONDS_PER_DAY, civil_from_days};
 
 /// Writes a transaction as one JSON line, its line feed included:
 /// `{"transaction_id":"0","timestamp":"2018-04-01T00:00:31Z","customer_id":"596","terminal_id":"3156","amount":57.16}`.
-/// The truth about it is left out. An amount has one decimal if that says it all (`146.0`, `10.5`),
+/// Its scenario is left out. An amount has one decimal if the second would be 0 (`146.0`, `10.5`),
 /// else two.
 pub fn write_transaction(
     transaction: &Transaction,
@@ -32,7 +34,7 @@ pub fn write_frauds_header(out: &mut (impl Write + ?Sized)) -> io::Result<()> {
     writeln!(out, "transaction_id,scenario")
 }
 
-/// Writes a transaction's line in a list of frauds, such as `3527,1`; of a genuine one, nothing.
+/// Writes a transaction's line in a list of frauds, such as `3527,1`; nothing if it is genuine.
 pub fn write_fraud_row(
     transaction: &Transaction,
     out: &mut (impl Write + ?Sized),
