@@ -1,5 +1,5 @@
 //! The compiled module on the embedded host, and the same detector natively.
-#![allow(dead_code)] // every test file uses its part of this
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};

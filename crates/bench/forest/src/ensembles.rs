@@ -65,7 +65,7 @@ impl Shape {
     }
 
     /// So many inputs, one after the other; one in fifty values is missing.
-    #[allow(dead_code)] // the build script needs none
+    #[allow(dead_code, reason = "the build script needs none")]
     pub fn inputs(&self, count: usize) -> Vec<f32> {
         let mut random = Random::new(7);
         let mut inputs = Vec::new();

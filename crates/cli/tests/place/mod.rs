@@ -1,6 +1,5 @@
 //! Where tests run the built `fraud` command.
-// Each test file uses its own part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
