@@ -1,4 +1,4 @@
-//! Writes the smaller ensembles as Rust code: the algorithm "generated".
+//! Writes the smaller ensembles as Rust code: the algorithm `Generated`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::{env, fs};
 #[path = "src/ensembles.rs"]
 mod ensembles;
 
-use ensembles::{Node, SHAPES, Shape};
+use ensembles::{SHAPES, Shape, TreeNode};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -40,10 +40,10 @@ fn main() {
     fs::write(Path::new(&directory).join("generated.rs"), code).expect("OUT_DIR is writable");
 }
 
-fn walk(tree: &[Node], at: usize) -> String {
+fn walk(tree: &[TreeNode], at: usize) -> String {
     match &tree[at] {
-        Node::Leaf(value) => format!("{value:?}_f32 as f64"),
-        Node::Split { feature, threshold, missing_second, ways } => {
+        TreeNode::Leaf(value) => format!("{value:?}_f32 as f64"),
+        TreeNode::Split { feature, threshold, missing_second, ways } => {
             let [first, second] = ways.map(|way| walk(tree, way));
             match missing_second {
                 false => {

@@ -37,6 +37,8 @@ pub enum Calibration {
 /// Most knots of a calibration.
 pub const MAX_KNOTS: usize = 16;
 
+const _: () = assert!(MAX_KNOTS == 16, "a rule below names it");
+
 impl Calibration {
     /// Returns the rule that it breaks, if it breaks one.
     pub(crate) fn fault(&self) -> Option<&'static str> {

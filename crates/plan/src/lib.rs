@@ -10,7 +10,7 @@
 //! - [`program`]: what is read from a record, remembered, and made into features
 //! - [`decision`]: from the model's output to `fraud` or `valid`
 //! - [`forest`]: the tree ensemble's flat arrays
-//! - [`reference`]: the plainest evaluation of a forest
+//! - [`mod@reference`]: the plainest evaluation of a forest
 //! - [`format`](mod@format): the block of bytes, written and read
 //! - [`time`]: lengths of time
 //! - `compile` (feature of that name): `fraud.toml`, `fraud.onnx` and `decision.toml` to a plan

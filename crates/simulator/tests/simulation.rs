@@ -213,8 +213,8 @@ fn frauds_are_as_many_as_published() {
         let _ = writeln!(std::io::stderr(), "skipped: the published data set is not here");
         return;
     };
-    for scenario in 1..=3 {
-        let (measured, expected) = (TOTALS.scenarios[scenario], published[scenario]);
+    for (scenario, expected) in published.into_iter().enumerate().skip(1) {
+        let measured = TOTALS.scenarios[scenario];
         check(&format!("scenario {scenario}"), measured, expected, expected * 0.15);
     }
 }

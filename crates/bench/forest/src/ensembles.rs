@@ -6,7 +6,7 @@ use fraud_simulator::SplitMix64;
 /// Bins of each feature: quantities, counts, flags.
 const BINS: [usize; 12] = [255, 255, 255, 200, 128, 64, 64, 32, 24, 12, 7, 2];
 
-/// How many trees of how many leaves.
+/// The size of an ensemble.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     /// Trees of the ensemble.
@@ -15,7 +15,7 @@ pub struct Shape {
     pub leaves: usize,
 }
 
-/// What is measured.
+/// The ensembles that are measured.
 pub const SHAPES: [Shape; 5] = [
     Shape { trees: 20, leaves: 16 },
     Shape { trees: 40, leaves: 16 },
@@ -26,18 +26,18 @@ pub const SHAPES: [Shape; 5] = [
 
 /// A node of a tree, whose first is the root.
 #[derive(Clone, Debug)]
-pub enum Node {
-    /// Its value.
+pub enum TreeNode {
+    /// A leaf, with its value.
     Leaf(f32),
     /// `x > threshold` takes the second way.
     Split {
-        /// Which input is compared.
+        /// The input that is compared.
         feature: usize,
-        /// With what.
+        /// The number that it is compared with.
         threshold: f32,
         /// Whether a missing value takes the second way.
         missing_second: bool,
-        /// Where the ways lead.
+        /// The nodes that the two ways lead to.
         ways: [usize; 2],
     },
 }
@@ -51,21 +51,21 @@ struct Growing {
 }
 
 impl Shape {
-    /// Number of inputs.
+    /// Returns the number of inputs.
     pub fn features(&self) -> usize {
         BINS.len()
     }
 
-    /// The ensemble, shallow trees first.
-    pub fn trees(&self) -> Vec<Vec<Node>> {
+    /// Draws the ensemble, shallow trees first.
+    pub fn trees(&self) -> Vec<Vec<TreeNode>> {
         let mut random = Random::new((self.trees * 1_000 + self.leaves) as u64);
         let mut trees: Vec<_> = (0..self.trees).map(|_| tree(self.leaves, &mut random)).collect();
         trees.sort_by_key(|tree| depth(tree, 0));
         trees
     }
 
-    /// So many inputs, one after the other; one in fifty values is missing.
-    #[allow(dead_code, reason = "the build script needs none")]
+    /// Draws `count` vectors, one after the other; one in fifty values is missing.
+    #[allow(dead_code, reason = "the build script needs no vectors")]
     pub fn inputs(&self, count: usize) -> Vec<f32> {
         let mut random = Random::new(7);
         let mut inputs = Vec::new();
@@ -79,23 +79,23 @@ impl Shape {
     }
 }
 
-/// The longest way from a node to a leaf, in steps.
-pub fn depth(tree: &[Node], at: usize) -> u32 {
+/// Returns the longest way from a node to a leaf, in steps.
+pub fn depth(tree: &[TreeNode], at: usize) -> u32 {
     match tree[at] {
-        Node::Leaf(_) => 0,
-        Node::Split { ways, .. } => {
+        TreeNode::Leaf(_) => 0,
+        TreeNode::Split { ways, .. } => {
             1 + ways.map(|way| depth(tree, way)).into_iter().max().unwrap_or(0)
         }
     }
 }
 
-/// A feature's value at a place among its bins: some are flat, some steep.
+/// Returns a feature's value at a place among its bins; some features are flat, some steep.
 fn value(feature: usize, bin: f64) -> f32 {
     (bin * (1 + feature) as f64 + (bin / 20.0).powi(3)) as f32 / 8.0
 }
 
-fn tree(leaves: usize, random: &mut Random) -> Vec<Node> {
-    let mut nodes = vec![Node::Leaf(0.0)];
+fn tree(leaves: usize, random: &mut Random) -> Vec<TreeNode> {
+    let mut nodes = vec![TreeNode::Leaf(0.0)];
     let bins = BINS.map(|bins| (0, bins));
     let mut open = vec![Growing { node: 0, bins, mass: 1.0, gain: 1.0 }];
     while open.len() < leaves {
@@ -114,13 +114,13 @@ fn tree(leaves: usize, random: &mut Random) -> Vec<Node> {
         let ways = [nodes.len(), nodes.len() + 1];
         let sides = [((low, cut), share), ((cut + 1, high), 1.0 - share)];
         for (node, (range, share)) in ways.into_iter().zip(sides) {
-            nodes.push(Node::Leaf((random.uniform() - 0.5) as f32 / 4.0));
+            nodes.push(TreeNode::Leaf((random.uniform() - 0.5) as f32 / 4.0));
             let (mut bins, mass) = (leaf.bins, leaf.mass * share);
             bins[feature] = range;
-            // As a rule, but not always, the largest leaf gains most.
+            // The largest leaf gains most, as a rule but not always.
             open.push(Growing { node, bins, mass, gain: -mass * random.uniform().ln() });
         }
-        nodes[leaf.node] = Node::Split {
+        nodes[leaf.node] = TreeNode::Split {
             feature,
             threshold: value(feature, (cut + 1) as f64),
             missing_second: random.below(2) == 0,
@@ -138,12 +138,12 @@ impl Random {
         Self(SplitMix64::new(seed))
     }
 
-    /// Uniform in 0..n, by multiplication.
+    /// Draws uniformly from 0..n, by multiplication.
     fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.0.draw()) * n as u128) >> 64) as usize
     }
 
-    /// Uniform in (0, 1].
+    /// Draws uniformly from (0, 1].
     fn uniform(&mut self) -> f64 {
         ((self.0.draw() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }

@@ -1,14 +1,14 @@
-//! What ways of evaluating a tree ensemble cost, in the module and natively.
+//! The cost of algorithms that evaluate a tree ensemble, in a module and natively.
 //!
 //! # Layout
 //!
-//! - `ensembles`: what is evaluated
-//! - `algorithms`: the ways to do it; two are the engine's own, the others lost
+//! - `ensembles`: the ensembles that are evaluated
+//! - `algorithms`: the algorithms; two are the engine's own, the others were slower
 //! - `module` (wasm): a transform that evaluates the vectors in a record
 //! - `table` (native): builds and runs that module as a broker would, checks that all scores are
 //!   the same bits, and prints the table of `docs/performance.md`
 //!
-//! What this is *not*: a measure of the whole pipeline; `fraud run` is.
+//! What this is *not*: a measure of the whole pipeline; `fraud bench` is.
 
 mod algorithms;
 #[cfg(not(target_os = "wasi"))]

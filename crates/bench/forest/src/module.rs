@@ -1,7 +1,7 @@
 //! A transform that evaluates the vectors in a record.
 //!
 //! A record's value is words of 32 bits: `[0, algorithm, shape, plan …]` prepares and writes
-//! nothing; `[1, rounds, vectors, values …]` evaluates the vectors so many times and writes their
+//! nothing; `[1, rounds, vectors, values …]` evaluates the vectors `rounds` times and writes their
 //! scores.
 
 use std::cell::RefCell;
@@ -11,7 +11,7 @@ use redpanda_transform_sdk::{BorrowedRecord, RecordWriter, on_record_written};
 
 use crate::algorithms::{Algorithm, Evaluate, read, values};
 
-/// Runs for ever.
+/// Serves records, and never returns.
 pub fn run() {
     let prepared = RefCell::new(None);
     on_record_written(|event, writer| {

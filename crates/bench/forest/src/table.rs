@@ -12,15 +12,15 @@ use fraud_plan::{Decision, Link, Plan, PlanBuf};
 use transform_host::{BatchBuilder, Deployment, Engine, Limits, Module, Output, Vm};
 
 use crate::algorithms::{Algorithm, Evaluate};
-use crate::ensembles::{Node, SHAPES, Shape, depth};
+use crate::ensembles::{SHAPES, Shape, TreeNode, depth};
 
-/// Bytes of a plan that a stock broker's memory might hold.
+/// Most bytes of a plan that a stock broker's memory might hold.
 const MAX_PLAN: usize = 1 << 20;
-/// Vectors of a record: so many that a CPU does not learn their way through the trees by heart.
+/// Vectors of a record: enough that a CPU does not learn their ways through the trees by heart.
 const VECTORS: usize = 5_000;
-/// How often the module evaluates them, with the fuel of one record.
+/// Rounds in which the module evaluates all vectors, with the fuel of one record.
 const REPEATS: u32 = 2;
-/// Measurements of each algorithm, in turn; the median counts.
+/// Measurements of each algorithm, which take turns; the median counts.
 const ROUNDS: usize = 15;
 
 /// One algorithm on one ensemble.
@@ -34,7 +34,7 @@ struct Contestant {
     native_ns: Vec<f64>,
 }
 
-/// Measures everything.
+/// Measures every algorithm on every ensemble, and prints the table.
 pub fn print() -> Result<()> {
     let module = module()?;
     println!("| trees × leaves | algorithm | plan, KB | fuel | ns in the module | ns natively |");
@@ -90,12 +90,12 @@ fn measure(module: &Module, at: usize, shape: Shape, rounds: usize) -> Result<Ve
 }
 
 impl Contestant {
-    /// Measures once; the scores in the module and natively.
+    /// Measures once; returns the scores of the module and the native ones.
     fn round(&mut self, vectors: &[f32]) -> Result<[Vec<f32>; 2]> {
         let values = || vectors.iter().flat_map(|x| x.to_le_bytes());
         let record =
             |repeats| -> Vec<u8> { words(&[1, repeats, VECTORS as u32]).chain(values()).collect() };
-        // What receiving and sending costs is in both, so that it cancels out.
+        // Both include the cost of receiving and sending, which cancels out.
         let once = send(&mut self.vm, &record(1))?;
         let more = send(&mut self.vm, &record(1 + REPEATS))?;
         let evaluations = REPEATS as usize * VECTORS;
@@ -122,7 +122,7 @@ impl Contestant {
     }
 }
 
-/// What a record cost, and what came of it.
+/// The cost of a record, and the scores it came back with.
 struct Sent {
     fuel: u64,
     ns: f64,
@@ -154,7 +154,7 @@ fn median(values: &[f64]) -> f64 {
     values[values.len() / 2]
 }
 
-/// This package's module, built as the detector's is.
+/// Builds this package's module as the detector's is built.
 fn module() -> Result<Module> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
@@ -167,7 +167,7 @@ fn module() -> Result<Module> {
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
     let path = root.join(target).join("wasm32-wasip1/release/bench-forest.wasm");
     let wasm = std::fs::read(&path).with_context(|| path.display().to_string())?;
-    // Plans come as records here, and are kept beside what is made of them.
+    // A plan comes as a record here, and its bytes are kept beside the arrays made of them.
     let limits = Limits::stock().with(|l| l.memory_bytes = 16 << 20);
     Ok(Engine::new(&limits)?.compile(&wasm)?)
 }
@@ -176,7 +176,7 @@ fn deployment() -> Deployment {
     Deployment::new("bench-forest", "vectors", ["scores"])
 }
 
-/// The shape's trees as the plan's compiler has them after reading a model.
+/// Returns the shape's trees in the form in which the compiler has a model's trees.
 fn ensemble(shape: Shape) -> Ensemble {
     let features = shape.features() as u32;
     let (trees, nodes, leaves) = (Vec::new(), Vec::new(), Vec::new());
@@ -186,8 +186,8 @@ fn ensemble(shape: Shape) -> Ensemble {
         flat.trees.push(forest::Tree { first: first as u32, depth: depth(&tree, 0) });
         for (at, node) in tree.iter().enumerate() {
             let (node, value) = match *node {
-                Node::Leaf(value) => (forest::Node::leaf(at), value),
-                Node::Split { feature, threshold, missing_second, ways } => {
+                TreeNode::Leaf(value) => (forest::Node::leaf(at), value),
+                TreeNode::Split { feature, threshold, missing_second, ways } => {
                     let half = if missing_second { shape.features() } else { 0 };
                     (forest::Node::split(threshold, feature + half, ways[0]), 0.0)
                 }
@@ -199,7 +199,7 @@ fn ensemble(shape: Shape) -> Ensemble {
     flat
 }
 
-/// The plan that an algorithm is prepared from; none if it would be beyond any use.
+/// Writes the plan from which an algorithm is prepared; `None` if it is too large for any use.
 fn plan(ensemble: &Ensemble, algorithm: Algorithm) -> Result<Option<PlanBuf>> {
     let features: String = (0..ensemble.features)
         .map(|at| format!("[[feature]]\nname = \"f{at}\"\nkind = \"time\"\npart = \"hour\"\n"))

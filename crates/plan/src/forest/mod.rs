@@ -4,8 +4,8 @@
 //! [`Walk`] takes any. Both mean the same bits: a leaf of each tree, added in double precision in
 //! the order of the trees, four at a time:
 //! `sum = base; sum += (l₀ + l₁) + (l₂ + l₃); sum += (l₄ + l₅) + (l₆ + l₇); …`,
-//! where zeros fill up a last group of fewer trees. [`reference`](crate::reference) evaluates both
-//! forms step by step.
+//! where zeros fill up a last group of fewer trees. [`reference`](mod@crate::reference) evaluates
+//! both forms step by step.
 
 mod masks;
 mod walk;

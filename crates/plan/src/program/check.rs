@@ -4,6 +4,8 @@
 
 use super::{Cell, Events, MAX_FIELDS, Program, Role, Source, Stat, Table, Value};
 
+const _: () = assert!(MAX_FIELDS == 64, "a rule below names it");
+
 impl Program {
     /// Returns the rule that is broken if evaluating the program could fail.
     pub(crate) fn fault(&self) -> Option<&'static str> {

@@ -1,4 +1,7 @@
-//! The ways to evaluate a forest. All give the same bits.
+//! The algorithms that evaluate a forest; all give the same bits.
+//!
+//! To add one: a variant of [`Algorithm`] with its name and its arm in `prepare`, and a type that is
+//! [`Sum`].
 
 mod quick_scorer;
 mod ranks;
@@ -9,16 +12,16 @@ use fraud_plan::{Plan, PlanBuf, PlanError, reference};
 
 include!(concat!(env!("OUT_DIR"), "/generated.rs"));
 
-/// Its number goes to the module.
+/// A way to evaluate a forest; its position in [`Algorithm::ALL`] names it to the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
-    /// From node to node, and out at the leaf.
+    /// The reference: from node to node, and out at the leaf.
     Naive,
     /// The engine's walk: eight trees in turn, each to its full depth.
     Walk,
-    /// The same on ranks instead of values, so that nodes are smaller.
+    /// The walk on ranks instead of values: each value is searched once, and nodes compare integers.
     Ranks,
-    /// Node by node in the order of thresholds, one mask each.
+    /// QuickScorer as published: the splits in the order of their thresholds, a mask for each.
     QuickScorer,
     /// The engine's masks, where an interval's row is numbers of masks.
     MaskNumbers,
@@ -29,7 +32,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All, in the order of the table.
+    /// All algorithms, in the order of the table.
     pub const ALL: [Self; 7] = [
         Self::Naive,
         Self::Walk,
@@ -40,7 +43,7 @@ impl Algorithm {
         Self::Generated,
     ];
 
-    /// What the table calls it.
+    /// Returns the name in the table.
     #[cfg(not(target_os = "wasi"))]
     pub fn name(self) -> &'static str {
         match self {
@@ -54,22 +57,22 @@ impl Algorithm {
         }
     }
 
-    /// Prepares to evaluate a plan, the one of this shape.
+    /// Prepares to evaluate the plan of shape number `shape`; `None` if nothing was generated for it.
     pub fn prepare(self, plan: &Plan<'static>, shape: usize) -> Option<Box<dyn Evaluate>> {
         Some(match self {
             Self::Naive => {
                 let forest = plan.forest?;
-                Box::new(Each(move |x: &[f32]| reference::sum(&forest, x)))
+                Box::new(OneByOne(move |x: &[f32]| reference::sum(&forest, x)))
             }
             Self::Walk | Self::MaskNumbers | Self::MaskRows => {
                 let mut engine = Engine::new(plan);
-                Box::new(Each(move |x: &[f32]| f64::from(engine.run(x))))
+                Box::new(OneByOne(move |x: &[f32]| f64::from(engine.run(x))))
             }
-            Self::Ranks => Box::new(Each(ranks::Ranks::new(walk(plan), features(plan)))),
+            Self::Ranks => Box::new(OneByOne(ranks::Ranks::new(walk(plan), features(plan)))),
             Self::QuickScorer => {
-                Box::new(Each(quick_scorer::QuickScorer::new(walk(plan), features(plan))))
+                Box::new(OneByOne(quick_scorer::QuickScorer::new(walk(plan), features(plan))))
             }
-            Self::Generated => Box::new(Each(generated(shape)?)),
+            Self::Generated => Box::new(OneByOne(generated(shape)?)),
         })
     }
 }
@@ -80,7 +83,7 @@ pub fn read(bytes: &[u8]) -> Result<Plan<'static>, PlanError> {
     kept.read()
 }
 
-/// Values that lie one after the other.
+/// Decodes values that lie one after the other.
 pub fn values(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
@@ -96,31 +99,31 @@ fn walk(plan: &Plan<'static>) -> Walk<'static> {
     }
 }
 
-/// One vector to the sum of its leaves.
-trait Score {
-    fn score(&mut self, vector: &[f32]) -> f64;
+/// Evaluates one vector to the sum of its leaves.
+trait Sum {
+    fn sum(&mut self, vector: &[f32]) -> f64;
 }
 
-impl<F: FnMut(&[f32]) -> f64> Score for F {
-    fn score(&mut self, vector: &[f32]) -> f64 {
+impl<F: FnMut(&[f32]) -> f64> Sum for F {
+    fn sum(&mut self, vector: &[f32]) -> f64 {
         self(vector)
     }
 }
 
-/// Many vectors to their scores.
+/// Evaluates many vectors to their scores.
 pub trait Evaluate {
-    /// Evaluates vectors that lie one after the other, as many as there are scores.
+    /// Evaluates the vectors, which lie one after the other, a score each.
     fn evaluate(&mut self, vectors: &[f32], scores: &mut [f32]);
 }
 
-/// One vector after the other, without a virtual call for each.
-struct Each<S>(S);
+/// Evaluates one vector after the other, without a virtual call for each.
+struct OneByOne<S>(S);
 
-impl<S: Score> Evaluate for Each<S> {
+impl<S: Sum> Evaluate for OneByOne<S> {
     fn evaluate(&mut self, vectors: &[f32], scores: &mut [f32]) {
         let features = vectors.len() / scores.len().max(1);
         for (vector, score) in vectors.chunks_exact(features).zip(scores) {
-            *score = self.0.score(vector) as f32;
+            *score = self.0.sum(vector) as f32;
         }
     }
 }

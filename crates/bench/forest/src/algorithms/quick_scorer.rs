@@ -1,20 +1,24 @@
 //! QuickScorer as published (SIGIR 2015): the splits of a feature in the order of their thresholds,
-//! each with a mask of the leaves that its second way leaves over.
+//! each with a mask of the leaves that can still be reached on its second way.
 
 use fraud_plan::forest::{Tree, Walk};
 use fraud_plan::reference::add_leaves;
 
-use super::Score;
+use super::Sum;
 
+/// A forest's splits with masks of its trees' leaves.
 pub struct QuickScorer {
-    /// For each feature, ascending by threshold.
+    /// For each feature its splits, by ascending threshold.
     splits: Vec<Vec<Split>>,
-    /// For each feature the splits that a missing value takes the second way of.
+    /// For each feature the trees and masks of the splits whose second way a missing value takes.
     missing: Vec<Vec<(u32, u64)>>,
+    /// For each tree its leaves, from left to right.
     leaves: Vec<[f32; 64]>,
+    /// For each tree the leaves that can still be reached: a buffer.
     masks: Vec<u64>,
 }
 
+/// A node of a tree: a value above the threshold excludes the leaves that are not in the mask.
 #[derive(Clone)]
 struct Split {
     threshold: f32,
@@ -23,6 +27,7 @@ struct Split {
 }
 
 impl QuickScorer {
+    /// Sorts the splits of a walk's trees, which have at most 64 leaves each.
     pub fn new(walk: Walk<'static>, features: usize) -> Self {
         let mut made = Self {
             splits: vec![Vec::new(); features],
@@ -42,7 +47,7 @@ impl QuickScorer {
         made
     }
 
-    /// Adds what lies below a node; the mask of its leaves.
+    /// Adds the splits below a node, and the node's own; returns the mask of the leaves below.
     fn add(
         &mut self,
         walk: &Walk,
@@ -68,8 +73,8 @@ impl QuickScorer {
     }
 }
 
-impl Score for QuickScorer {
-    fn score(&mut self, vector: &[f32]) -> f64 {
+impl Sum for QuickScorer {
+    fn sum(&mut self, vector: &[f32]) -> f64 {
         self.masks.fill(u64::MAX);
         for ((x, splits), missing) in vector.iter().zip(&self.splits).zip(&self.missing) {
             if x.is_nan() {

@@ -4,15 +4,17 @@
 use fraud_plan::forest::{Node, Tree, Walk};
 use fraud_plan::reference::add_leaves;
 
-use super::Score;
+use super::Sum;
 
 const LANES: usize = 8;
 
+/// A forest whose nodes compare ranks.
 pub struct Ranks {
     walk: Walk<'static>,
     /// The thresholds of each feature, ascending.
     thresholds: Vec<Vec<f32>>,
     nodes: Vec<RankNode>,
+    /// The ranks of a vector's values, twice: missing ones as the least, then as the greatest.
     ranks: Vec<u16>,
 }
 
@@ -25,6 +27,7 @@ struct RankNode {
 }
 
 impl Ranks {
+    /// Ranks the thresholds of a walk's nodes.
     pub fn new(walk: Walk<'static>, features: usize) -> Self {
         let mut thresholds = vec![Vec::new(); features];
         for node in walk.nodes {
@@ -46,14 +49,15 @@ impl Ranks {
         Self { walk, thresholds, nodes, ranks: vec![0; 2 * features] }
     }
 
+    /// Goes to the next node of a tree.
     fn step(&self, tree: &Tree, at: &mut u32) {
         let node = &self.nodes[(tree.first + *at) as usize];
         *at = u32::from(node.child) + u32::from(self.ranks[usize::from(node.input)] > node.rank);
     }
 }
 
-impl Score for Ranks {
-    fn score(&mut self, vector: &[f32]) -> f64 {
+impl Sum for Ranks {
+    fn sum(&mut self, vector: &[f32]) -> f64 {
         for (at, (x, thresholds)) in vector.iter().zip(&self.thresholds).enumerate() {
             let rank = thresholds.partition_point(|threshold| x > threshold) as u16;
             let missing = x.is_nan();

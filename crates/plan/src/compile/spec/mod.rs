@@ -15,6 +15,9 @@ use super::document::{At, Document, Section};
 use crate::forest::MAX_FEATURES;
 use crate::program::{Events, Feature, Field, MAX_FIELDS, Number, Program, Role, Table, TimeUnit};
 
+const _: () =
+    assert!(2 * MAX_FIELDS <= u8::MAX as usize, "numbers of fields and tables have 8 bits");
+
 /// Most events that are counted for one entity.
 const MAX_EVENTS: u32 = u16::MAX as u32;
 
