@@ -4,7 +4,7 @@
 
 use std::borrow::Borrow;
 
-use fraud_plan::forest::{self, KEYS, Masks};
+use fraud_plan::forest::{KEYS, Masks, Search};
 
 use super::add_four;
 use crate::simd::{self, MaskBlock, Register, bytes, not_below};
@@ -16,7 +16,7 @@ const ALL: MaskBlock = [u64::MAX; 2];
 #[derive(Debug)]
 pub(super) struct ForestMasks<'p> {
     masks: Masks<'p>,
-    searches: Vec<Search<'p>>,
+    searches: Vec<RootedSearch<'p>>,
     rows: Rows<'p>,
     /// Each feature's row, where there are several groups.
     found: Vec<usize>,
@@ -30,9 +30,9 @@ pub(super) struct ForestMasks<'p> {
     kept: Vec<MaskBlock>,
 }
 
-/// How a feature's interval is found.
+/// A search for a feature's interval, with its root at hand.
 #[derive(Debug)]
-struct Search<'p> {
+struct RootedSearch<'p> {
     root: [f32; KEYS],
     /// The nodes from the second level on.
     below: &'p [[f32; KEYS]],
@@ -56,11 +56,11 @@ enum RowBlocks<'p> {
 
 impl<'p> ForestMasks<'p> {
     pub(super) fn new(masks: Masks<'p>, first_steady: usize) -> Self {
-        let search = |&forest::Search { root, levels, row }: &forest::Search| {
+        let search = |&Search { root, levels, row }: &Search| {
             let [root, below @ ..] = &masks.keys[root as usize..] else {
                 unreachable!("a search has a root");
             };
-            Search { root: *root, below, levels, row }
+            RootedSearch { root: *root, below, levels, row }
         };
         let number = |&number: &u16| &masks.masks[usize::from(number)];
         let blocks = match masks.rows {
@@ -120,7 +120,7 @@ impl<'p> ForestMasks<'p> {
     }
 }
 
-impl Search<'_> {
+impl RootedSearch<'_> {
     /// The row of the interval that x lies in.
     #[inline(always)]
     fn find(&self, x: f32) -> usize {
@@ -143,7 +143,7 @@ impl Rows<'_> {
     #[inline]
     fn combine(
         &self,
-        searches: &[Search],
+        searches: &[RootedSearch],
         values: &[f32],
         found: &mut [usize],
         with: &[MaskBlock],
@@ -165,7 +165,7 @@ impl Rows<'_> {
 fn combine_groups<M: Borrow<MaskBlock>>(
     rows: &[M],
     group: u32,
-    searches: &[Search],
+    searches: &[RootedSearch],
     values: &[f32],
     found: &mut [usize],
     with: &[MaskBlock],
@@ -187,7 +187,7 @@ fn combine_groups<M: Borrow<MaskBlock>>(
 #[inline(never)]
 fn combine<M: Borrow<MaskBlock>, const N: usize>(
     rows: &[M],
-    searches: &[Search],
+    searches: &[RootedSearch],
     values: &[f32],
     found: &mut [usize],
     with: &[MaskBlock],

@@ -1,4 +1,4 @@
-//! From the model's output to a verdict: the part of a plan that `fraud tune` finds.
+//! The decision: from the model's output to a verdict. `fraud tune` finds it.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +9,8 @@ pub struct Decision {
     pub threshold: f32,
     /// The map from the raw output to the score.
     pub calibration: Calibration,
-    /// For each feature its usual value, NaN where it is usually missing: a reason is a feature
-    /// without whose unusual value the score would be lower. Empty: no reasons are given.
+    /// The usual value of each feature, NaN where it is usually missing: a reason is a feature with
+    /// whose usual value the score would be lower. Empty if no reasons are to be given.
     pub baselines: Vec<f32>,
 }
 
@@ -24,7 +24,7 @@ pub enum Calibration {
     Platt {
         /// Above 0.
         slope: f64,
-        /// In natural logarithms of the odds.
+        /// An offset in natural logarithms of the odds.
         offset: f64,
     },
     /// Linear between knots, as isotonic regression gives them; for a raw output from 0 to 1.

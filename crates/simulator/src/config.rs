@@ -4,8 +4,8 @@ use crate::date::days_from_civil;
 
 /// The simulation to make.
 ///
-/// The rates of frauds are absolute: with fewer customers or terminals than the default, as many as
-/// before are compromised each day, and the share of frauds rises.
+/// The rates of frauds are absolute: with fewer customers or terminals than the default, the number
+/// of compromised ones is unchanged, and the share of frauds rises.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// First day, in days since 1970-01-01 (see [`days_from_civil`]).
@@ -66,7 +66,7 @@ impl Config {
     /// rate and duration of a fraud is shifted by half.
     ///
     /// Rates go up and durations down, so the amount of fraud is about that of the default, while
-    /// each case leaves half the time to notice it. The frauds of scenario 3 stand out half as much,
+    /// each case leaves half the time to notice it. The frauds of scenario 3 are half as conspicuous,
     /// and the amounts of the default's scenario 1 are nearly always genuine.
     pub fn shifted() -> Self {
         Config {

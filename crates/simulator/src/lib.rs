@@ -57,7 +57,7 @@ pub struct Transaction {
 /// The result of [`simulate`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Simulation {
-    /// In order of time; at equal seconds in order of customer. 40 bytes each.
+    /// The transactions in order of time, at equal seconds in order of customer; 40 bytes each.
     pub transactions: Vec<Transaction>,
     /// The number of customers without a terminal within [`Config::radius`]: they buy nothing.
     pub stranded_customers: u32,
@@ -65,7 +65,7 @@ pub struct Simulation {
 
 /// Generates all transactions of the configured days.
 ///
-/// It cannot fail: no days, customers or terminals give no transactions, and a customer without a
+/// This cannot fail: no days, customers or terminals give no transactions, and a customer without a
 /// terminal in reach makes none. The time of day is drawn from a normal distribution
 /// and a transaction that falls outside its day (3.1 %) does not happen.
 pub fn simulate(config: &Config) -> Simulation {

@@ -4,8 +4,8 @@
 //! **The idea.** The leaves of a tree are numbered from left to right, a bit each. A split knows which
 //! leaves lie on either way; once a feature's value is known, each split on this feature excludes the
 //! leaves of the way that is not taken. A feature's keys, over all trees, are the least values that
-//! some split sends to its second way; between two keys all splits decide alike, so that one row of
-//! masks stands for the whole interval.
+//! some split sends to its second way; between two keys all splits decide alike, so one row of masks is
+//! enough for the whole interval.
 //!
 //! **The invariant.** Each leaf of a tree but one is on the wrong way of some split above it, so that
 //! the masks of all features leave exactly the leaf that a walk ends on. Bits beyond a tree's leaves
@@ -25,7 +25,7 @@ use std::collections::HashMap;
 use super::Ensemble;
 use crate::forest::{Forest, KEYS, Masks, Search, Tree, Trees};
 
-/// How large masks may become: the bytes of a plan take the place of history.
+/// Limits of the masks' size: every byte of a plan is one less for history.
 #[derive(Clone, Copy, Debug)]
 pub struct MaskLimits {
     /// Rows are the masks themselves, which costs the engine least, if they take at most this many

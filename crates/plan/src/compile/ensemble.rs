@@ -13,7 +13,7 @@ pub struct Ensemble {
     pub leaves: Vec<f32>,
     /// Added to the sum of the leaves.
     pub base: f32,
-    /// What the sum becomes.
+    /// The function of the sum that is the output.
     pub link: Link,
     /// Number of inputs.
     pub features: u32,

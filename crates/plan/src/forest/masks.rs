@@ -44,11 +44,11 @@ pub struct Masks<'a> {
     pub group: u32,
     /// Blocks of a row.
     pub blocks: u32,
-    /// How the interval of each feature is found.
+    /// The search for each feature's interval.
     pub searches: &'a [Search],
     /// The nodes of all searches: ascending keys, NaN where there is none.
     pub keys: &'a [[f32; KEYS]],
-    /// For each feature and interval a row: indices into `masks`. Empty if `masks` has the rows
+    /// A row for each feature and interval, as indices into `masks`; empty if `masks` has the rows
     /// themselves.
     pub rows: &'a [u16],
     /// Blocks of masks, the first tree in the lowest bits.
@@ -110,7 +110,7 @@ impl Masks<'_> {
         if !matches!(search.levels, 1..=MAX_LEVELS) {
             return false;
         }
-        // No two ways lead to one node, so the nodes visited are at most those that are there.
+        // No two ways lead to one node, so this visits each node once at most.
         let mut next = vec![(0_usize, 1)];
         while let Some((node, level)) = next.pop() {
             let at = (search.root as usize).checked_add(node);

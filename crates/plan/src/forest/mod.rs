@@ -20,7 +20,7 @@ pub struct Forest<'a> {
     pub features: u32,
     /// Added to the sum of the leaves.
     pub base: f32,
-    /// What the sum becomes.
+    /// The function of the sum that is the output.
     pub link: Link,
     /// The trees.
     pub trees: Trees<'a>,
@@ -35,7 +35,7 @@ pub enum Trees<'a> {
     Masks(Masks<'a>),
 }
 
-/// What becomes of the sum of the leaves.
+/// The function that makes the output of the sum of the leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
     /// The sum itself.

@@ -14,11 +14,11 @@ pub struct Walk<'a> {
     pub trees: &'a [Tree],
     /// The nodes of all trees.
     pub nodes: &'a [Node],
-    /// For each node its value if it is a leaf, else 0.
+    /// The value of each node if it is a leaf, else 0.
     pub leaves: &'a [f32],
 }
 
-/// Where one tree of a [`Walk`] is.
+/// The place and depth of one tree of a [`Walk`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Tree {
@@ -48,7 +48,7 @@ impl Node {
     /// Packs a split: the input that it compares, and the first of its two children, counted from
     /// the tree's root.
     pub fn split(threshold: f32, input: usize, child: usize) -> Self {
-        debug_assert!(input < 2 * MAX_FEATURES && child < MAX_TREE_NODES, "{input} {child}");
+        assert!(input < 2 * MAX_FEATURES && child < MAX_TREE_NODES, "{input} {child}");
         Self { threshold, packed: input as u32 | (child as u32) << 16 }
     }
 

@@ -73,7 +73,7 @@ struct MaskSizes {
 }
 
 const _: () = assert!(size_of::<Header>() == 64);
-/// Where the bytes begin that the id is a hash of.
+/// The first byte that the id is a hash of.
 #[cfg(feature = "compile")]
 const HASHED_FROM: usize = std::mem::offset_of!(Header, engine);
 const _: () = assert!(cfg!(target_endian = "little"), "numbers are cast, not converted");
@@ -174,7 +174,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Returns what becomes of the engine's sum; the sum itself if there is no engine.
+    /// Returns the function that makes the output of the engine's sum; the identity without an engine.
     pub fn link(&self) -> Link {
         self.forest.map_or(Link::Identity, |forest| forest.link)
     }

@@ -1,4 +1,4 @@
-//! Where a plan's bytes are kept: in the program, in memory, in a compiled module.
+//! The places of a plan's bytes: in the program, in memory, in a compiled module.
 
 use super::{Plan, PlanError};
 

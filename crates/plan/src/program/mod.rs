@@ -25,8 +25,8 @@ pub struct Program {
     pub numbers: Vec<Number>,
     /// Names of the entities in the spec; the first is the partition key.
     pub entities: Vec<String>,
-    /// What is remembered of the entities. The first table is of the first entity's transactions:
-    /// their number tells cold from warm.
+    /// The tables of what is remembered. The first is of the first entity's transactions: their number
+    /// tells cold from warm.
     pub tables: Vec<Table>,
     /// The model's inputs, in order.
     pub features: Vec<Feature>,
@@ -43,7 +43,7 @@ pub struct Field {
     pub name: String,
     /// Index of the object around it; `None` in the record itself.
     pub parent: Option<u8>,
-    /// The use of its value.
+    /// The use of the value.
     pub role: Role,
 }
 
@@ -55,9 +55,9 @@ pub enum Role {
     /// The array of fraud reports, which makes the record a report record. Fields in its objects
     /// have it as an ancestor.
     Reports,
-    /// In a report: the id by which a repeated report is known.
+    /// The id of a report, by which it counts once if it comes again.
     ReportId,
-    /// In a report: the time when it was made, written as [`Role::Time`] is.
+    /// The time when a report was made, written as [`Role::Time`] is.
     ReportTime,
     /// The transaction's time: RFC 3339 text, or an integer in [`Program::time_unit`].
     Time,
@@ -80,7 +80,7 @@ pub enum TimeUnit {
 /// A number of the record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Number {
-    /// Its name in the spec.
+    /// The name in the spec.
     pub name: String,
     /// Absent or `null` is a missing value (NaN) rather than an unscorable record.
     pub optional: bool,
@@ -115,7 +115,7 @@ pub enum Events {
 pub enum Cell {
     /// `c * decay + 1`
     Count {
-        /// Only events that have this value are counted; `None` counts all.
+        /// The value that an event must have to be counted; `None` counts all.
         value: Option<Value>,
         /// Index into [`Table::half_lives`].
         half_life: u8,
@@ -166,7 +166,7 @@ pub enum Value {
 /// One input of the model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Feature {
-    /// Its name in the spec, also in a verdict's reasons.
+    /// The name in the spec and in a verdict's reasons.
     pub name: String,
     /// The way in which it is made.
     pub source: Source,

@@ -8,13 +8,13 @@ use super::Sum;
 
 /// A forest's splits with masks of its trees' leaves.
 pub struct QuickScorer {
-    /// For each feature its splits, by ascending threshold.
+    /// The splits of each feature, by ascending threshold.
     splits: Vec<Vec<Split>>,
-    /// For each feature the trees and masks of the splits whose second way a missing value takes.
+    /// The trees and masks of the splits of each feature whose second way a missing value takes.
     missing: Vec<Vec<(u32, u64)>>,
-    /// For each tree its leaves, from left to right.
+    /// The leaves of each tree, from left to right.
     leaves: Vec<[f32; 64]>,
-    /// For each tree the leaves that can still be reached: a buffer.
+    /// A buffer: the leaves of each tree that can still be reached.
     masks: Vec<u64>,
 }
 

@@ -18,7 +18,7 @@ pub struct Ranks {
     ranks: Vec<u16>,
 }
 
-/// A node that compares the rank of its input, of twice as many as there are features.
+/// A node that compares the rank of an input; the inputs are the features twice, as in a [`Walk`].
 #[repr(align(8))]
 struct RankNode {
     input: u16,

@@ -161,7 +161,7 @@ fn regressor(trees: &[Vec<Place>]) -> NodeProto {
     node
 }
 
-/// What the standard says of one tree.
+/// Evaluates one tree as the standard says.
 fn oracle(places: &[Place], at: usize, x: &[f32]) -> f32 {
     let place = &places[at];
     if at >= places.len() / 2 {

@@ -137,7 +137,7 @@ fn ensemble(node: &NodeProto, features: usize) -> Result<ModelTrees> {
         return Err(lists.refuse());
     }
     let weights = numbers(node, "leaf_weights")?;
-    // A leaf may have many parents here, so each place where it stands becomes a node.
+    // A leaf may have many parents here: for each of them it becomes a node of its own.
     let mut leaves = Vec::new();
     let mut child = |at: usize, id: i64, is_leaf: bool| {
         let index = usize::try_from(id).ok();

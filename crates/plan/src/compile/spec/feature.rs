@@ -107,7 +107,7 @@ fn minutes(offset: &str) -> Option<i16> {
     (minutes < 60 && total <= 14 * 60).then_some(if sign == b'-' { -total } else { total })
 }
 
-/// Reads the key `entity`: its index, and where it stands.
+/// Reads the key `entity`: the entity's index, and its place in the text.
 fn entity(section: &Section, spec: &Spec) -> Result<At<usize>> {
     let name = section.need("entity", section.text("entity")?)?;
     let names = spec.program.entities.iter().map(String::as_str);
