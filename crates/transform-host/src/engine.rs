@@ -1,4 +1,4 @@
-//! Compiling modules as the broker does.
+//! The broker's settings of wasmtime: compiling and linking modules.
 
 use std::sync::Arc;
 
@@ -25,15 +25,18 @@ const BROKER_FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::RELAXED_SIMD)
     .union(WasmFeatures::TAIL_CALL);
 
-/// A compiler with the broker's settings. One is enough; making it costs milliseconds, compiling
-/// a module up to seconds.
+/// A compiler with the broker's settings.
+///
+/// One is enough for a program: it is [`Send`] and [`Sync`], and cheap to clone. Making it takes
+/// milliseconds, compiling a module up to seconds.
 #[derive(Clone)]
 pub struct Engine {
     engine: wasmtime::Engine,
     limits: Arc<Limits>,
 }
 
-/// A compiled and linked module, cheap to clone, from which any number of VMs start.
+/// A compiled and linked module, from which any number of VMs start. It is [`Send`] and [`Sync`],
+/// and cheap to clone.
 #[derive(Clone)]
 pub struct Module {
     pub(crate) instance: InstancePre<Host>,
@@ -72,7 +75,8 @@ impl Engine {
         Ok(Self { engine, limits: Arc::new(limits.clone()) })
     }
 
-    /// Compiles and links a module. Deployment checks are apart: [`crate::check_deployment`].
+    /// Compiles and links a module. The checks of a deployment are
+    /// [`check_deployment`](crate::check_deployment)'s.
     ///
     /// # Errors
     /// If the broker's engine could not load the module; see [`LoadError`].
@@ -85,7 +89,6 @@ impl Engine {
         let memory_pages = match memory {
             None => return Err(LoadError::NoMemory),
             Some((name, _)) if name != "memory" => return Err(LoadError::MemoryName(name)),
-            Some((_, ty)) if ty.is_64() => return Err(LoadError::Memory64),
             Some((_, ty)) => (ty.minimum(), ty.maximum()),
         };
         let instance = self

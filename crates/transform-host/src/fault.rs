@@ -1,11 +1,12 @@
-//! Why an engine could not be made, a module not be loaded, or a VM stopped.
+//! The errors of engines, modules and VMs.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::record::output::Output;
 
-/// Limits for which no engine can be made, such as a call stack larger than the async stack.
+/// The error of limits for which no engine can be made, such as a call stack larger than the async
+/// stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineError(pub(crate) String);
 
@@ -17,8 +18,8 @@ impl fmt::Display for EngineError {
 
 impl Error for EngineError {}
 
-/// Why a module that passed deployment cannot be loaded. The broker reports its transform as
-/// `unknown` and tries again every 30 seconds.
+/// The reason why a module cannot be loaded. The broker finds it only after deployment: it reports
+/// the transform as `unknown` and tries again every 30 seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -28,9 +29,7 @@ pub enum LoadError {
     MemoryName(String),
     /// No memory is exported.
     NoMemory,
-    /// The memory has 64-bit addresses.
-    Memory64,
-    /// An import that the broker does not provide, or not with this type.
+    /// The broker does not provide an import, or not with its type.
     Link(String),
 }
 
@@ -40,22 +39,22 @@ impl fmt::Display for LoadError {
             Self::Compile(message) | Self::Link(message) => f.write_str(message),
             Self::MemoryName(name) => write!(f, "invalid memory export name: {name:?}"),
             Self::NoMemory => f.write_str("wasm module missing memory export"),
-            Self::Memory64 => f.write_str("invalid 64bit memory"),
         }
     }
 }
 
 impl Error for LoadError {}
 
-/// Why a VM stopped. Its memory is gone; only a restart helps.
+/// The reason why a VM ended. Its memory is gone, and only a restart helps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The instance could not be made: memory or table outside the limits.
+    /// The module could not be instantiated, for instance because its memory or table is outside the
+    /// limits.
     Instantiate(String),
     /// The module trapped; a Rust panic is [`TrapKind::Unreachable`].
     Trap(TrapKind),
-    /// One record, or the start, took more fuel than it may.
+    /// A record or the start took more fuel than it may.
     OutOfFuel {
         /// The limit.
         fuel: u64,
@@ -69,12 +68,12 @@ pub enum Fault {
     Exit(i32),
     /// A host function refused its arguments, for instance a pointer outside the memory.
     Host(String),
-    /// A start section, which runs before `_start`, asked for a batch. The broker waits for the
-    /// batch inside instantiation and sends none before instantiation ends: for ever.
+    /// A start section, which runs before `_start`, asked for a batch. The broker would wait for ever:
+    /// it sends no batch before the module is instantiated.
     BatchInStartSection,
     /// `_start` returned.
     Returned,
-    /// The VM is not running: never started, or stopped by an earlier fault.
+    /// The VM is not running: it was never started, or was stopped or ended by a fault.
     NotRunning,
 }
 
@@ -105,8 +104,8 @@ impl fmt::Display for Fault {
 
 impl Error for Fault {}
 
-/// An instruction that cannot be executed. Fuel and call stack have faults of their own:
-/// [`Fault::OutOfFuel`] and [`Fault::StackOverflow`].
+/// A kind of trap: the instruction that could not be executed. Fuel and call stack have faults of
+/// their own, [`Fault::OutOfFuel`] and [`Fault::StackOverflow`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TrapKind {
@@ -124,9 +123,9 @@ pub enum TrapKind {
     IntegerOverflow,
     /// An integer divided by zero.
     IntegerDivisionByZero,
-    /// A float that is no such integer.
+    /// A float converted to an integer that cannot hold it.
     BadConversionToInteger,
-    /// A trap of instructions that a module for the broker cannot have.
+    /// A trap that no instruction of the broker's WebAssembly has.
     Other,
 }
 
@@ -192,3 +191,27 @@ impl fmt::Display for HostError {
 }
 
 impl Error for HostError {}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Trap;
+
+    use super::*;
+
+    #[test]
+    fn traps_keep_the_engine_s_texts() {
+        for trap in [
+            Trap::UnreachableCodeReached,
+            Trap::MemoryOutOfBounds,
+            Trap::TableOutOfBounds,
+            Trap::IndirectCallToNull,
+            Trap::BadSignature,
+            Trap::IntegerOverflow,
+            Trap::IntegerDivisionByZero,
+            Trap::BadConversionToInteger,
+        ] {
+            let fault = Fault::Trap(trap.into());
+            assert_eq!(fault.to_string(), trap.to_string(), "{fault:?}");
+        }
+    }
+}

@@ -137,8 +137,9 @@ pub use record::partitioner::partition_of_key;
 pub use record::payload::Payload;
 pub use registry::{Schema, SchemaReference, SchemaRegistry, SchemaType, SubjectSchema};
 pub use shard::log::OutputBatch;
+pub use shard::options::{BrokerVersion, ShardOptions};
 pub use shard::processor::State;
-pub use shard::{BrokerVersion, PartitionStatus, Shard, ShardOptions};
+pub use shard::{PartitionStatus, Shard};
 pub use vm::Vm;
 pub use vm::stats::{Level, LogLine, Stats};
 

@@ -1,6 +1,7 @@
-//! The cluster settings that bound a transform, with a stock cluster's values.
+//! The limits of a transform: the cluster's settings, and what no setting changes.
 
-/// What the cluster allows a transform; [`Limits::stock`] is an untouched configuration.
+/// The settings of a cluster that limit a transform. [`Limits::stock`] has the values of a cluster
+/// whose configuration nobody has touched; the limits that no setting changes are constants.
 ///
 /// ```
 /// use transform_host::Limits;
@@ -13,15 +14,15 @@
 pub struct Limits {
     /// `data_transforms_per_function_memory_limit`: linear memory of one VM, in bytes.
     pub memory_bytes: u64,
-    /// `data_transforms_per_core_memory_reservation`: over `memory_bytes`, the number of transforms.
+    /// `data_transforms_per_core_memory_reservation`: memory of all VMs of a core, in bytes.
     pub core_memory_bytes: u64,
-    /// `data_transforms_binary_max_size`, in bytes; the stored record's overhead counts too.
+    /// `data_transforms_binary_max_size`: a module with [`Limits::STORED_OVERHEAD`], in bytes.
     pub binary_max_bytes: u64,
-    /// `data_transforms_runtime_limit_ms`: time for one record, as fuel.
+    /// `data_transforms_runtime_limit_ms`: time for one record, counted in fuel.
     pub runtime_limit_ms: u64,
-    /// `data_transforms_commit_interval_ms`.
+    /// `data_transforms_commit_interval_ms`: time from one commit of offsets to the next.
     pub commit_interval_ms: u64,
-    /// `data_transforms_logging_line_max_bytes`: where a log message is cut.
+    /// `data_transforms_logging_line_max_bytes`: a longer log message is cut.
     pub log_line_max_bytes: usize,
     /// `data_transforms_logging_buffer_capacity_bytes`: log bytes kept until they are taken.
     pub log_buffer_bytes: usize,
@@ -31,18 +32,18 @@ pub struct Limits {
     pub wasm_stack_bytes: usize,
     /// Call stack of the module and the host functions it calls, in bytes.
     pub async_stack_bytes: usize,
-    /// What waits to be written, per core, before the module has to wait (45 % of the core's
-    /// transform memory; ten stock transforms' worth here).
+    /// Written records that may wait in a core, in bytes; with more, the module waits too. The
+    /// broker takes 45 % of [`Limits::core_memory_bytes`].
     pub write_buffer_bytes: usize,
 }
 
 impl Limits {
     /// Fuel that the broker counts as one millisecond.
     pub const FUEL_PER_MS: u64 = 2_000_000;
-    /// Bytes of the record and the batch around a stored module, counted with its own against
+    /// Bytes of the record and the batch in which a module is stored. They count too against
     /// [`Limits::binary_max_bytes`].
     pub const STORED_OVERHEAD: u64 = 101;
-    /// Function types that the broker's module reader takes, and functions too.
+    /// Function types of a module that the broker's reader takes, and its functions.
     pub const MAX_FUNCTIONS: u32 = (1 << 20) / 48;
     /// Bytes of a transform's name.
     pub const MAX_NAME_BYTES: usize = 128;
@@ -55,7 +56,7 @@ impl Limits {
     /// Bytes of an environment variable's value.
     pub const MAX_VALUE_BYTES: usize = 2_048;
 
-    /// The values of a cluster on which nothing was configured.
+    /// Returns the values of a cluster on which nothing was configured.
     pub const fn stock() -> Self {
         Self {
             memory_bytes: 2 << 20,
@@ -78,12 +79,12 @@ impl Limits {
         self
     }
 
-    /// Fuel for one record, and for `_start` up to its first wait for a batch.
+    /// Returns the fuel for one record, and for `_start` up to its first wait for a batch.
     pub const fn fuel(&self) -> u64 {
         self.runtime_limit_ms.saturating_mul(Self::FUEL_PER_MS)
     }
 
-    /// How many transforms the cluster takes.
+    /// Returns the number of transforms that the cluster takes.
     pub const fn max_transforms(&self) -> u64 {
         match self.core_memory_bytes.checked_div(self.memory_bytes) {
             Some(count) => count,
@@ -91,7 +92,7 @@ impl Limits {
         }
     }
 
-    /// A VM's memory as the broker reserves it: whole pages of the operating system.
+    /// Returns a VM's memory as the broker reserves it: whole pages of the operating system.
     pub(crate) const fn reserved_memory(&self) -> u64 {
         self.memory_bytes / 4096 * 4096
     }

@@ -1,4 +1,4 @@
-//! `redpanda_schema_registry`: the registry's functions, and the encoding of its answers.
+//! `redpanda_schema_registry`: the functions of the schema registry, and the encoding of schemas.
 
 use wasmtime::{Caller, Linker, Result};
 
@@ -34,7 +34,7 @@ fn encode_version(found: &SubjectSchema) -> Vec<u8> {
     out
 }
 
-/// What is left over after the references is ignored, as on the broker.
+/// Reads a schema. Bytes after the references are ignored, as on the broker.
 fn decode(bytes: &[u8]) -> Result<Schema, Malformed> {
     let mut reader = Reader(bytes);
     let kind = match reader.varint() {
@@ -45,7 +45,7 @@ fn decode(bytes: &[u8]) -> Result<Schema, Malformed> {
     };
     let definition = sized(&mut reader)?.to_vec();
     let count = reader.varint();
-    // The broker makes room for them first, so a count that cannot be had is an error.
+    // The broker makes room for all references first, which fails with a count that is too large.
     if !(0..=1 << 20).contains(&count) {
         return Err(Malformed);
     }
@@ -65,6 +65,7 @@ fn sized<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
     reader.take(len)
 }
 
+/// An encoded answer; `None` if the registry has no such schema.
 type Answer = Option<Vec<u8>>;
 
 fn definition(registry: &SchemaRegistry, id: i32) -> Answer {
@@ -75,8 +76,13 @@ fn subject_schema(registry: &SchemaRegistry, subject: &[u8], version: i32) -> An
     registry.by_version(subject, version).map(encode_version)
 }
 
-/// The size of an answer, to an out-pointer.
-fn len(host: &Host, memory: &mut [u8], at: usize, ask: impl Fn(&SchemaRegistry) -> Answer) -> i32 {
+/// Stores the size of an answer.
+fn put_len(
+    host: &Host,
+    memory: &mut [u8],
+    at: usize,
+    ask: impl Fn(&SchemaRegistry) -> Answer,
+) -> i32 {
     match host.shared().registry.as_ref().map(ask) {
         None => DISABLED,
         Some(None) => ERROR,
@@ -87,7 +93,7 @@ fn len(host: &Host, memory: &mut [u8], at: usize, ask: impl Fn(&SchemaRegistry) 
     }
 }
 
-/// An answer, to a buffer that must hold it.
+/// Copies an answer into a buffer that must hold it.
 fn copy(host: &Host, buffer: &mut [u8], ask: impl Fn(&SchemaRegistry) -> Answer) -> i32 {
     match host.shared().registry.as_ref().map(ask) {
         None => DISABLED,
@@ -99,62 +105,81 @@ fn copy(host: &Host, buffer: &mut [u8], ask: impl Fn(&SchemaRegistry) -> Answer)
     }
 }
 
+/// Defines the functions of the schema registry.
 pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
-    linker.func_wrap(MODULE, "check_abi_version_0", |mut caller: Caller<'_, Host>| {
-        split(&mut caller)?;
-        Ok(())
-    })?;
-    linker.func_wrap(
-        MODULE,
-        "get_schema_definition_len",
-        |mut caller: Caller<'_, Host>, id: i32, out: u32| {
-            let (memory, host) = split(&mut caller)?;
-            let at = check(memory, out, 4)?;
-            Ok(len(host, memory, at, |registry| definition(registry, id)))
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "get_schema_definition",
-        |mut caller: Caller<'_, Host>, id: i32, ptr: u32, size: u32| {
-            let (memory, host) = split(&mut caller)?;
-            let buffer = slice(memory, ptr, size)?;
-            Ok(copy(host, buffer, |registry| definition(registry, id)))
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "get_subject_schema_len",
-        |mut caller: Caller<'_, Host>, subject: u32, size: u32, version: i32, out: u32| {
-            let (memory, host) = split(&mut caller)?;
-            let subject = slice(memory, subject, size)?.to_vec();
-            let at = check(memory, out, 4)?;
-            Ok(len(host, memory, at, |registry| subject_schema(registry, &subject, version)))
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "get_subject_schema",
-        |mut caller: Caller<'_, Host>, subject: u32, n: u32, version: i32, ptr: u32, size: u32| {
-            let (memory, host) = split(&mut caller)?;
-            let subject = slice(memory, subject, n)?.to_vec();
-            let buffer = slice(memory, ptr, size)?;
-            Ok(copy(host, buffer, |registry| subject_schema(registry, &subject, version)))
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "create_subject_schema",
-        |mut caller: Caller<'_, Host>, subject: u32, n: u32, ptr: u32, size: u32, out: u32| {
-            let (memory, host) = split(&mut caller)?;
-            let subject = slice(memory, subject, n)?.to_vec();
-            let schema = decode(slice(memory, ptr, size)?);
-            let at = check(memory, out, 4)?;
-            let Some(registry) = &mut host.shared().registry else { return Ok(DISABLED) };
-            let Ok(schema) = schema else { return Ok(ERROR) };
-            put(memory, at, registry.create(&subject, schema).to_le_bytes());
-            Ok(SUCCESS)
-        },
-    )?;
+    linker.func_wrap(MODULE, "check_abi_version_0", check_abi_version)?;
+    linker.func_wrap(MODULE, "get_schema_definition_len", get_schema_definition_len)?;
+    linker.func_wrap(MODULE, "get_schema_definition", get_schema_definition)?;
+    linker.func_wrap(MODULE, "get_subject_schema_len", get_subject_schema_len)?;
+    linker.func_wrap(MODULE, "get_subject_schema", get_subject_schema)?;
+    linker.func_wrap(MODULE, "create_subject_schema", create_subject_schema)?;
     Ok(())
+}
+
+/// Does nothing: the import itself tells the deployment checks which version a module is for.
+fn check_abi_version(mut caller: Caller<'_, Host>) -> Result<()> {
+    split(&mut caller)?;
+    Ok(())
+}
+
+fn get_schema_definition_len(mut caller: Caller<'_, Host>, id: i32, out: u32) -> Result<i32> {
+    let (memory, host) = split(&mut caller)?;
+    let at = check(memory, out, 4)?;
+    Ok(put_len(host, memory, at, |registry| definition(registry, id)))
+}
+
+fn get_schema_definition(
+    mut caller: Caller<'_, Host>,
+    id: i32,
+    ptr: u32,
+    size: u32,
+) -> Result<i32> {
+    let (memory, host) = split(&mut caller)?;
+    let buffer = slice(memory, ptr, size)?;
+    Ok(copy(host, buffer, |registry| definition(registry, id)))
+}
+
+fn get_subject_schema_len(
+    mut caller: Caller<'_, Host>,
+    subject: u32,
+    size: u32,
+    version: i32,
+    out: u32,
+) -> Result<i32> {
+    let (memory, host) = split(&mut caller)?;
+    let subject = slice(memory, subject, size)?.to_vec();
+    let at = check(memory, out, 4)?;
+    Ok(put_len(host, memory, at, |registry| subject_schema(registry, &subject, version)))
+}
+
+fn get_subject_schema(
+    mut caller: Caller<'_, Host>,
+    subject: u32,
+    subject_size: u32,
+    version: i32,
+    ptr: u32,
+    size: u32,
+) -> Result<i32> {
+    let (memory, host) = split(&mut caller)?;
+    let subject = slice(memory, subject, subject_size)?.to_vec();
+    let buffer = slice(memory, ptr, size)?;
+    Ok(copy(host, buffer, |registry| subject_schema(registry, &subject, version)))
+}
+
+fn create_subject_schema(
+    mut caller: Caller<'_, Host>,
+    subject: u32,
+    subject_size: u32,
+    ptr: u32,
+    size: u32,
+    out: u32,
+) -> Result<i32> {
+    let (memory, host) = split(&mut caller)?;
+    let subject = slice(memory, subject, subject_size)?.to_vec();
+    let schema = decode(slice(memory, ptr, size)?);
+    let at = check(memory, out, 4)?;
+    let Some(registry) = &mut host.shared().registry else { return Ok(DISABLED) };
+    let Ok(schema) = schema else { return Ok(ERROR) };
+    put(memory, at, registry.create(&subject, schema).to_le_bytes());
+    Ok(SUCCESS)
 }

@@ -16,49 +16,34 @@ const NO_BATCH: i32 = -1;
 const INVALID_BUFFER: i32 = -2;
 const UNKNOWN_TOPIC: i32 = -3;
 
+/// Defines the functions of the transform ABI.
 pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
-    // Markers for the deployment checks. Like every host function they need the memory.
-    for marker in ["check_abi_version_1", "check_abi_version_2"] {
-        linker.func_wrap(MODULE, marker, |mut caller: Caller<'_, Host>| -> Result<()> {
-            split(&mut caller)?;
-            Ok(())
-        })?;
-    }
+    linker.func_wrap(MODULE, "check_abi_version_1", check_abi_version)?;
+    linker.func_wrap(MODULE, "check_abi_version_2", check_abi_version)?;
     linker.func_wrap_async(
         MODULE,
         "read_batch_header",
         |caller: Caller<'_, Host>, out: Fields| Box::new(read_batch_header(caller, out)),
     )?;
     linker.func_wrap(MODULE, "read_next_record", read_next_record)?;
-    linker.func_wrap(
-        MODULE,
-        "write_record",
-        |mut caller: Caller<'_, Host>, ptr: u32, len: u32| -> Result<i32> {
-            let (memory, host) = split(&mut caller)?;
-            let payload = slice(memory, ptr, len)?;
-            Ok(write(host, payload, &[])?)
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "write_record_with_options",
-        |mut caller: Caller<'_, Host>, ptr: u32, len: u32, options: u32, options_len: u32| {
-            let (memory, host) = split(&mut caller)?;
-            let at = check(memory, ptr, u64::from(len))?;
-            let options_at = check(memory, options, u64::from(options_len))?;
-            let payload = &memory[at..at + len as usize];
-            let options = &memory[options_at..options_at + options_len as usize];
-            Ok(write(host, payload, options)?)
-        },
-    )?;
+    linker.func_wrap(MODULE, "write_record", write_record)?;
+    linker.func_wrap(MODULE, "write_record_with_options", write_record_with_options)?;
     Ok(())
 }
 
-/// Out-pointers of `read_batch_header`, in order, and the widths of what they point at.
+/// Does nothing: the import itself tells the deployment checks which version a module is for. Like
+/// every host function it needs the memory.
+fn check_abi_version(mut caller: Caller<'_, Host>) -> Result<()> {
+    split(&mut caller)?;
+    Ok(())
+}
+
+/// Out-pointers of `read_batch_header`, in order, and the widths of the fields there.
 type Fields = (u32, u32, u32, u32, u32, u32, u32, u32, u32, u32);
 const WIDTHS: [u64; 10] = [8, 4, 4, 2, 4, 8, 8, 8, 2, 4];
 
-/// The only function that waits: for the next batch, which [`crate::Vm`] puts into the slot.
+/// Ends the present batch, then waits for the next, which [`crate::Vm`] puts into the slot, and
+/// stores its header. No other host function waits.
 async fn read_batch_header(mut caller: Caller<'_, Host>, fields: Fields) -> Result<i32> {
     let (a, b, c, d, e, f, g, h, i, j) = fields;
     let mut at = [0; 10];
@@ -108,6 +93,7 @@ async fn read_batch_header(mut caller: Caller<'_, Host>, fields: Fields) -> Resu
     Ok(largest)
 }
 
+/// Copies the next record into the module's buffer, and gives the module the fuel for it.
 fn read_next_record(
     mut caller: Caller<'_, Host>,
     attributes: u32,
@@ -143,7 +129,29 @@ fn read_next_record(
     Ok(len)
 }
 
-/// The record is checked before the options, and both only inside a batch.
+fn write_record(mut caller: Caller<'_, Host>, ptr: u32, len: u32) -> Result<i32> {
+    let (memory, host) = split(&mut caller)?;
+    let payload = slice(memory, ptr, len)?;
+    Ok(write(host, payload, &[])?)
+}
+
+fn write_record_with_options(
+    mut caller: Caller<'_, Host>,
+    ptr: u32,
+    len: u32,
+    options: u32,
+    options_len: u32,
+) -> Result<i32> {
+    let (memory, host) = split(&mut caller)?;
+    let at = check(memory, ptr, u64::from(len))?;
+    let options_at = check(memory, options, u64::from(options_len))?;
+    let payload = &memory[at..at + len as usize];
+    let options = &memory[options_at..options_at + options_len as usize];
+    Ok(write(host, payload, options)?)
+}
+
+/// Adds a record to the output that the options name, by default the first. The record is checked
+/// before the options, and neither outside a batch.
 #[inline]
 fn write(host: &mut Host, payload: &[u8], options: &[u8]) -> Result<i32, HostError> {
     if host.batch.is_none() {

@@ -14,9 +14,10 @@ const BAD_DESCRIPTOR: i32 = 8;
 const INVALID: i32 = 16;
 const NOT_IMPLEMENTED: i32 = 52;
 
-/// Functions that only answer "not implemented", after the checks of their arguments:
-/// `d` and `q` are numbers of 32 and 64 bits, a digit is a pointer to that many bytes, `a` is a
-/// pointer and a length in bytes, `v` one in vectors of 8 bytes, `x` a pointer nobody checks.
+/// Functions that only answer "not implemented" once their arguments are checked. A letter of the
+/// shape is an argument: `d` and `q` are numbers of 32 and 64 bits, a digit is a pointer to that many
+/// bytes, `a` is a pointer and a length in bytes, `v` is a pointer and a length in vectors of 8
+/// bytes, `x` is a pointer that nobody checks.
 const STUBS: &[(&str, &str)] = &[
     ("fd_advise", "dqqd"),
     ("fd_allocate", "dqq"),
@@ -52,6 +53,7 @@ const STUBS: &[(&str, &str)] = &[
     ("sock_shutdown", "dd"),
 ];
 
+/// Returns the types of a stub's arguments.
 fn stub_params(shape: &str) -> impl Iterator<Item = ValType> {
     shape.chars().flat_map(|kind| match kind {
         'q' => vec![ValType::I64],
@@ -60,6 +62,7 @@ fn stub_params(shape: &str) -> impl Iterator<Item = ValType> {
     })
 }
 
+/// Checks the pointers among a stub's arguments.
 fn check_stub(shape: &str, args: &[Val], memory: &[u8]) -> Result<(), HostError> {
     let mut args = args.iter().map(|arg| arg.i32().unwrap_or_default() as u32);
     let mut next = || args.next().unwrap_or_default();
@@ -77,6 +80,7 @@ fn check_stub(shape: &str, args: &[Val], memory: &[u8]) -> Result<(), HostError>
     Ok(())
 }
 
+/// Defines the functions of WASI.
 pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
     for &(name, shape) in STUBS {
         let ty = FuncType::new(linker.engine(), stub_params(shape), [ValType::I32]);
@@ -86,81 +90,38 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> Result<()> {
             Ok(())
         })?;
     }
-    linker.func_wrap(
-        MODULE,
-        "args_sizes_get",
-        |caller: Caller<'_, Host>, count: u32, size: u32| {
-            strings_sizes(caller, count, size, |host| &host.identity.args)
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "args_get",
-        |caller: Caller<'_, Host>, pointers: u32, data: u32| {
-            strings(caller, pointers, data, |host| &host.identity.args)
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "environ_sizes_get",
-        |caller: Caller<'_, Host>, count: u32, size: u32| {
-            strings_sizes(caller, count, size, |host| &host.identity.environment)
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "environ_get",
-        |caller: Caller<'_, Host>, pointers: u32, data: u32| {
-            strings(caller, pointers, data, |host| &host.identity.environment)
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "clock_res_get",
-        |mut caller: Caller<'_, Host>, id: u32, out: u32| -> Result<i32> {
-            let (memory, _) = split(&mut caller)?;
-            let at = check(memory, out, 8)?;
-            if id > 3 {
-                return Ok(INVALID);
-            }
-            put(memory, at, 1_000_000u64.to_le_bytes());
-            Ok(SUCCESS)
-        },
-    )?;
+    linker.func_wrap(MODULE, "args_sizes_get", args_sizes_get)?;
+    linker.func_wrap(MODULE, "args_get", args_get)?;
+    linker.func_wrap(MODULE, "environ_sizes_get", environ_sizes_get)?;
+    linker.func_wrap(MODULE, "environ_get", environ_get)?;
+    linker.func_wrap(MODULE, "clock_res_get", clock_res_get)?;
     linker.func_wrap(MODULE, "clock_time_get", clock_time_get)?;
-    linker.func_wrap(
-        MODULE,
-        "random_get",
-        |mut caller: Caller<'_, Host>, ptr: u32, len: u32| -> Result<i32> {
-            slice(split(&mut caller)?.0, ptr, len)?.fill(9);
-            Ok(SUCCESS)
-        },
-    )?;
-    linker.func_wrap(
-        MODULE,
-        "fd_prestat_get",
-        |mut caller: Caller<'_, Host>, fd: i32, _: u32| -> Result<i32> {
-            split(&mut caller)?;
-            Ok(if (0..3).contains(&fd) { NOT_IMPLEMENTED } else { BAD_DESCRIPTOR })
-        },
-    )?;
+    linker.func_wrap(MODULE, "random_get", random_get)?;
+    linker.func_wrap(MODULE, "fd_prestat_get", fd_prestat_get)?;
     linker.func_wrap(MODULE, "fd_write", fd_write)?;
     linker.func_wrap(MODULE, "poll_oneoff", poll_oneoff)?;
-    linker.func_wrap(MODULE, "sched_yield", |mut caller: Caller<'_, Host>| -> Result<i32> {
-        split(&mut caller)?;
-        Ok(SUCCESS)
-    })?;
-    linker.func_wrap(
-        MODULE,
-        "proc_exit",
-        |mut caller: Caller<'_, Host>, code: i32| -> Result<()> {
-            split(&mut caller)?;
-            Err(HostError::Exit(code))?
-        },
-    )?;
+    linker.func_wrap(MODULE, "sched_yield", sched_yield)?;
+    linker.func_wrap(MODULE, "proc_exit", proc_exit)?;
     Ok(())
 }
 
+fn args_sizes_get(caller: Caller<'_, Host>, count: u32, size: u32) -> Result<i32> {
+    strings_sizes(caller, count, size, |host| &host.identity.args)
+}
+
+fn args_get(caller: Caller<'_, Host>, pointers: u32, data: u32) -> Result<i32> {
+    strings(caller, pointers, data, |host| &host.identity.args)
+}
+
+fn environ_sizes_get(caller: Caller<'_, Host>, count: u32, size: u32) -> Result<i32> {
+    strings_sizes(caller, count, size, |host| &host.identity.environment)
+}
+
+fn environ_get(caller: Caller<'_, Host>, pointers: u32, data: u32) -> Result<i32> {
+    strings(caller, pointers, data, |host| &host.identity.environment)
+}
+
+/// Stores how many strings there are, and their bytes.
 fn strings_sizes(
     mut caller: Caller<'_, Host>,
     count: u32,
@@ -175,7 +136,8 @@ fn strings_sizes(
     Ok(SUCCESS)
 }
 
-/// These pointers are checked inside the function: out of bounds is an answer, not a trap.
+/// Stores C strings and pointers to them. The broker checks these pointers inside the function, so
+/// that out of bounds is an answer and not a trap.
 fn strings(
     mut caller: Caller<'_, Host>,
     pointers: u32,
@@ -199,6 +161,17 @@ fn strings(
     Ok(SUCCESS)
 }
 
+fn clock_res_get(mut caller: Caller<'_, Host>, id: u32, out: u32) -> Result<i32> {
+    let (memory, _) = split(&mut caller)?;
+    let at = check(memory, out, 8)?;
+    if id > 3 {
+        return Ok(INVALID);
+    }
+    put(memory, at, 1_000_000u64.to_le_bytes());
+    Ok(SUCCESS)
+}
+
+/// Clock 0 shows the record's timestamp; the others count their readings, a millisecond each.
 fn clock_time_get(mut caller: Caller<'_, Host>, id: u32, _: u64, out: u32) -> Result<i32> {
     let (memory, host) = split(&mut caller)?;
     let at = check(memory, out, 8)?;
@@ -215,12 +188,24 @@ fn clock_time_get(mut caller: Caller<'_, Host>, id: u32, _: u64, out: u32) -> Re
     Ok(SUCCESS)
 }
 
+/// Every random byte of the broker is 9.
+fn random_get(mut caller: Caller<'_, Host>, ptr: u32, len: u32) -> Result<i32> {
+    slice(split(&mut caller)?.0, ptr, len)?.fill(9);
+    Ok(SUCCESS)
+}
+
+fn fd_prestat_get(mut caller: Caller<'_, Host>, fd: i32, _: u32) -> Result<i32> {
+    split(&mut caller)?;
+    Ok(if (0..3).contains(&fd) { NOT_IMPLEMENTED } else { BAD_DESCRIPTOR })
+}
+
 fn word(memory: &[u8], at: usize) -> u32 {
     let mut word = [0; 4];
     word.copy_from_slice(&memory[at..at + 4]);
     u32::from_le_bytes(word)
 }
 
+/// Logs one event: a call is one, however many lines and vectors it has.
 fn fd_write(
     mut caller: Caller<'_, Host>,
     fd: i32,
@@ -236,7 +221,7 @@ fn fd_write(
         2 => Level::Warn,
         _ => return Ok(NOT_IMPLEMENTED),
     };
-    // No more is kept than is published, but every vector is checked and counted.
+    // The message is cut to the limit, but every vector is checked and counted.
     let limit = host.limits.log_line_max_bytes;
     let mut message = Vec::new();
     let mut amount = 0u32;
@@ -255,7 +240,7 @@ fn fd_write(
         .filter(|m| shared.log_bytes + m.len() <= host.limits.log_buffer_bytes);
     match message {
         Some(message) => {
-            // An empty line takes room in the list all the same.
+            // An empty message counts too, so that the list cannot grow without end.
             shared.log_bytes += message.len().max(1);
             shared.logs.push(LogLine { level, message });
         }
@@ -264,7 +249,7 @@ fn fd_write(
     Ok(SUCCESS)
 }
 
-/// Sleeping takes no time, and there is nothing else to wait for.
+/// Completes every sleep at once. Nothing else can be waited for.
 fn poll_oneoff(
     mut caller: Caller<'_, Host>,
     subscriptions: u32,
@@ -291,4 +276,15 @@ fn poll_oneoff(
     }
     put(memory, out, count.to_le_bytes());
     Ok(SUCCESS)
+}
+
+fn sched_yield(mut caller: Caller<'_, Host>) -> Result<i32> {
+    split(&mut caller)?;
+    Ok(SUCCESS)
+}
+
+/// Ends the VM, with every code.
+fn proc_exit(mut caller: Caller<'_, Host>, code: i32) -> Result<()> {
+    split(&mut caller)?;
+    Err(HostError::Exit(code))?
 }

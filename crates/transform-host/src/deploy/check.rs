@@ -1,4 +1,4 @@
-//! The checks that a deployment has to pass.
+//! The checks of a deployment, in the broker's order and with its texts.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use crate::limits::Limits;
 use super::declarations::{self, Item};
 use super::{Cluster, Deployment, FromOffset};
 
-/// Why the broker refuses a deployment: the reason, the HTTP status of its answer, and as
-/// [`Display`](fmt::Display) the message in the answer's body, which several reasons share.
+/// The reason why the broker refuses a deployment. It has the HTTP status of the broker's answer and
+/// displays as the message in the answer's body, which several reasons share.
 ///
 /// ```
 /// use transform_host::{Deployment, Limits, Refusal, check_deployment};
@@ -46,8 +46,9 @@ pub enum Refusal {
     },
     /// There are more variables than [`Limits::MAX_VARIABLES`].
     TooManyVariables(usize),
-    /// A variable of this key has a key or a value that is empty, too long or not plain text, or a
-    /// key with `=` or of the broker's own.
+    /// The variable of this key is not valid. A key has 1 to [`Limits::MAX_KEY_BYTES`] bytes and no
+    /// `=`, and does not begin with `REDPANDA_`; a value has 1 to [`Limits::MAX_VALUE_BYTES`] bytes;
+    /// neither has control characters.
     InvalidVariable(String),
     /// A transform of that name exists, with other topics.
     TopicsChanged,
@@ -56,7 +57,7 @@ pub enum Refusal {
         /// The limit, [`Limits::max_transforms`].
         max: u64,
     },
-    /// The name is empty, longer than [`Limits::MAX_NAME_BYTES`] or not plain text.
+    /// The name is empty, longer than [`Limits::MAX_NAME_BYTES`], or has control characters.
     InvalidName,
     /// There is no topic of that name.
     NoSuchTopic(String),
@@ -271,7 +272,7 @@ fn check_create(
     Ok(())
 }
 
-/// Whether records written to the topic `from` come back, over other transforms, to `to`.
+/// Returns whether records written to the topic `from` come to the topic `to` over transforms.
 fn leads_to(cluster: &Cluster, from: &str, to: &str) -> bool {
     let mut reached = vec![from];
     let mut next = 0;

@@ -1,35 +1,37 @@
-//! The imports and exports of a module, read as strictly and as loosely as the broker reads them.
+//! The imports and exports of a module, as the broker reads them.
 //!
-//! The broker does not validate a module at deployment; its own reader of declarations decides.
-//! It knows fewer types than the engine (no `v128`, no `ref.func` in a global's initialiser, no
-//! exceptions) and has limits of its own; function bodies it does not look at.
+//! At deployment the broker does not validate a module, but reads its declarations with a reader of
+//! its own. That one is stricter than the engine (no `v128`, no `ref.func` in a global's
+//! initialiser, no exceptions, limits on counts and names) and more lenient too: it skips function
+//! bodies. This reader accepts and refuses the same bytes.
 
 use crate::limits::Limits;
 
-/// The broker's reader refuses the module, and it says no more to the user than that.
+/// The error of a module that the broker's reader refuses. The broker says no more to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Invalid;
 
 type Result<T> = std::result::Result<T, Invalid>;
 
-/// What an import or an export is, as far as deployment asks.
+/// The kind of an import or an export, as far as the checks ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Item {
-    /// A function, and whether its type is () → ().
     Function {
+        /// Whether its type is () → ().
         plain: bool,
     },
     Memory,
     Other,
 }
 
+/// The imports, by module and name, and the exports.
 #[derive(Debug, Default)]
 pub(crate) struct Declarations<'a> {
     pub imports: Vec<(&'a str, &'a str, Item)>,
     pub exports: Vec<(&'a str, Item)>,
 }
 
-/// Vectors are kept below 1 MiB; the element sizes are those of the broker's 64-bit build.
+// The broker keeps every vector below 1 MiB: the limit of a count is that over an element's size.
 const MAX_FUNCTIONS: u32 = Limits::MAX_FUNCTIONS;
 const MAX_ITEMS: u32 = (1 << 20) / 12;
 const MAX_IMPORTS: u32 = (1 << 20) / 88;
@@ -38,9 +40,10 @@ const MAX_NAME: u32 = 512;
 const MAX_PARAMS: u32 = 128;
 const MAX_RESULTS: u32 = 64;
 
-/// Order of the sections; data count (12) stands before code (10). A section may be repeated.
+/// The order of the sections: data count (12) comes before code (10). A section may be repeated.
 const ORDER: [u8; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 10, 11];
 
+/// Reads a module's declarations.
 pub(crate) fn read(wasm: &[u8]) -> Result<Declarations<'_>> {
     let rest = wasm.strip_prefix(b"\0asm\x01\0\0\0").ok_or(Invalid)?;
     let mut reader = Reader { bytes: rest, ..Reader::default() };
@@ -76,10 +79,13 @@ pub(crate) fn read(wasm: &[u8]) -> Result<Declarations<'_>> {
     Ok(reader.found)
 }
 
+/// A reader over the rest of the bytes, with the items found so far.
 #[derive(Debug, Default)]
 struct Reader<'a> {
     bytes: &'a [u8],
+    /// Whether each type is () → ().
     types: Vec<bool>,
+    /// The functions, first those imported.
     functions: Vec<Item>,
     tables: u32,
     memories: u32,
@@ -88,6 +94,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// Reads a count and that many items.
     fn each(&mut self, max: u32, mut one: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
         let count = self.u32()?;
         if count > max {
@@ -107,7 +114,7 @@ impl<'a> Reader<'a> {
         Ok(byte)
     }
 
-    /// A LEB128 number of at most this many bytes, of which the low 32 bits are kept.
+    /// Reads a LEB128 number of at most `max` bytes, and keeps its low 32 bits.
     fn leb(&mut self, max: u32) -> Result<u32> {
         let mut value = 0u64;
         for shift in (0..max).map(|i| 7 * i) {
@@ -148,7 +155,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether it is () → ().
+    /// Reads a function type; returns whether it is () → ().
     fn signature(&mut self) -> Result<bool> {
         if self.byte()? != 0x60 {
             return Err(Invalid);
@@ -197,7 +204,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// One instruction and `end`.
+    /// Reads an initialiser: one instruction and `end`.
     fn constant(&mut self) -> Result<()> {
         match self.byte()? {
             0x23 | 0x41 => drop(self.u32()?),

@@ -1,10 +1,10 @@
-//! What a module says about itself, read without running it.
+//! Facts about a module, read without running it.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
-use wasmparser::{ExternalKind, FuncType, Parser, Payload, TypeRef, ValType};
+use wasmparser::{CompositeInnerType, ExternalKind, FuncType, Parser, Payload, TypeRef, ValType};
 use wasmtime::Store;
 
 use crate::engine::Engine;
@@ -13,14 +13,14 @@ use crate::vm::host::{Host, Identity};
 
 use super::Deployment;
 
-/// What the broker has for an import.
+/// The broker's answer to an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Provided {
-    /// A function of exactly this type.
+    /// The broker has a function of exactly this type.
     Yes,
-    /// A function of another type, given here; the module will not load.
+    /// The broker's function has this other type; the module will not load.
     OtherType(String),
-    /// Nothing; the module will not load.
+    /// The broker has no such function; the module will not load.
     No,
 }
 
@@ -32,9 +32,9 @@ pub struct Import {
     pub module: String,
     /// Item name.
     pub name: String,
-    /// A function's type as `(i32, i32) -> (i32)`, or another kind of item.
+    /// The type of a function, such as `(i32, i32) -> (i32)`, or the kind of another item.
     pub ty: String,
-    /// What the broker has for it.
+    /// The broker's answer.
     pub provided: Provided,
 }
 
@@ -42,7 +42,7 @@ pub struct Import {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Export {
-    /// Its name.
+    /// The name.
     pub name: String,
     /// `func`, `memory`, `table`, `global` or `tag`.
     pub kind: &'static str,
@@ -54,15 +54,15 @@ pub struct Export {
 pub struct Facts {
     /// Size of the module in bytes.
     pub size_bytes: usize,
-    /// The first memory's initial size in pages of 64 KiB.
+    /// Initial size of the first memory, in pages of 64 KiB.
     pub memory_min_pages: Option<u64>,
-    /// Its declared maximum; with any, the broker deploys the module and never starts it.
+    /// Declared maximum of the first memory. A module with one is deployed and never starts.
     pub memory_max_pages: Option<u64>,
-    /// Elements of the first table.
+    /// Initial elements of the first table.
     pub table_min: Option<u64>,
     /// Function types.
     pub types: usize,
-    /// Functions with a body.
+    /// Functions, without those imported.
     pub functions: usize,
     /// Whether any instruction, local, global or function type uses `v128`.
     pub uses_simd: bool,
@@ -72,7 +72,7 @@ pub struct Facts {
     pub exports: Vec<Export>,
 }
 
-/// The bytes are not a WebAssembly module.
+/// The error of bytes that are not a WebAssembly module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotAModule(String);
 
@@ -91,63 +91,15 @@ impl From<wasmparser::BinaryReaderError> for NotAModule {
 }
 
 impl Facts {
-    /// Reads a module. What is read is not validated; compiling it does that.
+    /// Reads a module, without validating it; [`Engine::compile`](crate::Engine::compile) does that.
+    ///
+    /// # Errors
+    /// If the bytes are not a WebAssembly module as far as they have to be read.
     pub fn of(wasm: &[u8]) -> Result<Self, NotAModule> {
         let mut facts = Self { size_bytes: wasm.len(), ..Self::default() };
-        let mut types: Vec<Option<FuncType>> = Vec::new();
+        let mut types = Vec::new();
         for payload in Parser::new(0).parse_all(wasm) {
-            match payload? {
-                Payload::Version { encoding: wasmparser::Encoding::Component, .. } => {
-                    return Err(NotAModule("it is a component".into()));
-                }
-                Payload::TypeSection(section) => {
-                    for group in section {
-                        for ty in group?.into_types() {
-                            types.push(match ty.composite_type.inner {
-                                wasmparser::CompositeInnerType::Func(ty) => Some(ty),
-                                _ => None,
-                            });
-                        }
-                    }
-                }
-                Payload::ImportSection(section) => {
-                    for import in section.into_imports() {
-                        let import = import?;
-                        facts.add_import(import.module, import.name, import.ty, &types);
-                    }
-                }
-                Payload::FunctionSection(section) => facts.functions = section.count() as usize,
-                Payload::TableSection(section) => {
-                    if let Some(table) = section.into_iter().next() {
-                        facts.table_min = Some(table?.ty.initial);
-                    }
-                }
-                Payload::MemorySection(section) => {
-                    if let Some(memory) = section.into_iter().next() {
-                        let memory = memory?;
-                        facts.memory_min_pages = Some(memory.initial);
-                        facts.memory_max_pages = memory.maximum;
-                    }
-                }
-                Payload::GlobalSection(section) => {
-                    for global in section {
-                        facts.uses_simd |= global?.ty.content_type == ValType::V128;
-                    }
-                }
-                Payload::ExportSection(section) => {
-                    for export in section {
-                        let export = export?;
-                        facts.exports.push(Export {
-                            name: export.name.to_owned(),
-                            kind: kind_name(export.kind),
-                        });
-                    }
-                }
-                Payload::CodeSectionEntry(body) if !facts.uses_simd => {
-                    facts.uses_simd = body_uses_simd(&body)?;
-                }
-                _ => {}
-            }
+            facts.add(payload?, &mut types)?;
         }
         facts.types = types.len();
         facts.uses_simd |= types
@@ -155,6 +107,63 @@ impl Facts {
             .flatten()
             .any(|ty| ty.params().iter().chain(ty.results()).any(|&v| v == ValType::V128));
         Ok(facts)
+    }
+
+    /// Adds the facts of one section. `types` are the function types so far, which imports refer to.
+    fn add(
+        &mut self,
+        payload: Payload<'_>,
+        types: &mut Vec<Option<FuncType>>,
+    ) -> Result<(), NotAModule> {
+        match payload {
+            Payload::Version { encoding: wasmparser::Encoding::Component, .. } => {
+                return Err(NotAModule("it is a component".into()));
+            }
+            Payload::TypeSection(section) => {
+                for group in section {
+                    types.extend(group?.into_types().map(|ty| match ty.composite_type.inner {
+                        CompositeInnerType::Func(ty) => Some(ty),
+                        _ => None,
+                    }));
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import?;
+                    self.add_import(import.module, import.name, import.ty, types);
+                }
+            }
+            Payload::FunctionSection(section) => self.functions = section.count() as usize,
+            Payload::TableSection(section) => {
+                if let Some(table) = section.into_iter().next() {
+                    self.table_min = Some(table?.ty.initial);
+                }
+            }
+            Payload::MemorySection(section) => {
+                if let Some(memory) = section.into_iter().next() {
+                    let memory = memory?;
+                    self.memory_min_pages = Some(memory.initial);
+                    self.memory_max_pages = memory.maximum;
+                }
+            }
+            Payload::GlobalSection(section) => {
+                for global in section {
+                    self.uses_simd |= global?.ty.content_type == ValType::V128;
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    let (name, kind) = (export.name.to_owned(), kind_name(export.kind));
+                    self.exports.push(Export { name, kind });
+                }
+            }
+            Payload::CodeSectionEntry(body) if !self.uses_simd => {
+                self.uses_simd = body_uses_simd(&body)?;
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn add_import(&mut self, module: &str, name: &str, ty: TypeRef, types: &[Option<FuncType>]) {
@@ -193,6 +202,7 @@ fn kind_name(kind: ExternalKind) -> &'static str {
     }
 }
 
+/// Writes a function's type as [`Import::ty`] has it.
 fn signature<T: fmt::Display>(
     params: impl Iterator<Item = T>,
     results: impl Iterator<Item = T>,
@@ -203,7 +213,7 @@ fn signature<T: fmt::Display>(
     format!("({}) -> ({})", list(params), list(results))
 }
 
-/// SIMD instructions are those behind the prefix byte 0xfd.
+/// Returns whether a body has a SIMD local or instruction, whose first byte is 0xfd.
 fn body_uses_simd(body: &wasmparser::FunctionBody<'_>) -> Result<bool, NotAModule> {
     for local in body.get_locals_reader()? {
         if local?.1 == ValType::V128 {
@@ -221,7 +231,7 @@ fn body_uses_simd(body: &wasmparser::FunctionBody<'_>) -> Result<bool, NotAModul
     Ok(false)
 }
 
-/// Every function the broker provides, with its type.
+/// Returns every function that the broker provides, with its type.
 pub(crate) fn provided() -> &'static BTreeMap<(String, String), String> {
     static PROVIDED: OnceLock<BTreeMap<(String, String), String>> = OnceLock::new();
     PROVIDED.get_or_init(|| {

@@ -4,18 +4,18 @@ pub(crate) mod check;
 mod declarations;
 pub(crate) mod facts;
 
-/// Where a transform starts reading when it is deployed for the first time.
+/// The place where a transform starts to read when it is deployed for the first time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FromOffset {
-    /// With the records produced from now on.
+    /// The first record that is produced after the deployment.
     #[default]
     Now,
-    /// `@ms`: the first record that is not older.
+    /// `@ms`: the first record with this timestamp or a later one.
     Timestamp(i64),
-    /// `+N`: N records after the first that the partition still has.
+    /// `+N`: N records after the partition's first.
     Start(i64),
-    /// `-N`: N records before the end.
+    /// `-N`: N records before the partition's end.
     End(i64),
 }
 
@@ -31,15 +31,15 @@ pub enum FromOffset {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deployment {
-    /// Unique in the cluster.
+    /// The name, which is unique in the cluster.
     pub name: String,
-    /// The topic it reads.
+    /// The topic that it reads.
     pub input_topic: String,
-    /// One to eight topics it writes; the first is the default.
+    /// The topics that it writes, one to eight. The first is the default.
     pub output_topics: Vec<String>,
-    /// The user's variables.
+    /// The environment variables, by key and value.
     pub environment: Vec<(String, String)>,
-    /// Where it starts.
+    /// The place where it starts to read.
     pub from_offset: FromOffset,
 }
 
@@ -70,11 +70,11 @@ impl Deployment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cluster {
-    /// `data_transforms_enabled`; off on a stock cluster, on here.
+    /// `data_transforms_enabled`, which is off on a stock cluster and on by default here.
     pub enabled: bool,
-    /// The topics it has; `None` is "whatever is asked for".
+    /// The topics that it has. With `None`, the default, it has every topic.
     pub topics: Option<Vec<String>>,
-    /// The transforms it has.
+    /// The transforms that it has.
     pub transforms: Vec<Deployment>,
 }
 

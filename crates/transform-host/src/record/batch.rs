@@ -2,7 +2,7 @@
 
 use super::payload::{self, Payload, varint_len};
 
-/// The header fields that the ABI shows to the module.
+/// The fields of a batch's header that the ABI shows to the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchHeader {
     /// Offset of the first record.
@@ -13,9 +13,9 @@ pub struct BatchHeader {
     pub attributes: i16,
     /// Offset of the last record, counted from `base_offset`.
     pub last_offset_delta: i32,
-    /// Milliseconds; the first record's.
+    /// The first record's timestamp, in milliseconds.
     pub base_timestamp: i64,
-    /// Milliseconds; the newest record's, or the broker's with log append time.
+    /// The newest record's timestamp, or with log append time the broker's, in milliseconds.
     pub max_timestamp: i64,
     /// −1 without an idempotent producer.
     pub producer_id: i64,
@@ -26,15 +26,17 @@ pub struct BatchHeader {
 }
 
 impl BatchHeader {
-    /// The attribute bit of a topic whose records carry the broker's time.
+    /// The attribute bit of log append time: all records carry the time at which the broker took
+    /// the batch.
     pub const LOG_APPEND_TIME: i16 = 8;
 
-    /// Whether every record's timestamp is `max_timestamp`.
+    /// Returns whether every record's timestamp is `max_timestamp`.
     pub fn is_log_append_time(&self) -> bool {
         self.attributes & Self::LOG_APPEND_TIME != 0
     }
 }
 
+/// The place of a record, whose payload begins where the one before ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Record {
     end: usize,
@@ -58,39 +60,39 @@ pub struct InputRecord<'a> {
     pub offset: i64,
     /// Absolute timestamp in milliseconds.
     pub timestamp: i64,
-    /// Kafka's record attributes (unused, zero).
+    /// Kafka's attributes of a record, of which none is in use: zero.
     pub attributes: u8,
     /// Key, value and headers.
     pub payload: Payload<'a>,
 }
 
 impl Batch {
-    /// The header.
+    /// Returns the header.
     pub fn header(&self) -> &BatchHeader {
         &self.header
     }
 
-    /// Number of records.
+    /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// Whether there is no record; such a batch is never shown to a module.
+    /// Returns whether there is no record. Such a batch is never shown to a module.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// Offset of the last record.
+    /// Returns the offset of the last record.
     pub fn last_offset(&self) -> i64 {
         self.header.base_offset.wrapping_add(i64::from(self.header.last_offset_delta))
     }
 
-    /// Size of the largest payload, which is what `read_batch_header` returns.
+    /// Returns the size of the largest payload, as `read_batch_header` does.
     pub fn max_payload(&self) -> usize {
         self.max_payload
     }
 
-    /// The record at `index`, if there is one.
+    /// Returns the record at `index`, if there is one.
     #[inline]
     pub fn get(&self, index: usize) -> Option<InputRecord<'_>> {
         let record = self.records.get(index)?;
@@ -107,12 +109,12 @@ impl Batch {
         })
     }
 
-    /// All records, in order.
+    /// Returns all records, in order.
     pub fn iter(&self) -> impl Iterator<Item = InputRecord<'_>> {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
-    /// Bytes in the log: header and records with their framing.
+    /// Returns the size in the log: header and records with their framing.
     pub fn size_bytes(&self) -> usize {
         self.iter()
             .enumerate()
@@ -127,7 +129,7 @@ impl Batch {
             + HEADER_BYTES
     }
 
-    /// The batch at the place that a log gives it.
+    /// Moves the batch to the offset that a log gives it.
     pub(crate) fn moved_to(mut self, offset: i64) -> Self {
         self.header.base_offset = offset;
         self
@@ -137,7 +139,7 @@ impl Batch {
 /// Bytes of a Kafka batch header.
 pub(crate) const HEADER_BYTES: usize = 61;
 
-/// Bytes of a record in a batch.
+/// Returns the bytes of a record in a batch.
 pub(crate) fn framed_len(payload: usize, timestamp_delta: i64, offset_delta: i64) -> usize {
     let body = 1 + varint_len(timestamp_delta) + varint_len(offset_delta) + payload;
     varint_len(body as i64) + body
@@ -145,13 +147,13 @@ pub(crate) fn framed_len(payload: usize, timestamp_delta: i64, offset_delta: i64
 
 /// Builds a [`Batch`] record by record.
 ///
-/// The timestamps and the last offset delta of the header follow the records unless `header` sets
-/// them.
+/// The timestamps and the last offset delta of the header follow the records, unless
+/// [`BatchBuilder::header`] sets them.
 #[derive(Debug, Clone)]
 pub struct BatchBuilder(Batch);
 
 impl BatchBuilder {
-    /// An empty batch whose first record has this offset.
+    /// Begins a batch whose first record has this offset.
     pub fn new(base_offset: i64) -> Self {
         Self(Batch {
             header: BatchHeader {
@@ -171,7 +173,8 @@ impl BatchBuilder {
         })
     }
 
-    /// Adds a record; −1 is the timestamp of a record that was created without one.
+    /// Adds a record with a key, a value and headers. The timestamp is in milliseconds since 1970;
+    /// that of a record created without one is −1.
     pub fn push(
         &mut self,
         timestamp: i64,
@@ -204,23 +207,23 @@ impl BatchBuilder {
         self
     }
 
-    /// Number of records so far.
+    /// Returns the number of records so far.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether no record was added yet.
+    /// Returns whether no record was added yet.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Changes header fields; call it last, because the records set theirs.
+    /// Changes fields of the header. Call it last, because every record sets some of them.
     pub fn header(&mut self, change: impl FnOnce(&mut BatchHeader)) -> &mut Self {
         change(&mut self.0.header);
         self
     }
 
-    /// The batch; the builder starts over after its last offset.
+    /// Returns the batch, and begins another after its last offset.
     pub fn build(&mut self) -> Batch {
         let next = Self::new(self.0.last_offset().wrapping_add(1));
         std::mem::replace(self, next).0

@@ -1,14 +1,15 @@
-//! What a module has written: raw payloads in one piece of memory, each with its output topic.
+//! Records that a module has written: payloads in one piece of memory, each with its output topic.
 
 use super::payload::Payload;
 
+/// The output topic of a record, and the end of its payload, which begins where the one before ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry {
     topic: u32,
     end: u32,
 }
 
-/// Records in the order they were written, over all outputs.
+/// Records in the order in which they were written, over all outputs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Output {
     arena: Vec<u8>,
@@ -25,11 +26,11 @@ pub struct Written<'a> {
 }
 
 impl Output {
-    /// More than a batch can hold on the broker, whose module would wait for the writers long
-    /// before; here the batch fails instead, so that no module can take the host's memory.
+    /// Bytes that a module may write for one batch. On the broker it would wait for the writers long
+    /// before; here the batch fails, so that no module can take all of the host's memory.
     pub const MAX_BYTES: usize = 1 << 30;
 
-    /// `false` when there is no room left.
+    /// Adds a record; returns `false` if there is no room left.
     #[inline]
     pub(crate) fn push(&mut self, topic: usize, payload: &[u8]) -> bool {
         let end = self.arena.len() + payload.len();
@@ -41,22 +42,22 @@ impl Output {
         true
     }
 
-    /// Number of records.
+    /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether nothing was written.
+    /// Returns whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Bytes of all payloads.
+    /// Returns the bytes of all payloads.
     pub fn bytes(&self) -> usize {
         self.arena.len()
     }
 
-    /// The record at `index`, if there is one.
+    /// Returns the record at `index`, if there is one.
     pub fn get(&self, index: usize) -> Option<Written<'_>> {
         let entry = self.entries.get(index)?;
         let start = index.checked_sub(1).map_or(0, |before| self.entries[before].end);
@@ -66,12 +67,12 @@ impl Output {
         })
     }
 
-    /// All records, in order.
+    /// Returns all records, in order.
     pub fn iter(&self) -> impl Iterator<Item = Written<'_>> {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
-    /// Forgets the records and keeps the memory.
+    /// Drops the records and keeps the memory for the next.
     pub fn clear(&mut self) {
         self.arena.clear();
         self.entries.clear();
@@ -79,17 +80,17 @@ impl Output {
 }
 
 impl<'a> Written<'a> {
-    /// The key; `None` is null.
+    /// Returns the key; `None` is null.
     pub fn key(&self) -> Option<&'a [u8]> {
         self.payload.key()
     }
 
-    /// The value; `None` is null.
+    /// Returns the value; `None` is null (a tombstone).
     pub fn value(&self) -> Option<&'a [u8]> {
         self.payload.value()
     }
 
-    /// Names and values of the headers, in order.
+    /// Returns the names and values of the headers, in order.
     pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
         self.payload.headers()
     }

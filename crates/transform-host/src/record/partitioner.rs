@@ -1,6 +1,7 @@
-//! Where Kafka's default partitioner puts a key: murmur2, as every Kafka client computes it.
+//! Kafka's default partitioner, which Kafka's clients share: a key's partition is its murmur2 hash,
+//! without the sign, modulo the number of partitions.
 
-/// Returns the partition of a record with this key.
+/// Returns the partition into which Kafka's default partitioner puts a record with this key.
 ///
 /// # Panics
 /// If there are no partitions.
@@ -8,7 +9,7 @@ pub fn partition_of_key(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions
 }
 
-/// MurmurHash2, 32 bits, with Kafka's seed.
+/// Computes MurmurHash2 with 32 bits and Kafka's seed.
 fn murmur2(data: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     let mut hash = 0x9747_b28c ^ data.len() as u32;

@@ -1,8 +1,10 @@
 //! A record's payload as it crosses the ABI: key, value and headers with zigzag varint lengths.
 //!
-//! The reader repeats the broker's leniency: a varint past the end reads as zero, so a truncated
-//! payload is a valid one. Only a length past the buffer, a length below −1, a negative header
-//! count or bytes left over are malformed.
+//! The reader is as lenient as the broker's: a varint past the end reads as zero, so a truncated
+//! payload is valid. Malformed are only a length past the buffer, a length below −1, a negative
+//! header count, and bytes left over. For instance `01 02 61 00` is a record with a null key
+//! (length −1), the value `a` (length 1) and no headers, and `01` alone is one with a null key, an
+//! empty value and no headers.
 
 /// Appends `value` as a zigzag varint.
 pub(crate) fn put_varint(out: &mut Vec<u8>, value: i64) {
@@ -36,13 +38,13 @@ pub(crate) fn encode(
     }
 }
 
-/// Length of `value` as a zigzag varint.
+/// Returns the length of `value` as a zigzag varint.
 pub(crate) fn varint_len(value: i64) -> usize {
     let zigzag = ((value << 1) ^ (value >> 63)) as u64;
     (64 - (zigzag | 1).leading_zeros() as usize).div_ceil(7)
 }
 
-/// A length or a count that no record can have.
+/// The error of a length or a count that no record can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
@@ -51,7 +53,7 @@ pub(crate) struct Malformed;
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// At most ten bytes; whatever is missing reads as zero.
+    /// Reads a zigzag varint of at most ten bytes. Whatever is missing reads as zero.
     #[inline]
     pub(crate) fn varint(&mut self) -> i64 {
         if let [byte, rest @ ..] = self.0
@@ -79,7 +81,7 @@ impl<'a> Reader<'a> {
         (raw >> 1) as i64 ^ -((raw & 1) as i64)
     }
 
-    /// A length and that many bytes, or null.
+    /// Reads a length and that many bytes, or null.
     #[inline]
     pub(crate) fn sized(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
         match self.varint() {
@@ -88,7 +90,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Exactly `len` bytes.
+    /// Takes exactly `len` bytes.
     #[inline]
     pub(crate) fn take(&mut self, len: i64) -> Result<&'a [u8], Malformed> {
         let len = usize::try_from(len).map_err(|_| Malformed)?;
@@ -98,7 +100,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether the broker accepts these bytes as a record.
+/// Checks that the broker accepts these bytes as a record.
 #[inline]
 pub(crate) fn validate(payload: &[u8]) -> Result<(), Malformed> {
     let mut reader = Reader(payload);
@@ -109,7 +111,7 @@ pub(crate) fn validate(payload: &[u8]) -> Result<(), Malformed> {
         return Err(Malformed);
     }
     for _ in 0..headers {
-        // Every header that is left reads as two empty lengths.
+        // All further headers read as empty, whatever their number.
         if reader.0.is_empty() {
             break;
         }
@@ -124,28 +126,28 @@ pub(crate) fn validate(payload: &[u8]) -> Result<(), Malformed> {
 pub struct Payload<'a>(&'a [u8]);
 
 impl<'a> Payload<'a> {
-    /// The bytes must have passed [`validate`]; any others read as nulls.
+    /// Makes a payload of bytes that have passed [`validate`]; others would read as null.
     pub(crate) fn trusted(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// The payload as it crossed the ABI.
+    /// Returns the bytes as they cross the ABI.
     pub fn bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// The key; `None` is null.
+    /// Returns the key; `None` is null.
     pub fn key(self) -> Option<&'a [u8]> {
         Reader(self.0).sized().unwrap_or(None)
     }
 
-    /// The value; `None` is null (a tombstone).
+    /// Returns the value; `None` is null (a tombstone).
     pub fn value(self) -> Option<&'a [u8]> {
         let mut reader = Reader(self.0);
         reader.sized().and_then(|_| reader.sized()).unwrap_or(None)
     }
 
-    /// Names and values of the headers, in order; a null name reads as an empty one.
+    /// Returns the names and values of the headers, in order. A null name reads as empty.
     pub fn headers(self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> {
         let mut reader = Reader(self.0);
         let skipped = reader.sized().and_then(|_| reader.sized());

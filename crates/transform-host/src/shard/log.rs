@@ -7,7 +7,7 @@ use crate::deploy::FromOffset;
 use crate::record::batch::{Batch, HEADER_BYTES, framed_len};
 use crate::record::output::{Output, Written};
 
-/// The most that one read takes before its last batch.
+/// A read ends with the batch that brings it to this many bytes or more.
 const READ_BYTES: usize = 128 << 10;
 
 /// One input partition.
@@ -17,19 +17,19 @@ pub(super) struct InputLog {
 }
 
 impl InputLog {
-    /// Appends a batch at the next offset.
+    /// Appends a batch at the next offset, and returns that.
     pub(super) fn append(&mut self, batch: Batch) -> i64 {
         let offset = self.latest() + 1;
         self.batches.push(Arc::new(batch.moved_to(offset)));
         offset
     }
 
-    /// Offset of the last record, −1 if there is none.
+    /// Returns the offset of the last record, −1 if there is none.
     pub(super) fn latest(&self) -> i64 {
         self.batches.last().map_or(-1, |batch| batch.last_offset())
     }
 
-    /// Whole batches from the one that holds `offset` on.
+    /// Reads whole batches, beginning with the one that holds `offset`.
     pub(super) fn read(&self, offset: i64) -> impl Iterator<Item = Arc<Batch>> {
         let first = self.batches.partition_point(|batch| batch.last_offset() < offset);
         let mut bytes = 0;
@@ -43,9 +43,9 @@ impl InputLog {
             .cloned()
     }
 
-    /// The offset that counts as committed when a transform starts here for the first time.
+    /// Returns the offset that counts as committed when a transform starts here for the first time.
     ///
-    /// The broker's arithmetic, with its edges: `+N` past the end starts *at* the last record,
+    /// It is the broker's arithmetic with its edges: `+N` past the end starts *at* the last record,
     /// `-N` from before the beginning *after* the first.
     pub(super) fn initial(&self, from: FromOffset, deployed_ms: i64) -> i64 {
         let (start, latest) = (0, self.latest());
@@ -66,14 +66,14 @@ impl InputLog {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutputBatch {
-    /// Milliseconds: when it was made. It is a log-append-time batch without a producer.
+    /// Time at which it was made, in milliseconds, which is every record's timestamp.
     pub timestamp: i64,
     /// Its records, all of one topic.
     pub records: Output,
 }
 
 impl OutputBatch {
-    /// Bytes of the batch, which `max.message.bytes` bounds.
+    /// Returns the bytes of the batch, which the topic's `max.message.bytes` bounds.
     pub fn size_bytes(&self) -> usize {
         let framed = |(i, record): (usize, Written<'_>)| {
             framed_len(record.payload.bytes().len(), 0, i as i64)
@@ -82,11 +82,12 @@ impl OutputBatch {
     }
 }
 
-/// Commits by (input partition, output): marked at once, kept a commit interval later.
+/// Committed offsets by input partition and output: marked at once, kept a commit interval later.
 #[derive(Debug, Default)]
 pub(super) struct Commits {
     kept: BTreeMap<(usize, usize), i64>,
     marked: BTreeMap<(usize, usize), i64>,
+    /// When the marked offsets are kept, if there are any.
     pub(super) flush_at: Option<u64>,
 }
 
@@ -105,7 +106,7 @@ impl Commits {
         self.flush_at = None;
     }
 
-    /// A crash: what was only marked is lost.
+    /// Forgets the offsets that are only marked, as a crash does.
     pub(super) fn crash(&mut self) {
         self.marked.clear();
         self.flush_at = None;

@@ -1,7 +1,9 @@
-//! One core of a broker: what surrounds a VM there, and the clock.
+//! One core of a broker around a VM: topics, offsets, restarts, and a clock.
 
 pub(crate) mod log;
+pub(crate) mod options;
 pub(crate) mod processor;
+mod shared;
 mod sink;
 mod transform;
 
@@ -12,69 +14,10 @@ use crate::record::batch::Batch;
 use crate::vm::stats::{LogLine, Stats};
 
 use log::{Commits, InputLog, OutputBatch};
+use options::ShardOptions;
 use processor::{Processor, State};
-use transform::{Context, SharedVm, Transform};
-
-/// A version of the broker with which a transform's writing changed. Every broker behaves as the
-/// newest of these versions that is not newer than itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[non_exhaustive]
-pub enum BrokerVersion {
-    /// 24.3 and before. An output batch is everything that queued up while the last one was
-    /// written, so it may outgrow the topic's `max.message.bytes` and be refused. With several
-    /// outputs, one whose batch is refused stands still, its processor `running`, until `pause`
-    /// and `resume`.
-    V24_3,
-    /// 25.1 to 26.1.10. What queued up is written in batches of 1 MiB at most, whatever
-    /// `max.message.bytes` is; only a larger record makes a larger batch.
-    V25_1,
-    /// 26.1.11, 26.2.1, a late 25.3, and what comes after. A refused batch restarts the processor,
-    /// however many outputs it has.
-    #[default]
-    V26_1_11,
-}
-
-/// The simulated cluster around a shard: partitions, limits, and how long things take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ShardOptions {
-    /// The broker's version; the newest unless set.
-    pub broker: BrokerVersion,
-    /// Input partitions, all led by this core at first.
-    pub partitions: usize,
-    /// Partitions of every output topic.
-    pub output_partitions: usize,
-    /// `max.message.bytes` of the output topics.
-    pub max_message_bytes: usize,
-    /// How long one write takes; what is queued meanwhile becomes the next batch.
-    pub write_latency_ms: u64,
-    /// How long the module takes for one record, in microseconds.
-    pub record_micros: u64,
-    /// What the clock shows at first.
-    pub start_ms: i64,
-}
-
-impl Default for ShardOptions {
-    fn default() -> Self {
-        Self {
-            broker: BrokerVersion::default(),
-            partitions: 1,
-            output_partitions: 1,
-            max_message_bytes: 1 << 20,
-            write_latency_ms: 0,
-            record_micros: 0,
-            start_ms: 1_700_000_000_000,
-        }
-    }
-}
-
-impl ShardOptions {
-    /// Changes some of the options.
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
-}
+use shared::{Context, SharedVm};
+use transform::Transform;
 
 /// A partition's line of `rpk transform list`, with what led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,20 +27,20 @@ pub struct PartitionStatus {
     pub partition: usize,
     /// What the broker calls it.
     pub state: State,
-    /// Records not committed yet, the maximum over the outputs, as last reported.
+    /// Records that the slowest output has not committed, as last reported.
     pub lag: i64,
-    /// Committed offset per output; what a restart would resume after.
+    /// Committed offset of each output. A restart resumes after the lowest.
     pub committed: Vec<Option<i64>>,
     /// The last error.
     pub error: Option<String>,
 }
 
-/// One core of a broker: a transform's VM, shared by the input partitions that the core leads,
-/// on a clock that only [`Shard::advance`] and [`Shard::run_until_idle`] move.
+/// One core of a broker (a shard): a transform's VM, shared by the input partitions that the core
+/// leads, on a clock that only [`Shard::advance`] and [`Shard::run_until_idle`] move.
 ///
-/// Reading, transforming, writing and committing overlap as they do on the broker; time passes
-/// in the waits that [`ShardOptions`] gives and in the broker's own: a second after a read that
-/// found nothing, a commit interval before every start and every commit, the backoff.
+/// Reading, transforming, writing and committing overlap as they do on the broker. Time passes
+/// where [`ShardOptions`] says so, and where the broker itself waits: a second after a read that
+/// found nothing, a commit interval before every start and every commit, and after errors.
 #[derive(Debug)]
 pub struct Shard {
     options: ShardOptions,
@@ -112,7 +55,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// A core without a transform.
+    /// Makes a shard without a transform.
     pub fn new(options: ShardOptions) -> Self {
         Self {
             now: 0,
@@ -125,9 +68,9 @@ impl Shard {
         }
     }
 
-    /// Deploys a transform, or a new version of the one that is here: offsets stay, the VM and
-    /// its memory go. `module` is what [`crate::Engine::compile`] returned; one that does not
-    /// load is `unknown` (the broker tries again every 30 seconds).
+    /// Deploys a transform, or a new version of the present one: offsets stay, the VM and its memory
+    /// go. `module` is what [`Engine::compile`](crate::Engine::compile) returned; a transform whose
+    /// module does not load is `unknown` (the broker tries again every 30 seconds).
     pub fn deploy(&mut self, module: Result<Module, LoadError>, deployment: &Deployment) {
         self.stop_all();
         self.outputs.resize_with(deployment.output_topics.len(), || {
@@ -137,14 +80,14 @@ impl Shard {
         self.start_all();
     }
 
-    /// Removes the transform and what it has committed; what it has written stays.
+    /// Removes the transform and its committed offsets. The records it has written stay.
     pub fn delete(&mut self) {
         self.stop_all();
         self.commits = Commits::default();
         self.transform = None;
     }
 
-    /// `rpk transform pause`: the VM stops with its processors.
+    /// Stops the processors and the VM, as `rpk transform pause` does.
     pub fn pause(&mut self) {
         self.stop_all();
         if let Some(transform) = &mut self.transform {
@@ -152,7 +95,7 @@ impl Shard {
         }
     }
 
-    /// `rpk transform resume`.
+    /// Starts the processors again, as `rpk transform resume` does.
     pub fn resume(&mut self) {
         if let Some(transform) = &mut self.transform {
             transform.paused = false;
@@ -160,14 +103,14 @@ impl Shard {
         self.start_all();
     }
 
-    /// The partition gets another leader. The VM stays while another partition uses it.
+    /// Gives a partition to another core. The VM stays while another partition uses it.
     pub fn leave(&mut self, partition: usize) {
         if let Some((transform, mut context)) = self.split() {
             transform.leave(partition, &mut context);
         }
     }
 
-    /// The partition comes (back) to this core.
+    /// Takes a partition (back) from another core.
     pub fn join(&mut self, partition: usize) {
         let now = self.now;
         let Some(transform) = &mut self.transform else { return };
@@ -179,8 +122,8 @@ impl Shard {
         }
     }
 
-    /// The broker dies and comes back: writes under way and commits of the last interval are
-    /// lost, and so is the VM.
+    /// Lets the broker die and come back: the VM, writes under way and the commits of the last
+    /// interval are lost.
     pub fn crash(&mut self) {
         self.commits.crash();
         if let Some(transform) = &mut self.transform {
@@ -197,7 +140,7 @@ impl Shard {
         self.inputs[partition].append(batch)
     }
 
-    /// Lets time pass.
+    /// Lets this many milliseconds pass.
     pub fn advance(&mut self, ms: u64) {
         let until = self.now.saturating_add(ms.saturating_mul(1000));
         self.settle();
@@ -208,8 +151,8 @@ impl Shard {
         self.now = until;
     }
 
-    /// Lets time pass until every record is transformed, written and committed, at most
-    /// `max_ms`. Whether it came to that.
+    /// Lets time pass until every record is transformed, written and committed; returns `false` if
+    /// that takes more than `max_ms` milliseconds.
     pub fn run_until_idle(&mut self, max_ms: u64) -> bool {
         let until = self.now.saturating_add(max_ms.saturating_mul(1000));
         self.settle();
@@ -229,17 +172,17 @@ impl Shard {
         self.commits.flush_at.is_none() && transform.processors.iter().all(done)
     }
 
-    /// The clock, in milliseconds.
+    /// Returns the time on the shard's clock, in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         self.options.start_ms + (self.now / 1000) as i64
     }
 
-    /// The batches of an output topic, by partition.
+    /// Returns the batches of an output topic, by partition.
     pub fn output(&self, topic: usize) -> &[Vec<OutputBatch>] {
         self.outputs.get(topic).map_or(&[], |partitions| partitions)
     }
 
-    /// The values in an output topic, partition after partition; null reads as empty.
+    /// Returns the values in an output topic, partition after partition; null reads as empty.
     pub fn values(&self, topic: usize) -> Vec<Vec<u8>> {
         let batches = self.output(topic).iter().flatten();
         batches
@@ -247,7 +190,7 @@ impl Shard {
             .collect()
     }
 
-    /// State, lag and commits of every input partition.
+    /// Returns the state, lag and commits of every input partition.
     pub fn status(&self) -> Vec<PartitionStatus> {
         let Some(transform) = &self.transform else { return Vec::new() };
         let absent = if transform.paused { State::Inactive } else { State::Unknown };
@@ -266,12 +209,12 @@ impl Shard {
         (0..self.inputs.len()).map(line).collect()
     }
 
-    /// Everything the transform has logged so far, over all its VMs.
+    /// Returns everything the transform has logged so far, over all its restarts.
     pub fn logs(&self) -> &[LogLine] {
         &self.logs
     }
 
-    /// What the present VM has used.
+    /// Returns the figures of the present VM.
     pub fn stats(&self) -> Stats {
         let transform = self.transform.as_ref();
         let shared = transform.and_then(|transform| transform.vm.as_ref().ok());
@@ -314,7 +257,7 @@ impl Shard {
         Some((transform, context))
     }
 
-    /// Does everything that is due now.
+    /// Does everything that is due at this moment.
     fn settle(&mut self) {
         if self.commits.flush_at.is_some_and(|at| at <= self.now) {
             self.commits.flush();

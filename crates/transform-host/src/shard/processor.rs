@@ -1,4 +1,8 @@
-//! One input partition's way through the VM to its outputs, one small step at a time.
+//! The way of one input partition through the VM to its outputs.
+//!
+//! A processor does one small thing a step: it starts, reads, shows the VM a batch, queues what was
+//! written, or begins or ends a write. So reading, transforming and writing overlap as on the
+//! broker, without threads. `Transform::run` calls `step` until nothing is due.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,12 +11,12 @@ use crate::fault::Fault;
 use crate::record::batch::Batch;
 use crate::record::output::Output;
 
-use super::BrokerVersion;
 use super::log::OutputBatch;
+use super::options::BrokerVersion;
+use super::shared::{Context, SharedVm};
 use super::sink::{Item, Sink, Write};
-use super::transform::{Context, SharedVm};
 
-/// What `rpk transform list` shows for a partition.
+/// The state that `rpk transform list` shows for a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
@@ -26,23 +30,15 @@ pub enum State {
     Unknown,
 }
 
-/// Where a processor is in its life.
+/// The phase of a processor's life, with what it waits for.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Waits one commit interval, so that earlier commits are kept before they are read.
-    Starting {
-        ready_at: u64,
-    },
+    /// Waits one commit interval, so that earlier commits are kept before `resume` reads them.
+    Starting { ready_at: u64 },
     /// Reads again once the last read is processed, or a second after a read that found nothing.
-    Running {
-        next_offset: i64,
-        poll_at: u64,
-        pending: VecDeque<Arc<Batch>>,
-        busy: Option<Busy>,
-    },
-    Backoff {
-        until: u64,
-    },
+    Running { next_offset: i64, poll_at: u64, pending: VecDeque<Arc<Batch>>, busy: Option<Busy> },
+    /// Waits to be started again after an error.
+    Backoff { until: u64 },
     /// Waits for a VM that never starts.
     Hanging,
 }
@@ -63,15 +59,18 @@ pub(super) struct Processor {
     pub state: State,
     pub sinks: Vec<Sink>,
     pub error: Option<String>,
+    /// Whether it counts among the VM's users.
     holds_vm: bool,
+    /// The last pause after an error.
     backoff_s: u64,
     started_at: u64,
 }
 
-/// Time from a read that found nothing to the next.
+/// Pause after a read that found nothing.
 const POLL_MICROS: u64 = 1_000_000;
+/// Longest pause after an error.
 const MAX_BACKOFF_S: u64 = 30;
-/// Running longer than this resets the backoff.
+/// A processor that ran longer than this begins again with the shortest pause.
 const GOOD_MICROS: u64 = 10_000_000;
 
 impl Processor {
@@ -89,8 +88,8 @@ impl Processor {
         }
     }
 
-    /// Does one thing that is due now; `false` if there is none. `blocked` says that so much waits
-    /// to be written that the VM has to wait too.
+    /// Does one thing that is due now; returns `false` if nothing is. With `blocked` the write buffer
+    /// is full, and the VM has to wait.
     pub(super) fn step(
         &mut self,
         vm: &mut SharedVm,
@@ -116,12 +115,12 @@ impl Processor {
         true
     }
 
-    /// Ends the processor. The broker waits for the writes under way, so they end here.
+    /// Ends the processor. The broker waits for writes under way, so they end here too.
     pub(super) fn stop(&mut self, vm: &mut SharedVm, context: &mut Context<'_>) {
         self.sinks.iter_mut().for_each(Sink::stop);
         for topic in 0..self.sinks.len() {
             while let Some(write) = self.sinks[topic].writing.take() {
-                // Its error would end a processor that has ended.
+                // An error would end the processor, which ends anyway.
                 let _ = self.end_write(topic, write, context);
             }
         }
@@ -166,7 +165,8 @@ impl Processor {
         self.release(vm);
     }
 
-    /// Reads on after what the slowest output has committed.
+    /// Reads on after the offset that the slowest output has committed. Outputs that are ahead
+    /// suppress records until they reach their own offset.
     fn resume(&mut self, context: &mut Context<'_>) {
         let input = &context.inputs[self.partition];
         for (topic, sink) in self.sinks.iter_mut().enumerate() {
@@ -198,7 +198,7 @@ impl Processor {
         };
     }
 
-    /// Reads whole batches; after a read that finds nothing it sleeps.
+    /// Reads whole batches, or sleeps if there is none.
     fn poll(&mut self, context: &Context<'_>) -> bool {
         let Phase::Running { next_offset, poll_at, pending, .. } = &mut self.phase else {
             return false;
@@ -211,7 +211,7 @@ impl Processor {
         !pending.is_empty()
     }
 
-    /// Shows the VM the next batch, if both are there.
+    /// Shows the VM the next batch, if the VM is free.
     fn transform(&mut self, shared: &mut SharedVm, context: &mut Context<'_>) -> bool {
         if shared.free_at > context.now {
             return false;
@@ -225,12 +225,12 @@ impl Processor {
             *busy = Some(Busy { done_at, last_offset: batch.last_offset(), output });
             return true;
         };
-        // A new memory for all partitions; only this one replays.
+        // All partitions get a new memory, but only this one replays.
         let why = match shared.vm.start() {
             Ok(()) => fault.to_string(),
             Err(again) => format!("{fault}; the restart failed: {again}"),
         };
-        // What was written before the fault is queued, and a writer that is idle takes it.
+        // Records written before the fault are queued, and an idle writer takes them.
         let output = Arc::new(output);
         for topic in 0..self.sinks.len() {
             self.sinks[topic].push(topic, &output);
@@ -240,7 +240,7 @@ impl Processor {
         true
     }
 
-    /// Queues what the VM has written for a batch, and that the batch is done.
+    /// Queues the records that the VM has written for a batch, and the mark that it is done.
     fn queue(&mut self) {
         let Phase::Running { busy, .. } = &mut self.phase else { return };
         let Some(Busy { last_offset, output, .. }) = busy.take() else { return };
@@ -307,8 +307,9 @@ impl Processor {
         Ok(())
     }
 
-    /// Ends the processor. Before 26.1.11 it ends only when all of its writers have: a single one
-    /// is all; among several, the others keep the processor running, and this output stands still.
+    /// Fails the processor after a write that failed. Before 26.1.11 a processor failed only once all
+    /// of its writers had: with several, the others kept it running while this output stopped for
+    /// good.
     fn write_failed(
         &mut self,
         topic: usize,
@@ -327,7 +328,7 @@ impl Processor {
         }
     }
 
-    /// Commits an output's progress.
+    /// Commits the progress of an output.
     fn mark(&mut self, topic: usize, mark: i64, context: &mut Context<'_>) {
         let sink = &mut self.sinks[topic];
         if mark > sink.last_committed {
@@ -339,8 +340,8 @@ impl Processor {
         }
     }
 
-    /// Returns when there is something to do next: `vm_free_at` is when the VM can take a batch,
-    /// if it may take one at all.
+    /// Returns when something is due next, if anything is. `vm_free_at` is when the VM can take a
+    /// batch; `None` while the write buffer is full.
     pub(super) fn due(&self, vm_free_at: Option<u64>) -> Option<u64> {
         let own = match &self.phase {
             Phase::Starting { ready_at } => Some(*ready_at),
@@ -354,7 +355,7 @@ impl Processor {
         own.into_iter().chain(writes).min()
     }
 
-    /// Whether everything up to the offset `latest` is read, transformed and written.
+    /// Returns whether everything up to the offset `latest` is read, transformed and written.
     pub(super) fn is_idle(&self, latest: i64) -> bool {
         match &self.phase {
             Phase::Running { next_offset, pending, busy, .. } => {
@@ -367,7 +368,7 @@ impl Processor {
         }
     }
 
-    /// Returns the records not committed yet, the maximum over the outputs.
+    /// Returns the number of records that the slowest output has not committed.
     pub(super) fn lag(&self) -> i64 {
         self.sinks.iter().map(|sink| sink.lag).max().unwrap_or(0)
     }

@@ -1,13 +1,16 @@
-//! One output of a processor: a queue, and a writer that takes all of it at once, to write it in
-//! one batch or, since 25.1, in several.
+//! One output of a processor: a queue and its writer.
+//!
+//! The writer takes the whole queue at once and writes it as one batch or, since 25.1, as several.
+//! Records and marks share the queue, so that an offset is committed only after the records before
+//! it are written.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::record::output::Output;
 
-use super::BrokerVersion;
 use super::log::OutputBatch;
+use super::options::BrokerVersion;
 
 /// The queue and the writer of one output.
 #[derive(Debug, Default)]
@@ -18,7 +21,7 @@ pub(super) struct Sink {
     /// Set while records are replayed that this output already has and a slower one has not.
     pub suppress: bool,
     pub last_committed: i64,
-    /// The writer ended with an error while the writers of other outputs go on (before 26.1.11).
+    /// Set when the writer has ended with an error and those of other outputs go on (before 26.1.11).
     pub failed: bool,
     pub lag: i64,
 }
@@ -35,22 +38,22 @@ pub(super) enum Item {
 /// Batches on their way to an output topic, one after the other.
 #[derive(Debug)]
 pub(super) struct Write {
-    /// When the first is written.
+    /// When `batch` is written.
     pub done_at: u64,
     pub batch: OutputBatch,
-    /// The records of later batches, which are made when their turn comes.
+    /// The records of the batches after it, each made when its turn comes.
     pub rest: VecDeque<Output>,
-    /// When the last is written.
+    /// When the last batch is written.
     pub ends_at: u64,
-    /// The input offset that is done with the last.
+    /// The input offset to commit after the last batch.
     pub mark: i64,
 }
 
 /// The largest batch that a broker makes since 25.1, unless it is of a single record.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// The most that a record adds to its payload in a batch: attributes and three varints. The broker
-/// estimates a record's size too; that it estimates like this is assumed.
+/// An upper bound of a record's bytes beside its payload: attributes and three varints. The broker
+/// estimates a record's size too; that its estimate is this one is assumed.
 const FRAME_BYTES: usize = 1 + 3 * 10;
 
 impl Sink {
@@ -63,8 +66,7 @@ impl Sink {
         }
     }
 
-    /// Takes everything queued, as the records of one batch or several, and the offset that is
-    /// done with it.
+    /// Takes the whole queue: the records by batch, and the offset to commit after them.
     pub(super) fn pop_all(
         &mut self,
         topic: usize,
@@ -85,7 +87,7 @@ impl Sink {
                         if !room {
                             batches.push_back(Output::default());
                         }
-                        // Cannot be refused before the write buffer is full many times over.
+                        // Never refused: a full write buffer stops the VM long before.
                         batches.back_mut().expect("just made").push(topic, payload);
                     }
                 }

@@ -1,16 +1,11 @@
 //! A deployed transform on its shard: one VM, and a processor for each partition that is here.
 
-use std::sync::Arc;
-
-use crate::deploy::{Deployment, FromOffset};
+use crate::deploy::Deployment;
 use crate::engine::Module;
-use crate::fault::{Fault, LoadError};
-use crate::limits::Limits;
-use crate::vm::Vm;
+use crate::fault::LoadError;
 
-use super::ShardOptions;
-use super::log::{Commits, InputLog, OutputBatch};
 use super::processor::Processor;
+use super::shared::{Context, SharedVm};
 
 /// A transform from its deployment to its removal.
 #[derive(Debug)]
@@ -21,62 +16,6 @@ pub(super) struct Transform {
     pub vm: Result<SharedVm, LoadError>,
     /// One for each partition that is here, unless the transform is paused or does not load.
     pub processors: Vec<Processor>,
-}
-
-/// The clock, the topics and the commits, as a processor sees them.
-pub(super) struct Context<'a> {
-    pub now: u64,
-    pub now_ms: i64,
-    /// When a commit that is marked now is kept.
-    pub flush_at: u64,
-    pub from_offset: FromOffset,
-    pub deployed_ms: i64,
-    pub options: &'a ShardOptions,
-    pub inputs: &'a [InputLog],
-    pub outputs: &'a mut Vec<Vec<Vec<OutputBatch>>>,
-    pub commits: &'a mut Commits,
-}
-
-/// The VM that a transform's processors share: the first starts it, the last stops it.
-#[derive(Debug)]
-pub(super) struct SharedVm {
-    pub vm: Vm,
-    pub free_at: u64,
-    users: usize,
-    /// The broker would still wait in the start section.
-    hangs: bool,
-    limits: Arc<Limits>,
-}
-
-impl SharedVm {
-    fn new(module: &Module, deployment: &Deployment) -> Self {
-        let vm = Vm::new(module, deployment);
-        Self { vm, free_at: 0, users: 0, hangs: false, limits: module.limits.clone() }
-    }
-
-    pub(super) fn acquire(&mut self) -> Result<(), Fault> {
-        self.users += 1;
-        if self.users == 1 {
-            let started = self.vm.start();
-            self.hangs = started == Err(Fault::BatchInStartSection);
-            started
-        } else if self.hangs {
-            Err(Fault::BatchInStartSection)
-        } else {
-            Ok(())
-        }
-    }
-
-    pub(super) fn release(&mut self) {
-        self.users -= 1;
-        if self.users == 0 {
-            self.vm.stop();
-        }
-    }
-
-    pub(super) fn commit_micros(&self) -> u64 {
-        self.limits.commit_interval_ms * 1000
-    }
 }
 
 impl Transform {
@@ -94,18 +33,18 @@ impl Transform {
         }
     }
 
-    /// Whether so much waits to be written that the VM has to wait too.
+    /// Returns whether the write buffer is full, so that the VM has to wait.
     fn is_blocked(&self) -> bool {
         let sinks = self.processors.iter().flat_map(|processor| &processor.sinks);
         let queued: usize = sinks.map(|sink| sink.queued_bytes).sum();
         self.vm.as_ref().is_ok_and(|vm| queued > vm.limits.write_buffer_bytes)
     }
 
-    /// Does everything that is due now.
+    /// Lets the processors do everything that is due now.
     pub(super) fn run(&mut self, context: &mut Context<'_>) {
         let mut active = true;
         while std::mem::take(&mut active) {
-            // Every processor has its turn, so that none starves the others of the VM.
+            // Each processor has its turn, so that none keeps the VM from the others.
             for index in 0..self.processors.len() {
                 let blocked = self.is_blocked();
                 let Ok(vm) = &mut self.vm else { return };
@@ -135,8 +74,7 @@ impl Transform {
     pub(super) fn crash(&mut self) {
         self.processors.clear();
         if let Ok(vm) = &mut self.vm {
-            vm.users = 0;
-            vm.vm.stop();
+            vm.crash();
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Narrowing the call stack of a compiled module.
+//! A ballast that takes up a part of a module's call stack.
 //!
-//! The stack's limit belongs to an engine, and a module to the engine that compiled it. So that
-//! the stack a transform needs can be bisected without compiling it for every step, a small
-//! function recurses through a part of the stack before it calls `_start` on what is left.
+//! The limit of the stack belongs to an engine, and a module to the engine that compiled it. To
+//! bisect the stack that a transform needs without compiling it at every step, a small function
+//! recurses through a part of the stack before it calls `_start` on the rest.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ const RECURSE: &[u8] = b"\0asm\x01\0\0\0\
     \x07\x05\x01\x01f\0\x01\
     \x0a\x13\x01\x11\0\x20\0\x04\x40\x20\0\x41\x01\x6b\x10\x01\x05\x10\0\x0b\x0b";
 
-/// Calls `start` with `bytes` of the stack used up.
+/// Calls `start` with about `bytes` of the stack taken up.
 pub(crate) async fn call(store: &mut Store<Host>, start: Func, bytes: usize) -> Result<(), Error> {
     let module = Module::from_binary(store.engine(), RECURSE)?;
     let depth = bytes / frame_bytes(store.engine(), &module)?;
@@ -29,7 +29,8 @@ pub(crate) async fn call(store: &mut Store<Host>, start: Func, bytes: usize) -> 
     recurse.call_async(store, depth as u32).await
 }
 
-/// What one level of the recursion takes: how far apart a host function finds its own frame.
+/// Measures the stack that one level of the recursion takes: the distance between the frames of a
+/// host function that is called at two depths.
 fn frame_bytes(engine: &Engine, module: &Module) -> Result<usize, Error> {
     const LEVELS: u32 = 100;
     let mut store = Store::new(engine, ());

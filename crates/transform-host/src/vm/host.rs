@@ -1,7 +1,8 @@
-//! The state behind the host functions, and what it shares with the [`Vm`](crate::Vm) outside.
+//! The state behind the host functions.
 //!
-//! Everything a record touches is in [`Host`], inside the store. [`Shared`] is locked once per
-//! batch, and by the functions that no module calls for every record.
+//! [`Host`] is inside the store and has everything that a record touches. [`Shared`] is what it has
+//! in common with the [`Vm`](crate::Vm) outside; it is locked once a batch, and by host functions
+//! that no module calls for every record.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,19 +15,22 @@ use crate::record::output::Output;
 use crate::registry::SchemaRegistry;
 use crate::vm::stats::{LogLine, Meter, Stats};
 
-/// What outlives a VM's memory, and the slot through which batches come and outputs go.
+/// Things that outlive the VM's memory, and the slots through which batches come and outputs go.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
+    /// The next batch, with an empty output whose memory is used again.
     pub input: Option<(Arc<Batch>, Output)>,
+    /// The records written for the last batch.
     pub output: Output,
     pub stats: Stats,
     pub logs: Vec<LogLine>,
     pub log_bytes: usize,
+    /// What the monotonic clocks show at the next reading.
     pub monotonic_ms: u64,
     pub registry: Option<SchemaRegistry>,
 }
 
-/// The transform as the module sees it: its name and its environment as C strings.
+/// The transform as its module sees it: argument and environment as C strings, and output topics.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub args: Vec<Vec<u8>>,
@@ -54,12 +58,15 @@ impl Identity {
 /// The store's data.
 pub(crate) struct Host {
     pub limiter: StoreLimits,
-    /// Known once the instance exists; a `start` section runs before.
+    /// Known once the instance exists; a start section runs before.
     pub memory: Option<Memory>,
     pub batch: Option<Arc<Batch>>,
+    /// Index of the record in the batch that is read next.
     pub next: usize,
     pub output: Output,
+    /// What the wall clock shows: the present record's timestamp.
     pub wall_ms: i64,
+    /// Fuel that each record is given.
     pub fuel: u64,
     pub meter: Meter,
     pub limits: Arc<Limits>,
@@ -76,7 +83,7 @@ impl Host {
         let limiter = StoreLimitsBuilder::new()
             .memory_size(usize::try_from(limits.reserved_memory()).unwrap_or(usize::MAX))
             .table_elements(limits.table_elements)
-            // The transform, and the ballast that narrows its stack.
+            // The transform, and the ballast that takes up a part of its stack.
             .instances(2)
             .tables(1)
             .memories(1)
@@ -100,7 +107,7 @@ impl Host {
         lock(&self.shared)
     }
 
-    /// Ends the batch, if there is one: its output and its figures go outside.
+    /// Ends the batch, if there is one, and hands its output and figures to the outside.
     pub(crate) fn end_batch(&mut self, memory_bytes: usize) {
         let output = std::mem::take(&mut self.output);
         let meter = std::mem::take(&mut self.meter);
@@ -116,7 +123,8 @@ impl Host {
     }
 }
 
-/// A poisoned lock is taken as it is: what it guards is figures and slots, valid at every step.
+/// Locks the shared state. A poisoned lock is taken as it is: figures and slots are valid at every
+/// step.
 pub(crate) fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Where a module's linear memory lies: one heap as large as the limit, as the broker allocates it.
+//! The place of a module's linear memory: one heap as large as the limit, as on the broker.
 
 use memmap2::{MmapMut, MmapRaw};
 use wasmtime::{Error, LinearMemory, MemoryCreator, MemoryType};
@@ -6,13 +6,13 @@ use wasmtime::{Error, LinearMemory, MemoryCreator, MemoryType};
 /// A huge page of x86-64, and of aarch64 with pages of 4 KiB.
 const HUGE_PAGE: usize = 2 << 20;
 
-/// Makes heaps of so many bytes.
+/// Makes heaps of this many bytes.
 pub(crate) struct Heaps(pub u64);
 
-/// Zeroed memory, of which the module has the first `used` bytes.
+/// Zeroed memory, whose first `used` bytes are the module's.
 struct Heap {
     map: MmapRaw,
-    /// Where the heap begins in the mapping, at a huge page of its own.
+    /// Offset of the heap in the mapping, at the border of a huge page.
     start: usize,
     size: usize,
     used: usize,
@@ -23,10 +23,10 @@ impl Heap {
         let failed =
             |why: &dyn std::fmt::Display| format!("cannot map {size} bytes of memory: {why}");
         let size = usize::try_from(size).map_err(|error| failed(&error))?;
-        // Whole huge pages, and one more to begin at one.
+        // Whole huge pages, and one more, so that the heap can begin at the border of one.
         let len = (size.div_ceil(HUGE_PAGE) + 1).saturating_mul(HUGE_PAGE);
         let map = MmapMut::map_anon(len).map_err(|error| failed(&error))?;
-        // The broker asks for them too; without them memory is the same, and slower.
+        // The broker asks for huge pages too. Without them nothing but the speed differs.
         #[cfg(target_os = "linux")]
         let _ = map.advise(memmap2::Advice::HugePage);
         let start = map.as_ptr().align_offset(HUGE_PAGE);

@@ -1,4 +1,7 @@
-//! One running module.
+//! One running module: started, shown batches, stopped.
+//!
+//! A module runs until it asks for a batch, so its whole life is one future (`run`) that is pending
+//! only there. [`Vm`] polls it; the batch and the output pass through [`Shared`].
 
 mod ballast;
 pub(crate) mod guest;
@@ -24,18 +27,21 @@ use crate::registry::SchemaRegistry;
 use host::{Host, Identity, Shared, lock};
 use stats::{LogLine, Stats};
 
+/// The life of a VM, pending while the module waits for a batch.
 type Run = Pin<Box<dyn Future<Output = Result<(), Stage>> + Send>>;
 
-/// Where it went wrong.
+/// The stage at which a VM ended with an error.
 enum Stage {
     Instantiate(Error),
     Run(Error),
 }
 
-/// A transform's VM: memory, and so history, common to everything it is given.
+/// One instance of a module. It keeps its memory from batch to batch, as on the broker, where all
+/// partitions of a core share it.
 ///
 /// After a [`Fault`] it is not running; [`Vm::start`] gives it a new memory. Logs, figures, the
-/// schema registry and the monotonic clock outlive that.
+/// schema registry and the monotonic clock outlive a restart. A VM is [`Send`]: it may be started
+/// on one thread and given batches on another.
 pub struct Vm {
     module: Module,
     identity: Arc<Identity>,
@@ -46,7 +52,7 @@ pub struct Vm {
 }
 
 impl Vm {
-    /// A VM that is not running yet.
+    /// Makes a VM, which [`Vm::start`] starts.
     pub fn new(module: &Module, deployment: &Deployment) -> Self {
         Self {
             module: module.clone(),
@@ -58,13 +64,16 @@ impl Vm {
         }
     }
 
-    /// From the next start on, leaves the module less call stack than its engine does. To the
-    /// nearest few bytes; the start then takes some fuel and time of its own.
+    /// Limits the module's call stack to about `bytes`, below that of its engine, from the next start
+    /// on. The start then takes some more fuel and time.
     pub fn set_stack_limit(&mut self, bytes: usize) {
         self.stack_bytes = bytes.min(self.module.limits.wasm_stack_bytes);
     }
 
     /// Runs `_start` in a fresh memory until the module waits for its first batch.
+    ///
+    /// # Errors
+    /// If the module ends before that, or cannot be instantiated within the limits.
     pub fn start(&mut self) -> Result<(), Fault> {
         self.stop();
         if std::mem::replace(&mut self.started, true) {
@@ -73,7 +82,7 @@ impl Vm {
         let (minimum, maximum) = self.module.memory_pages;
         let reserved = self.module.limits.reserved_memory();
         let maximum = maximum.unwrap_or(u64::MAX).min(reserved);
-        // The broker compares bytes with pages, so any declared maximum is too small.
+        // The broker compares bytes with pages: whatever maximum is declared, it is too small.
         if reserved < minimum || reserved > maximum {
             return Err(Fault::Instantiate(format!(
                 "unable to allocate memory within requested bounds: [{minimum}, {maximum}]"
@@ -92,7 +101,11 @@ impl Vm {
 
     /// Shows the module one batch and runs it until it asks for the next.
     ///
-    /// `output` is cleared, and holds what was written; after a fault, what was written before.
+    /// `output` is cleared and takes the records that the module writes, before a fault too. A batch
+    /// without records is not shown.
+    ///
+    /// # Errors
+    /// If the module ends before it asks for the next batch; it is not running then.
     pub fn process(&mut self, batch: &Arc<Batch>, output: &mut Output) -> Result<(), Fault> {
         output.clear();
         if self.run.is_none() {
@@ -111,40 +124,41 @@ impl Vm {
         result
     }
 
-    /// Whether the module waits for a batch.
+    /// Returns whether the module waits for a batch.
     pub fn is_running(&self) -> bool {
         self.run.is_some()
     }
 
-    /// Ends the VM; its memory is gone.
+    /// Ends the module and drops its memory.
     pub fn stop(&mut self) {
         self.run = None;
         lock(&self.shared).input = None;
     }
 
-    /// What it has used so far.
+    /// Returns the VM's figures so far.
     pub fn stats(&self) -> Stats {
         lock(&self.shared).stats.clone()
     }
 
-    /// The log events since the last call. The buffer is bounded, as the broker's is.
+    /// Returns the log events since the last call. As on the broker their buffer is bounded, and
+    /// what does not fit is dropped.
     pub fn take_logs(&mut self) -> Vec<LogLine> {
         let mut shared = lock(&self.shared);
         shared.log_bytes = 0;
         std::mem::take(&mut shared.logs)
     }
 
-    /// Enables the schema registry; without this call it is disabled.
+    /// Gives the module a schema registry. Without this call the registry is disabled.
     pub fn set_registry(&mut self, registry: SchemaRegistry) {
         lock(&self.shared).registry = Some(registry);
     }
 
-    /// The schema registry as the module left it.
+    /// Returns the schema registry as the module left it; `None` if it is disabled.
     pub fn registry(&self) -> Option<SchemaRegistry> {
         lock(&self.shared).registry.clone()
     }
 
-    /// Runs the module until it waits for a batch, the only thing it ever waits for.
+    /// Runs the module until it waits for a batch, or ends.
     fn poll(&mut self) -> Result<(), Fault> {
         let Some(run) = &mut self.run else { return Err(Fault::NotRunning) };
         match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -160,6 +174,8 @@ impl Vm {
         }
     }
 
+    /// Translates the engine's error; one that is neither a trap nor a host function's becomes
+    /// `otherwise`.
     fn fault(&self, why: &Error, otherwise: fn(String) -> Fault) -> Fault {
         let limits = &self.module.limits;
         if let Some(host) = why.downcast_ref::<HostError>() {
@@ -178,7 +194,7 @@ impl Vm {
     }
 }
 
-/// The whole life of a VM. It is dropped while the module waits, or it ends with a fault.
+/// Runs a VM from instantiation to its end. `Vm::stop` drops it while the module waits.
 async fn run(module: Module, host: Host, stack_bytes: usize) -> Result<(), Stage> {
     let fuel = host.fuel;
     let ballast = module.limits.wasm_stack_bytes - stack_bytes;
@@ -202,7 +218,7 @@ async fn run(module: Module, host: Host, stack_bytes: usize) -> Result<(), Stage
     let left = store.get_fuel().unwrap_or(0);
     let memory_bytes = store.data().memory.map_or(0, |memory| memory.data_size(&store));
     let host = store.data_mut();
-    // Charged, but not completed.
+    // A batch that was not completed is charged, but not counted.
     if host.batch.take().is_some() {
         host.meter.charge(left);
     }

@@ -1,8 +1,8 @@
-//! Log lines and figures: what a VM leaves behind for its user.
+//! Log lines and figures of a VM.
 
 use std::time::Duration;
 
-/// How serious a log line is: file descriptor 1 is information, 2 a warning.
+/// The level of a log line, which is that of the file descriptor it was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Written to standard output.
@@ -14,13 +14,13 @@ pub enum Level {
 /// One log event, as the broker would publish it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// Where it was written.
+    /// The level.
     pub level: Level,
-    /// The message, cut to the limit.
+    /// The message, cut to [`Limits::log_line_max_bytes`](crate::Limits::log_line_max_bytes).
     pub message: String,
 }
 
-/// What a VM has used since it was made, over all its restarts.
+/// Figures of a VM since it was made, over all its restarts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -30,35 +30,40 @@ pub struct Stats {
     pub batches: u64,
     /// Fuel spent in batches, all records together.
     pub record_fuel: u64,
-    /// The most fuel that one record took.
+    /// Fuel of the dearest record.
     pub record_fuel_max: u64,
-    /// Fuel from `_start` to the first wait for a batch, the last time.
+    /// Fuel of the last start, from `_start` to the first wait for a batch.
     pub start_fuel: u64,
-    /// The largest the memory has been.
+    /// Largest size of the linear memory.
     pub peak_memory_bytes: u64,
     /// Starts after the first.
     pub restarts: u64,
-    /// Log events that the broker drops: control characters, not UTF-8, or a full buffer.
+    /// Log events dropped, as the broker drops them: control characters, not UTF-8, or a full buffer.
     pub logs_dropped: u64,
-    /// Time in the module and the host functions it called, in batches.
+    /// Time in batches, in the module and the host functions it called.
     pub engine_time: Duration,
-    /// The same for starts.
+    /// Time in starts, in the module and the host functions it called.
     pub start_time: Duration,
 }
 
-/// Fuel accounts of one batch.
+/// The fuel accounts of one batch.
+///
+/// Every record is given the full amount of fuel. So the meter keeps the level at the last look
+/// (`mark`), and each look charges the difference: `read_next_record` and `read_batch_header` look
+/// before the level changes.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     pub records: u64,
     pub record_fuel: u64,
     pub record_fuel_max: u64,
-    /// Fuel left when something was last charged.
+    /// Fuel left at the last look.
     mark: u64,
+    /// Whether the fuel since the mark is a record's, and not the batch's own.
     in_record: bool,
 }
 
 impl Meter {
-    /// Charges what was used since the last mark to the record being worked on.
+    /// Charges the fuel used since the last look to the present record, if there is one.
     #[inline]
     pub(crate) fn charge(&mut self, left: u64) {
         let spent = self.mark.saturating_sub(left);
@@ -69,11 +74,12 @@ impl Meter {
         }
     }
 
-    /// A batch starts with what the last one left.
+    /// Begins a batch, with the fuel that the one before has left.
     pub(crate) fn begin_batch(&mut self, left: u64) {
         *self = Self { mark: left, ..Self::default() };
     }
 
+    /// Begins a record, with the fuel that it is given.
     #[inline]
     pub(crate) fn begin_record(&mut self, fuel: u64) {
         self.records += 1;

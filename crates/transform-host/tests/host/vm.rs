@@ -54,6 +54,14 @@ fn faults_name_their_cause() {
 }
 
 #[test]
+fn limits_that_no_engine_has() {
+    let limits = Limits::stock().with(|l| l.wasm_stack_bytes = 200_000);
+    let error = Engine::new(&limits).expect_err("the stack is larger than the async stack");
+    let text = error.to_string();
+    assert!(text.contains("200000") && text.contains("126976"), "{text}");
+}
+
+#[test]
 fn a_panic_in_start_fails_the_load() {
     let text = transform_with("", "", "unreachable", IDENTITY);
     let mut vm = Vm::new(&module(&text), &deployment(&["out"]));
