@@ -5,6 +5,10 @@
 //! Build the module first (`rpk transform build`, or `cargo build --release`), and read its bytes
 //! in `module` with `std::fs::read`.
 
+fn main() {
+    println!("Run me as a test: cargo test --example in_a_cargo_test");
+}
+
 #[cfg(test)]
 mod support;
 
@@ -84,8 +88,4 @@ mod tests {
         let most = vm.stats().record_fuel_max;
         assert!(most < Limits::stock().fuel() / 100, "{most} fuel");
     }
-}
-
-fn main() {
-    println!("Run me as a test: cargo test --example in_a_cargo_test");
 }

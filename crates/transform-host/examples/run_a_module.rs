@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let result = vm.start().and_then(|()| vm.process(&Arc::new(batch.build()), &mut output));
 
-    // What the module logged tells why it failed, so it comes first.
+    // The log comes first, because it tells why a module failed.
     for line in vm.take_logs() {
         println!("{:?}: {}", line.level, line.message.trim_end());
     }

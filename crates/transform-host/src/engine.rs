@@ -13,7 +13,7 @@ use crate::vm::host::Host;
 use crate::vm::memory::Heaps;
 
 /// The WebAssembly that the broker's engine takes: the proposals that wasmtime 25 has on by default.
-/// What later versions take by default (typed function references, garbage collection,
+/// Proposals that later versions take by default (typed function references, garbage collection,
 /// exceptions, 64-bit memories) does not load there, and so not here.
 ///
 /// One is missing: the broker's engine takes `externref`, which needs a garbage collector here and

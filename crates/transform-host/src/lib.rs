@@ -70,7 +70,7 @@
 //! - compression and retention; the validity and compatibility of schemas;
 //! - the memory pools of a core; jitter; the function names in a fault; yielding inside a record.
 //!
-//! Where a module could harm the broker, it cannot harm the host:
+//! A module that could harm the broker cannot harm the host:
 //! - vectors of 2²⁹ entries, whose length overflows the broker's bounds check, are out of bounds;
 //! - a batch that writes more than [`Output::MAX_BYTES`] fails;
 //! - a header count without headers takes no time;

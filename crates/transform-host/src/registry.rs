@@ -17,7 +17,7 @@ pub enum SchemaType {
 pub struct SchemaReference {
     /// The name in the referring schema.
     pub name: String,
-    /// Where it is registered.
+    /// The subject under which it is registered.
     pub subject: String,
     /// Its version there.
     pub version: i32,

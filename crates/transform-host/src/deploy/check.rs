@@ -52,7 +52,7 @@ pub enum Refusal {
     InvalidVariable(String),
     /// A transform of that name exists, with other topics.
     TopicsChanged,
-    /// The cluster has as many transforms as it has memory for.
+    /// The cluster has no memory for one more transform.
     TooManyTransforms {
         /// The limit, [`Limits::max_transforms`].
         max: u64,
@@ -67,7 +67,7 @@ pub enum Refusal {
     RepeatedOutput(String),
     /// An output topic is one that no transform may write.
     ProtectedOutput(String),
-    /// What is written to this output topic comes back to the input topic.
+    /// Records written to this output topic come back to the input topic, over other transforms.
     Cycle(String),
 }
 

@@ -17,7 +17,7 @@ type Result<T> = std::result::Result<T, Invalid>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Item {
     Function {
-        /// Whether its type is () → ().
+        /// Set when its type is () → ().
         plain: bool,
     },
     Memory,
@@ -83,7 +83,7 @@ pub(crate) fn read(wasm: &[u8]) -> Result<Declarations<'_>> {
 #[derive(Debug, Default)]
 struct Reader<'a> {
     bytes: &'a [u8],
-    /// Whether each type is () → ().
+    /// For each type, whether it is () → ().
     types: Vec<bool>,
     /// The functions, first those imported.
     functions: Vec<Item>,

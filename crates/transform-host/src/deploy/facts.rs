@@ -64,7 +64,7 @@ pub struct Facts {
     pub types: usize,
     /// Functions, without those imported.
     pub functions: usize,
-    /// Whether any instruction, local, global or function type uses `v128`.
+    /// Set when an instruction, a local, a global or a function type uses `v128`.
     pub uses_simd: bool,
     /// The imports, in order.
     pub imports: Vec<Import>,

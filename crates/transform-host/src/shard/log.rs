@@ -87,7 +87,7 @@ impl OutputBatch {
 pub(super) struct Commits {
     kept: BTreeMap<(usize, usize), i64>,
     marked: BTreeMap<(usize, usize), i64>,
-    /// When the marked offsets are kept, if there are any.
+    /// Time at which the marked offsets are kept, if there are any.
     pub(super) flush_at: Option<u64>,
 }
 

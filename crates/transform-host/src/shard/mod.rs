@@ -25,7 +25,7 @@ use transform::Transform;
 pub struct PartitionStatus {
     /// Input partition.
     pub partition: usize,
-    /// What the broker calls it.
+    /// The state, by the broker's name.
     pub state: State,
     /// Records that the slowest output has not committed, as last reported.
     pub lag: i64,

@@ -59,7 +59,7 @@ pub(super) struct Processor {
     pub state: State,
     pub sinks: Vec<Sink>,
     pub error: Option<String>,
-    /// Whether it counts among the VM's users.
+    /// Set while it counts among the VM's users.
     holds_vm: bool,
     /// The last pause after an error.
     backoff_s: u64,

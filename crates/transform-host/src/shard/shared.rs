@@ -17,7 +17,7 @@ pub(super) struct Context<'a> {
     pub now: u64,
     /// The time of day in milliseconds, for the timestamps of batches.
     pub now_ms: i64,
-    /// When a commit that is marked now is kept.
+    /// Time at which a commit that is marked now is kept.
     pub flush_at: u64,
     pub from_offset: FromOffset,
     pub deployed_ms: i64,
@@ -31,11 +31,11 @@ pub(super) struct Context<'a> {
 #[derive(Debug)]
 pub(super) struct SharedVm {
     pub vm: Vm,
-    /// When the batch that is in the VM is done.
+    /// Time at which the VM is done with its batch.
     pub free_at: u64,
     pub limits: Arc<Limits>,
     users: usize,
-    /// Whether a broker would still wait in the start section.
+    /// Set when a broker would still wait in the start section.
     hangs: bool,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Sink {
     /// Set while records are replayed that this output already has and a slower one has not.
     pub suppress: bool,
     pub last_committed: i64,
-    /// Set when the writer has ended with an error and those of other outputs go on (before 26.1.11).
+    /// Set when the writer has ended with an error while other writers go on (before 26.1.11).
     pub failed: bool,
     pub lag: i64,
 }
@@ -38,12 +38,12 @@ pub(super) enum Item {
 /// Batches on their way to an output topic, one after the other.
 #[derive(Debug)]
 pub(super) struct Write {
-    /// When `batch` is written.
+    /// Time at which `batch` is written.
     pub done_at: u64,
     pub batch: OutputBatch,
     /// The records of the batches after it, each made when its turn comes.
     pub rest: VecDeque<Output>,
-    /// When the last batch is written.
+    /// Time at which the last batch is written.
     pub ends_at: u64,
     /// The input offset to commit after the last batch.
     pub mark: i64,
@@ -57,7 +57,7 @@ const BATCH_BYTES: usize = 1 << 20;
 const FRAME_BYTES: usize = 1 + 3 * 10;
 
 impl Sink {
-    /// Queues those records of `output` that go to `topic`.
+    /// Queues the records of `output` that go to `topic`.
     pub(super) fn push(&mut self, topic: usize, output: &Arc<Output>) {
         let own = || output.iter().filter(|record| record.topic == topic);
         if own().next().is_some() {

@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     pub stats: Stats,
     pub logs: Vec<LogLine>,
     pub log_bytes: usize,
-    /// What the monotonic clocks show at the next reading.
+    /// Time that the monotonic clocks show at the next reading.
     pub monotonic_ms: u64,
     pub registry: Option<SchemaRegistry>,
 }
@@ -64,7 +64,7 @@ pub(crate) struct Host {
     /// Index of the record in the batch that is read next.
     pub next: usize,
     pub output: Output,
-    /// What the wall clock shows: the present record's timestamp.
+    /// Time that the wall clock shows: the present record's timestamp.
     pub wall_ms: i64,
     /// Fuel that each record is given.
     pub fuel: u64,

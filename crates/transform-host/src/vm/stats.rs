@@ -58,7 +58,7 @@ pub(crate) struct Meter {
     pub record_fuel_max: u64,
     /// Fuel left at the last look.
     mark: u64,
-    /// Whether the fuel since the mark is a record's, and not the batch's own.
+    /// Set when the fuel since the mark is a record's, and not the batch's own.
     in_record: bool,
 }
 

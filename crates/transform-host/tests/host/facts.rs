@@ -1,4 +1,4 @@
-//! What a module says about itself.
+//! Facts read from a module without running it.
 
 use transform_host::{Facts, Provided};
 

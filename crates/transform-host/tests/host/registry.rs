@@ -171,6 +171,6 @@ fn schemas_that_cannot_be_read() {
         assert_eq!(answer, -2, "{schema:?}");
         assert!(registry.expect("enabled").schemas().is_empty());
     }
-    // What is missing reads as zero: an empty Avro schema.
+    // Missing bytes read as zero: an empty Avro schema.
     assert_eq!(create(b"").0, 0);
 }

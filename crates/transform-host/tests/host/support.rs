@@ -5,7 +5,7 @@ use transform_host::{
     Batch, BatchBuilder, Deployment, Engine, Fault, Limits, LoadError, Module, Output, Vm,
 };
 
-/// The stock engine, made once for all tests of a file.
+/// Returns the stock engine, made once for all tests.
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| Engine::new(&Limits::stock()).expect("stock limits"))
@@ -27,7 +27,7 @@ pub fn deployment(outputs: &[&str]) -> Deployment {
     Deployment::new("score", "payments", outputs.iter().copied())
 }
 
-/// All imports of the transform ABI and those of WASI that the tests use.
+/// All imports of the transform ABI, and the imports of WASI that the tests use.
 pub const IMPORTS: &str = r#"
   (import "redpanda_transform" "check_abi_version_2" (func $check))
   (import "redpanda_transform" "read_batch_header"
@@ -41,7 +41,7 @@ pub const IMPORTS: &str = r#"
   (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
 "#;
 
-/// A transform that runs `start` once and `record` for each record.
+/// Returns a transform that runs `start` once and `record` for each record.
 ///
 /// The payload is at 65,536 (`$len` bytes of it), attributes at 64, timestamp at 72, offset at 80,
 /// the batch header's ten fields at 0, 8, 12, 16, 20, 24, 32, 40, 48 and 52; 256..65,536 is free.
@@ -104,26 +104,26 @@ pub fn batch(values: &[&[u8]]) -> Arc<Batch> {
     Arc::new(builder.build())
 }
 
-/// A running VM of a module with one output.
+/// Starts a VM of a module with one output.
 pub fn vm(text: &str) -> Vm {
     let mut vm = Vm::new(&module(text), &deployment(&["out"]));
     vm.start().unwrap_or_else(|why| panic!("{why}\n{text}"));
     vm
 }
 
-/// The values written for one batch of these values.
+/// Returns the values written for one batch of these values.
 pub fn process(vm: &mut Vm, values: &[&[u8]]) -> Result<Vec<Vec<u8>>, Fault> {
     let mut output = Output::default();
     vm.process(&batch(values), &mut output)?;
     Ok(output.iter().map(|r| r.value().unwrap_or(b"(null)").to_vec()).collect())
 }
 
-/// What one record of `value` brings out of a transform with this body.
+/// Returns the values that a transform with this body writes for one record of `value`.
 pub fn run(record: &str, value: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
     process(&mut vm(&transform(record)), &[value])
 }
 
-/// The number that a transform with these items computes for its only record.
+/// Returns the number that a transform with these items computes for its only record.
 pub fn answer(imports: &str, items: &str, expression: &str) -> i32 {
     let record = format!(
         "(i32.store (i32.const 200) {expression}) (drop (call $put (i32.const 200) (i32.const 4)))"
@@ -134,12 +134,12 @@ pub fn answer(imports: &str, items: &str, expression: &str) -> i32 {
     i32::from_le_bytes(last[..].try_into().expect("four bytes"))
 }
 
-/// The fault that this instruction ends in.
+/// Returns the fault in which these instructions end.
 pub fn fault(instructions: &str) -> Fault {
     run(instructions, b"v").expect_err(instructions)
 }
 
-/// A data segment of the text format.
+/// Returns a data segment of the text format.
 pub fn data(at: u32, bytes: &[u8]) -> String {
     let escaped: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
     format!("(data (i32.const {at}) \"{escaped}\")")

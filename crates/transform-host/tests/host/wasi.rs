@@ -51,7 +51,7 @@ fn stubs_say_not_implemented() {
         let zeros = params.split(' ').map(|ty| format!("({ty}.const 0)")).collect::<String>();
         assert_eq!(answer(&import(name, params), "", &format!("(call $f {zeros})")), 52, "{name}");
     }
-    // With those that have an answer: 44 functions.
+    // With the functions that have an answer there are 44.
     let rest = [
         ("args_get", "i32 i32"),
         ("args_sizes_get", "i32 i32"),
@@ -269,7 +269,7 @@ fn a_log_line_is_cut_then_checked() {
         (b"a\0".to_vec(), None),
         (b"\x7f".to_vec(), None),
         (b"\xff".to_vec(), None),
-        // What is cut away does not matter; a character that is cut in two does.
+        // Bytes that are cut away may be anything, but no character may be cut in two.
         ([vec![b'x'; 1024], b"\x01\xff".to_vec()].concat(), Some(1024)),
         ([vec![b'x'; 1023], "é".into()].concat(), None),
         // C1 control characters are none here.
