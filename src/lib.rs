@@ -42,8 +42,8 @@ use engine::Engine;
 use features::Features;
 use history::History;
 use history::reported::Reported;
-pub use record::Reason;
 use record::{Reader, Record};
+pub use record::{Reason, Refusal};
 pub use settings::Settings;
 use verdict::{Judge, Reasons, Splicer, Verdict, Warmth};
 
@@ -67,7 +67,7 @@ pub enum Outcome {
     /// It was scored, and the record with the verdict written.
     Scored(Verdict),
     /// It cannot be scored, and nothing was remembered of it.
-    Unscorable(Reason),
+    Unscorable(Refusal),
     /// Nothing is to be written: fraud reports, or a record outside the time that this deployment
     /// emits for. It has been remembered.
     Silent,
@@ -135,7 +135,7 @@ impl<'p> Detector<'p> {
         let (history, record, end) = match observed {
             Ok(Observed::Transaction { history, record, end }) => (history, record, end),
             Ok(Observed::Reports) => return Outcome::Silent,
-            Err(reason) => return Outcome::Unscorable(reason),
+            Err(refusal) => return Outcome::Unscorable(refusal),
         };
         let sum = self.sum();
         let verdict = self.judge.judge(sum, history);
@@ -152,7 +152,7 @@ impl<'p> Detector<'p> {
         &mut self,
         value: Option<&'r [u8]>,
         broker_timestamp: i64,
-    ) -> Result<Observed<'r>, Reason> {
+    ) -> Result<Observed<'r>, Refusal> {
         let record = value.ok_or(Reason::NoValue)?;
         let (features, history) = (&mut self.features, &mut self.history);
         match self.reader.read(record, broker_timestamp)? {

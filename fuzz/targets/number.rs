@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use fraud_detector::record::json::number;
+use fraud_detector::record::number;
 use fraud_detector::verdict::number::write;
 use libfuzzer_sys::fuzz_target;
 

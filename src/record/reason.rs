@@ -33,6 +33,23 @@ pub enum Reason {
     BadReport,
 }
 
+/// A record that cannot be scored: why, and because of which field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// The field that is to blame, by its number in the program; `None` where no field is, as in a record
+    /// that is no JSON.
+    pub field: Option<u16>,
+}
+
+impl From<Reason> for Refusal {
+    /// Blames no field.
+    fn from(reason: Reason) -> Self {
+        Self { reason, field: None }
+    }
+}
+
 impl Reason {
     /// All of them, in order.
     pub const ALL: [Reason; 13] = [

@@ -173,8 +173,8 @@ impl<D: Score> Shell<D> {
         let (topic, value, error) = match outcome {
             Outcome::Scored(verdict) if verdict.fraud => (&topics.fraud, Some(scored), None),
             Outcome::Scored(_) => (&topics.valid, Some(scored), None),
-            Outcome::Unscorable(reason) => {
-                let code = reason.code().as_bytes();
+            Outcome::Unscorable(refusal) => {
+                let code = refusal.reason.code().as_bytes();
                 let error = BorrowedHeader::new(ERROR_HEADER.as_bytes(), Some(code));
                 (topics.unscorable(), value, Some(error))
             }
@@ -218,8 +218,8 @@ mod tests {
 
         fn score(&mut self, value: Option<&[u8]>, _: i64, output: &mut Vec<u8>) -> Outcome {
             let fraud = match value {
-                Some(b"?") => return Outcome::Unscorable(Reason::InvalidJson),
-                None => return Outcome::Unscorable(Reason::NoValue),
+                Some(b"?") => return Outcome::Unscorable(Reason::InvalidJson.into()),
+                None => return Outcome::Unscorable(Reason::NoValue.into()),
                 Some(b"-") => return Outcome::Silent,
                 Some(value) => value == b"!",
             };

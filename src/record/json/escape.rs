@@ -1,16 +1,8 @@
-//! Names and texts with escapes.
+//! Texts with escapes.
 
-use crate::simd::bytes;
-
-/// Whether a name between its quotes, `escaped` if it holds a backslash, means `name`.
-#[inline(always)]
-pub fn is_name(found: &[u8], escaped: bool, name: &str) -> bool {
-    if escaped { unescape(found).eq(name.bytes()) } else { bytes::equal(found, name.as_bytes()) }
-}
-
-/// The bytes of a text that passed [`scan`], unescaped. Half of a surrogate pair, which JSON allows
+/// The bytes of a text that passed [`scan`](super::scan()), unescaped. Half of a surrogate pair, which JSON allows
 /// and UTF-8 does not, comes out as the three bytes that UTF-8's scheme gives it.
-pub fn unescape(text: &[u8]) -> impl Iterator<Item = u8> + '_ {
+pub fn unescape(text: &[u8]) -> impl Iterator<Item = u8> + use<'_> {
     let mut rest = text;
     let mut encoded = [0; 4].into_iter().take(0);
     std::iter::from_fn(move || {

@@ -3,7 +3,9 @@
 //! to look at, and no grammar: with other texts and numbers in the same places, a JSON text is one
 //! still, of the same members.
 
-use super::{Member, Token, UNREAD, Visitor, number, scan};
+use super::scan;
+use crate::record::number;
+use crate::record::scalar::{Member, Number, Scalar, Text, UNREAD, Values, Visitor};
 use crate::simd::bytes;
 
 /// Layouts that are remembered; their values, and the bytes around these, at most.
@@ -34,7 +36,7 @@ struct Value {
     before: u16,
     kind: Kind,
     /// The visitor's number for it, or [`UNREAD`].
-    member: u8,
+    member: u16,
 }
 
 #[derive(Clone, Copy)]
@@ -45,6 +47,8 @@ enum Kind {
     Array,
     /// The same.
     Object,
+    /// The end of an array, whose bracket stands with what is around too.
+    End,
 }
 
 impl Layouts {
@@ -64,10 +68,10 @@ impl Layouts {
         self.known.iter().filter(|layout| !layout.around.is_empty())
     }
 
-    /// Learns from a record that none is known of, whose object closes at `end`; `member` is a
-    /// visitor's.
+    /// Learns from a record that none is known of, whose object closes at `end`; `visitor` says which of
+    /// its values are read.
     #[inline(never)]
-    pub fn learn(&mut self, text: &[u8], end: usize, member: impl Fn(u8, &[u8], bool) -> Member) {
+    pub fn learn<'t>(&mut self, text: &'t [u8], end: usize, visitor: &mut impl Visitor<'t>) {
         let turn = self.unknown;
         self.unknown += 1;
         let place = match turn {
@@ -78,7 +82,7 @@ impl Layouts {
         let layout = &mut self.known[place];
         layout.around.clear();
         layout.values.clear();
-        let mut learner = Learner { text, layout, at: 0, fits: true, member };
+        let mut learner = Learner { text, layout, at: 0, fits: true, visitor };
         let is_json = scan(text, &mut learner).is_ok();
         learner.add(text.len());
         let fits = learner.fits && is_json;
@@ -93,7 +97,7 @@ impl Layout {
     /// Offset of the closing brace of a record that looks so; `visitor` is given its values. It may
     /// also be given values of a record that then turns out to look otherwise.
     #[inline(always)]
-    pub fn read(&self, text: &[u8], visitor: &mut impl Visitor) -> Option<usize> {
+    pub fn read<'t>(&self, text: &'t [u8], visitor: &mut impl Values<'t>) -> Option<usize> {
         let (mut at, mut passed) = (0, 0);
         for &Value { before, kind, member } in &self.values {
             let around = self.around.get(passed..usize::from(before))?;
@@ -107,23 +111,28 @@ impl Layout {
                 Kind::Text => {
                     at = bytes::plain_until(text, from);
                     if member != UNREAD {
-                        visitor.value(member, Token::Text { from, to: at, escaped: false });
+                        visitor.value(member, Scalar::Text(Text::plain(&text[from..at])));
                     }
                 }
                 Kind::Number => {
                     let decimal;
                     (at, decimal) = number::read(text, from)?;
                     if member != UNREAD {
-                        visitor.value(member, Token::Number { from, to: at, decimal });
+                        let text = &text[from..at];
+                        visitor.value(member, Scalar::Number(Number { text, decimal }));
                     }
                 }
                 Kind::Array => {
                     at = from;
-                    visitor.value(member, Token::Array);
+                    visitor.value(member, Scalar::Array);
                 }
                 Kind::Object => {
                     at = from;
-                    visitor.value(member, Token::Object);
+                    visitor.value(member, Scalar::Object);
+                }
+                Kind::End => {
+                    at = from;
+                    visitor.end(member);
                 }
             }
         }
@@ -133,16 +142,17 @@ impl Layout {
 }
 
 /// Writes a layout down.
-struct Learner<'l, F> {
-    text: &'l [u8],
+struct Learner<'l, 't, V> {
+    text: &'t [u8],
     layout: &'l mut Layout,
     /// Where what has been written down ends.
     at: usize,
     fits: bool,
-    member: F,
+    /// Says which values are read.
+    visitor: &'l mut V,
 }
 
-impl<F> Learner<'_, F> {
+impl<V> Learner<'_, '_, V> {
     /// Adds what stands between the last value and `to`.
     fn add(&mut self, to: usize) {
         let around = &self.text[self.at..to];
@@ -151,30 +161,58 @@ impl<F> Learner<'_, F> {
             self.layout.around.extend_from_slice(around);
         }
     }
-}
 
-impl<F: Fn(u8, &[u8], bool) -> Member> Visitor for Learner<'_, F> {
-    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
-        match (self.member)(parent, name, escaped) {
-            Member::Skip => Member::Take(UNREAD),
-            take => take,
-        }
-    }
-
-    fn value(&mut self, member: u8, token: Token) {
-        let (from, to, kind) = match token {
-            Token::Text { from, to, .. } => (from, to, Kind::Text),
-            Token::Number { from, to, .. } => (from, to, Kind::Number),
-            Token::Array if member != UNREAD => (self.at, self.at, Kind::Array),
-            Token::Object if member != UNREAD => (self.at, self.at, Kind::Object),
-            Token::Array | Token::Object | Token::Null | Token::Bool => return,
-        };
+    /// Adds a value that stands at `from..to`.
+    fn add_value(&mut self, from: usize, to: usize, kind: Kind, member: u16) {
         self.add(from);
         self.at = to;
         self.fits &= self.layout.values.len() < VALUES;
         if self.fits {
             let before = self.layout.around.len() as u16;
             self.layout.values.push(Value { before, kind, member });
+        }
+    }
+}
+
+/// Gives a value that is not read a number too: it may be another one in the next record.
+fn known(member: Member) -> Member {
+    match member {
+        Member::Skip => Member::Take(UNREAD),
+        take => take,
+    }
+}
+
+impl<'t, V: Visitor<'t>> Visitor<'t> for Learner<'_, 't, V> {
+    fn member(&mut self, parent: u16, name: Text<'t>) -> Member {
+        known(if parent == UNREAD { Member::Skip } else { self.visitor.member(parent, name) })
+    }
+
+    fn item(&mut self, array: u16) -> Member {
+        known(if array == UNREAD { Member::Skip } else { self.visitor.item(array) })
+    }
+}
+
+impl<'t, V: Visitor<'t>> Values<'t> for Learner<'_, 't, V> {
+    fn value(&mut self, member: u16, value: Scalar<'t>) {
+        let (written, kind) = match value {
+            Scalar::Text(text) => (text.written(), Kind::Text),
+            Scalar::Number(number) => (number.text, Kind::Number),
+            Scalar::Array if member != UNREAD => (&self.text[self.at..self.at], Kind::Array),
+            Scalar::Object if member != UNREAD => (&self.text[self.at..self.at], Kind::Object),
+            Scalar::Array | Scalar::Object | Scalar::Null | Scalar::Bool(_) => return,
+        };
+        if member != UNREAD {
+            self.visitor.value(member, value);
+        }
+        // A value's bytes lie in the record.
+        let from = written.as_ptr().addr() - self.text.as_ptr().addr();
+        self.add_value(from, from + written.len(), kind, member);
+    }
+
+    fn end(&mut self, member: u16) {
+        let began = |value: &Value| value.member == member && matches!(value.kind, Kind::Array);
+        if member != UNREAD && self.layout.values.iter().any(began) {
+            self.add_value(self.at, self.at, Kind::End, member);
         }
     }
 }

@@ -4,14 +4,15 @@
 //! It differs from a derived serde_json struct where the record contract asks for it: the text
 //! must be UTF-8 everywhere, nesting is bounded, and nothing is allocated.
 
-use super::number;
-use super::{Fault, MAX_DEPTH, Member, RECORD, SKIPPED, Token, Visitor};
+use super::{Fault, MAX_DEPTH};
+use crate::record::number;
+use crate::record::scalar::{Member, Number, RECORD, SKIPPED, Scalar, Text, Visitor};
 use crate::simd::bytes;
 
 /// Scans one JSON value with white space around it; gives the offset of the closing brace if it is an
 /// object. What the visitor is told of a text that turns out to be faulty counts for nothing.
 #[inline(always)]
-pub fn scan(text: &[u8], visitor: &mut impl Visitor) -> Result<Option<usize>, Fault> {
+pub fn scan<'t>(text: &'t [u8], visitor: &mut impl Visitor<'t>) -> Result<Option<usize>, Fault> {
     let mut scanner = Scanner { text, at: 0, ascii: true };
     let end = scanner.run(visitor);
     if scanner.ascii && end.is_ok() { end } else { check_utf8(text).and(end) }
@@ -35,9 +36,9 @@ struct Scanner<'t> {
 }
 
 // What is inlined keeps the scanner's state in registers; what is rare takes and gives positions.
-impl Scanner<'_> {
+impl<'t> Scanner<'t> {
     #[inline(always)]
-    fn run(&mut self, visitor: &mut impl Visitor) -> Result<Option<usize>, Fault> {
+    fn run(&mut self, visitor: &mut impl Visitor<'t>) -> Result<Option<usize>, Fault> {
         // The brackets around: how many, whether each is an object (a bit, the innermost lowest), and
         // the visitor's number for each (the innermost's apart).
         let mut depth = 0;
@@ -61,6 +62,9 @@ impl Scanner<'_> {
                 if depth == 0 && in_object {
                     end = Some(self.at);
                 }
+                if number != SKIPPED {
+                    visitor.end(number);
+                }
                 number = outer[depth];
                 objects >>= 1;
                 self.at += 1;
@@ -73,21 +77,29 @@ impl Scanner<'_> {
                 self.at += 1;
                 next = self.next();
             }
-            let member = if in_object { self.name(next, number, visitor)? } else { number };
+            let member = if in_object {
+                self.name(next, number, visitor)?
+            } else {
+                numbered(number, || visitor.item(number))
+            };
             first = false;
             // Once for each kind of value, so that the visitor's part is made for that kind.
             match self.next() {
                 b'"' => {
-                    let token = self.text()?;
-                    announce(visitor, member, token);
+                    let text = self.text()?;
+                    announce(visitor, member, Scalar::Text(text));
                 }
                 b'-' | b'0'..=b'9' => {
-                    let token = self.number()?;
-                    announce(visitor, member, token);
+                    let number = self.number()?;
+                    announce(visitor, member, Scalar::Number(number));
                 }
                 bracket @ (b'{' | b'[') => {
                     let is_object = bracket == b'{';
-                    announce(visitor, member, if is_object { Token::Object } else { Token::Array });
+                    announce(
+                        visitor,
+                        member,
+                        if is_object { Scalar::Object } else { Scalar::Array },
+                    );
                     if depth == MAX_DEPTH {
                         return Err(Fault::TooDeep);
                     }
@@ -100,9 +112,9 @@ impl Scanner<'_> {
                 }
                 _ => {
                     let rest = self.text.get(self.at..).unwrap_or_default();
-                    let (length, token) = literal(rest).ok_or(Fault::Grammar)?;
+                    let (length, value) = literal(rest).ok_or(Fault::Grammar)?;
                     self.at += length;
-                    announce(visitor, member, token);
+                    announce(visitor, member, value);
                 }
             }
         }
@@ -110,24 +122,21 @@ impl Scanner<'_> {
 
     /// A member's name and its colon; the visitor's number for it.
     #[inline(always)]
-    fn name(&mut self, next: u8, parent: u8, visitor: &mut impl Visitor) -> Result<u8, Fault> {
+    fn name(
+        &mut self,
+        next: u8,
+        parent: u16,
+        visitor: &mut impl Visitor<'t>,
+    ) -> Result<u16, Fault> {
         if next != b'"' {
             return Err(Fault::Grammar);
         }
-        let Token::Text { from, to, escaped } = self.text()? else {
-            unreachable!("text() gives a text");
-        };
+        let name = self.text()?;
         if self.next() != b':' {
             return Err(Fault::Grammar);
         }
         self.at += 1;
-        if parent == SKIPPED {
-            return Ok(SKIPPED);
-        }
-        Ok(match visitor.member(parent, &self.text[from..to], escaped) {
-            Member::Skip => SKIPPED,
-            Member::Take(number) => number,
-        })
+        Ok(numbered(parent, || visitor.member(parent, name)))
     }
 
     /// The next byte that is no white space; 0, which no grammar rule takes, at the end.
@@ -142,7 +151,7 @@ impl Scanner<'_> {
     }
 
     #[inline(always)]
-    fn text(&mut self) -> Result<Token, Fault> {
+    fn text(&mut self) -> Result<Text<'t>, Fault> {
         let from = self.at + 1;
         let mut to = bytes::plain_until(self.text, from);
         let mut escaped = false;
@@ -152,31 +161,46 @@ impl Scanner<'_> {
             self.ascii &= ascii;
         }
         self.at = to + 1;
-        Ok(Token::Text { from, to, escaped })
+        Ok(Text::json(&self.text[from..to], escaped))
     }
 
     #[inline(always)]
-    fn number(&mut self) -> Result<Token, Fault> {
+    fn number(&mut self) -> Result<Number<'t>, Fault> {
         let from = self.at;
         let (to, decimal) = number::read(self.text, from).ok_or(Fault::Grammar)?;
         self.at = to;
-        Ok(Token::Number { from, to, decimal })
+        Ok(Number { text: &self.text[from..to], decimal })
     }
 }
 
 /// The literal with which a text begins, and its length.
 #[inline(never)]
-fn literal(text: &[u8]) -> Option<(usize, Token)> {
-    let known =
-        [(&b"true"[..], Token::Bool), (&b"false"[..], Token::Bool), (&b"null"[..], Token::Null)];
-    let (word, token) = *known.iter().find(|(word, _)| text.starts_with(word))?;
-    Some((word.len(), token))
+fn literal(text: &[u8]) -> Option<(usize, Scalar<'static>)> {
+    let known = [
+        (&b"true"[..], Scalar::Bool(true)),
+        (&b"false"[..], Scalar::Bool(false)),
+        (&b"null"[..], Scalar::Null),
+    ];
+    let (word, value) = *known.iter().find(|(word, _)| text.starts_with(word))?;
+    Some((word.len(), value))
+}
+
+/// The visitor's number for a value in what has the number `parent`.
+#[inline(always)]
+fn numbered(parent: u16, ask: impl FnOnce() -> Member) -> u16 {
+    if parent == SKIPPED {
+        return SKIPPED;
+    }
+    match ask() {
+        Member::Skip => SKIPPED,
+        Member::Take(number) => number,
+    }
 }
 
 #[inline(always)]
-fn announce(visitor: &mut impl Visitor, member: u8, token: Token) {
+fn announce<'t>(visitor: &mut impl Visitor<'t>, member: u16, value: Scalar<'t>) {
     if member != SKIPPED {
-        visitor.value(member, token);
+        visitor.value(member, value);
     }
 }
 
@@ -216,38 +240,52 @@ fn text_until(text: &[u8], mut at: usize) -> Option<(usize, bool, bool)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::unescape;
     use super::*;
+    use crate::record::scalar::Values;
     use proptest::prelude::*;
     use serde::de::IgnoredAny;
 
-    /// Takes every member and notes what it sees.
+    /// Takes every value and notes what it sees.
     #[derive(Default)]
-    struct Notes {
-        members: Vec<(u8, String)>,
-        values: Vec<(u8, Token)>,
+    struct Notes<'t> {
+        members: Vec<(u16, String)>,
+        values: Vec<(u16, Scalar<'t>)>,
+        ends: Vec<u16>,
     }
 
-    impl Visitor for Notes {
-        fn member(&mut self, parent: u8, name: &[u8], _: bool) -> Member {
-            self.members.push((parent, String::from_utf8(unescape(name).collect()).expect("text")));
-            Member::Take(self.members.len() as u8 - 1)
+    impl<'t> Visitor<'t> for Notes<'t> {
+        fn member(&mut self, parent: u16, name: Text<'t>) -> Member {
+            let name = String::from_utf8(name.bytes().collect()).expect("text");
+            self.members.push((parent, name));
+            Member::Take(self.members.len() as u16 - 1)
+        }
+    }
+
+    impl<'t> Values<'t> for Notes<'t> {
+        fn value(&mut self, member: u16, value: Scalar<'t>) {
+            self.values.push((member, value));
         }
 
-        fn value(&mut self, member: u8, token: Token) {
-            self.values.push((member, token));
+        fn end(&mut self, member: u16) {
+            self.ends.push(member);
         }
     }
 
     struct Blind;
 
-    impl Visitor for Blind {
-        fn member(&mut self, _: u8, _: &[u8], _: bool) -> Member {
+    impl<'t> Visitor<'t> for Blind {
+        fn member(&mut self, _: u16, _: Text<'t>) -> Member {
             Member::Skip
         }
+    }
 
-        fn value(&mut self, _: u8, _: Token) {
+    impl<'t> Values<'t> for Blind {
+        fn value(&mut self, _: u16, _: Scalar<'t>) {
             unreachable!("no member is taken");
+        }
+
+        fn end(&mut self, member: u16) {
+            assert_eq!(member, RECORD, "no member is taken");
         }
     }
 
@@ -325,6 +363,7 @@ mod tests {
         assert_eq!(names, expect);
         let numbers: Vec<_> = notes.values.iter().map(|(member, _)| *member).collect();
         assert_eq!(numbers, [0, 1, 2, 2, 3, 4, 5], "the array, then the object in it");
+        assert_eq!(notes.ends, [2, 2, 4, 1, RECORD], "the object, then the array around it");
     }
 
     fn json() -> impl Strategy<Value = serde_json::Value> {
@@ -368,22 +407,20 @@ mod tests {
             let text = write(&root).expect("a value can be written");
             let mut notes = Notes::default();
             prop_assert_eq!(scan(text.as_bytes(), &mut notes), Ok(Some(text.len() - 1)));
-            let announced = notes.values.iter().filter_map(|(member, token)| {
-                let leaf = match *token {
-                    Token::Text { from, to, .. } => &text[from - 1..=to],
-                    Token::Number { from, to, .. } => &text[from..to],
-                    Token::Null => "null",
-                    // Which of them, the token does not tell.
-                    Token::Bool => "true",
-                    Token::Array | Token::Object => return None,
+            let announced = notes.values.iter().filter_map(|(member, value)| {
+                let utf8 = |bytes| std::str::from_utf8(bytes).expect("UTF-8");
+                let leaf = match *value {
+                    Scalar::Text(text) => format!("\"{}\"", utf8(text.written())),
+                    Scalar::Number(number) => utf8(number.text).to_owned(),
+                    Scalar::Null => "null".to_owned(),
+                    Scalar::Bool(value) => value.to_string(),
+                    Scalar::Array | Scalar::Object => return None,
                 };
                 Some(format!("{}: {leaf}", notes.members[usize::from(*member)].1))
             });
             let mut announced: Vec<_> = announced.collect();
             let mut expect = Vec::new();
             leaves("", &root, &mut expect);
-            let mut expect: Vec<_> =
-                expect.iter().map(|leaf| leaf.replace(": false", ": true")).collect();
             announced.sort();
             expect.sort();
             prop_assert_eq!(announced, expect);

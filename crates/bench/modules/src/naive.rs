@@ -41,7 +41,7 @@ impl Score for Naive {
         let (history, record, end) = match self.detector.observe(value, time) {
             Ok(Observed::Transaction { history, record, end }) => (history, record, end),
             Ok(Observed::Reports) => return Outcome::Silent,
-            Err(reason) => return Outcome::Unscorable(reason),
+            Err(refusal) => return Outcome::Unscorable(refusal),
         };
         let sum = reference::sum(&self.forest, self.detector.vector());
         let verdict = self.judge.judge(sum, history);

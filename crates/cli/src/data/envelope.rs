@@ -6,8 +6,9 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use fraud_detector::record::fields;
-use fraud_detector::record::json::{self, MAX_MEMBER, Member, RECORD, Token, Visitor, is_name};
+use fraud_detector::record::fields::Finder;
+use fraud_detector::record::json;
+use fraud_detector::record::scalar::{MAX_MEMBER, Member, RECORD, Scalar, Text, Values, Visitor};
 use fraud_detector::record::value::{id_text, time};
 use fraud_plan::program::{Program, Role};
 
@@ -23,8 +24,9 @@ pub fn read_spec(path: &Path) -> Result<Program> {
 /// Reads envelopes of records by a spec.
 pub struct Envelopes {
     program: Program,
+    finder: Finder,
     /// The number that is the amount: the one of this name, else the first.
-    amount: u8,
+    amount: u16,
     last_time: i64,
 }
 
@@ -43,13 +45,14 @@ pub struct Envelope<'r> {
 }
 
 /// A member `transaction_id` that is no field of the spec.
-const ID: u8 = MAX_MEMBER;
+const ID: u16 = MAX_MEMBER;
 
 impl Envelopes {
     /// A reader for records that `program` describes.
     pub fn new(program: Program) -> Self {
         let amount = program.numbers.iter().position(|number| number.name == "amount");
-        Self { program, amount: amount.unwrap_or(0) as u8, last_time: -1 }
+        let amount = amount.unwrap_or(0) as u16;
+        Self { finder: Finder::new(&program), program, amount, last_time: -1 }
     }
 
     /// What describes the records.
@@ -59,24 +62,31 @@ impl Envelopes {
 
     /// Reads the next record. One that is no JSON has neither key nor id.
     pub fn read<'r>(&mut self, record: &'r [u8]) -> Envelope<'r> {
-        let mut pass = Pass { of: self, key: None, time: None, id: None, amount: None };
+        let Self { program, finder, amount, .. } = self;
+        let mut pass = Pass {
+            program,
+            finder,
+            amount_field: *amount,
+            key: None,
+            time: None,
+            id: None,
+            amount: None,
+        };
         if json::scan(record, &mut pass).is_err() {
             let millis = self.last_time;
             return Envelope { key: None, millis, transaction_id: None, amount: None };
         }
-        let amount = pass.amount.and_then(|token| match token {
-            Token::Number { from, to, .. } => {
-                std::str::from_utf8(&record[from..to]).ok()?.parse().ok()
-            }
+        let Pass { key, time: at, id, amount, .. } = pass;
+        let amount = amount.and_then(|value| match value {
+            Scalar::Number(number) => std::str::from_utf8(number.text).ok()?.parse().ok(),
             _ => None,
         });
-        let (key, id) = (pass.key, pass.id);
         let unit = self.program.time_unit;
-        let time = pass.time.and_then(|token| time(record, token, unit).ok());
+        let time = at.and_then(|value| time(value, unit).ok());
         if let Some(time) = time.filter(|time| TIMES.contains(time)) {
             self.last_time = time;
         }
-        let text = |token: Option<Token>| token.and_then(|token| id_text(record, token));
+        let text = |value: Option<Scalar<'r>>| value.and_then(id_text);
         Envelope { key: text(key), millis: self.last_time, transaction_id: text(id), amount }
     }
 }
@@ -84,36 +94,46 @@ impl Envelopes {
 /// Up to the end of 2135, milliseconds since 1970: one time beyond would have everything be late.
 const TIMES: Range<i64> = 0..5_238_518_400_000;
 
-struct Pass<'e> {
-    of: &'e Envelopes,
-    key: Option<Token>,
-    time: Option<Token>,
-    id: Option<Token>,
-    amount: Option<Token>,
+struct Pass<'e, 'r> {
+    program: &'e Program,
+    finder: &'e mut Finder,
+    /// Which number is the amount.
+    amount_field: u16,
+    key: Option<Scalar<'r>>,
+    time: Option<Scalar<'r>>,
+    id: Option<Scalar<'r>>,
+    amount: Option<Scalar<'r>>,
 }
 
-impl Visitor for Pass<'_> {
-    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
-        match fields::find(&self.of.program.fields, parent, name, escaped) {
-            Member::Skip if parent == RECORD && is_name(name, escaped, "transaction_id") => {
-                Member::Take(ID)
-            }
+impl<'r> Visitor<'r> for Pass<'_, 'r> {
+    fn member(&mut self, parent: u16, name: Text<'r>) -> Member {
+        match self.finder.member(parent, name) {
+            Member::Skip if parent == RECORD && name.is("transaction_id") => Member::Take(ID),
             member => member,
         }
     }
 
-    fn value(&mut self, member: u8, token: Token) {
-        let place = match self.of.program.fields.get(usize::from(member)) {
+    fn item(&mut self, array: u16) -> Member {
+        self.finder.item(array)
+    }
+}
+
+impl<'r> Values<'r> for Pass<'_, 'r> {
+    fn value(&mut self, member: u16, value: Scalar<'r>) {
+        let place = match self.program.fields.get(usize::from(member)) {
             None => &mut self.id,
-            Some(field) => match field.role {
-                Role::Entity(0) => &mut self.key,
-                Role::Time => &mut self.time,
-                Role::Number(number) if number == self.of.amount => &mut self.amount,
-                _ if field.parent.is_none() && field.name == "transaction_id" => &mut self.id,
-                _ => return,
-            },
+            Some(field) => {
+                self.finder.value(member, value);
+                match field.role {
+                    Role::Entity(0) => &mut self.key,
+                    Role::Time => &mut self.time,
+                    Role::Number(number) if number == self.amount_field => &mut self.amount,
+                    _ if self.program.path(member.into()) == "transaction_id" => &mut self.id,
+                    _ => return,
+                }
+            }
         };
-        place.get_or_insert(token);
+        place.get_or_insert(value);
     }
 }
 

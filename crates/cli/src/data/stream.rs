@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use fraud_plan::Program;
-use fraud_plan::program::Role;
+use fraud_plan::program::{Field, Role, Step};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
@@ -197,16 +197,21 @@ struct Shape {
 
 impl Shape {
     fn of(program: &Program) -> Option<Self> {
+        let name = |field: &Field| match &field.step {
+            Step::Name(name) => Some(name.clone()),
+            // No spec has its reports, or their time, in an item.
+            Step::Item(_) => None,
+        };
         let path = |role: Role| {
             let fields = &program.fields;
             let mut field = fields.iter().find(|field| field.role == role)?;
-            let mut path = vec![field.name.clone()];
+            let mut path = vec![name(field)?];
             while let Some(parent) = field.parent {
                 field = &fields[usize::from(parent)];
                 if field.role == Role::Reports {
                     break;
                 }
-                path.insert(0, field.name.clone());
+                path.insert(0, name(field)?);
             }
             Some(path)
         };

@@ -12,6 +12,9 @@ use anyhow::{Error, Result, anyhow};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::path;
+use crate::program::Step;
+
 /// A text and the name of the file that it came from.
 #[derive(Clone, Copy)]
 struct Origin<'d> {
@@ -261,22 +264,18 @@ impl<'d> Section<'d> {
         self.error(text.at, text_is)
     }
 
-    /// Reads the path of a value in a record: `"a.b"` or `["a", "b"]` to the names of the members,
-    /// outermost first.
-    pub fn path(&self, key: &'static str) -> Result<At<Vec<&'d str>>> {
+    /// Reads the path of a value in a record to its steps, outermost first: `"items[0].amount"`, or a
+    /// list, `["items", 0, "amount"]`, whose texts are names with whatever is in them.
+    pub fn path(&self, key: &'static str) -> Result<At<Vec<Step>>> {
         let value = self.need(key, self.get(key))?;
-        let names: Option<Vec<&str>> = match value.get_ref() {
-            DeValue::String(text) => Some(text.split('.').collect()),
-            DeValue::Array(names) => names.iter().map(|name| name.get_ref().as_str()).collect(),
-            _ => None,
+        let steps = match value.get_ref() {
+            DeValue::String(text) => path::parse(text),
+            DeValue::Array(steps) => path::of_list(steps.iter().map(Spanned::get_ref)),
+            _ => Err(path::WANTED.to_owned()),
         };
-        let at = value.span().start;
-        match names.filter(|names| !names.is_empty() && names.iter().all(|name| !name.is_empty())) {
-            Some(value) => Ok(At { value, at }),
-            None => {
-                let wanted = "it takes names with dots between them, or a list of names";
-                Err(self.refuse(key, value, wanted))
-            }
+        match steps {
+            Ok(steps) => Ok(At { value: steps, at: value.span().start }),
+            Err(wanted) => Err(self.refuse(key, value, wanted)),
         }
     }
 

@@ -2,14 +2,15 @@
 //!
 //! [`Plan::read`](crate::Plan::read) runs it, so that the transform evaluates without looking again.
 
-use super::{Cell, Events, MAX_FIELDS, Program, Role, Source, Stat, Table, Value};
+use super::{Cell, Events, MAX_ENTITIES, MAX_FIELDS, Program, Role, Source, Stat, Table, Value};
 
-const _: () = assert!(MAX_FIELDS == 64, "a rule below names it");
+const _: () = assert!(MAX_FIELDS == 1024 && MAX_ENTITIES == 64, "rules below name them");
 
 impl Program {
     /// Returns the rule that is broken if evaluating the program could fail.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let fields = (1..=MAX_FIELDS).contains(&self.fields.len());
+        let entities = self.entities.len() <= MAX_ENTITIES;
         let roles = self.fields.iter().enumerate().all(|(at, field)| {
             field.parent.is_none_or(|parent| usize::from(parent) < at)
                 && match field.role {
@@ -27,7 +28,8 @@ impl Program {
         let sources = (self.features.iter().enumerate())
             .all(|(at, feature)| self.source_holds(&feature.source, at));
         [
-            (fields, "between 1 and 64 fields"),
+            (fields, "between 1 and 1024 fields"),
+            (entities, "at most 64 entities"),
             (roles, "fields that refer to earlier fields, known entities and numbers"),
             (warmth, "the partition key's transactions in the first table"),
             (tables, "tables that refer to known entities, values and half-lives"),

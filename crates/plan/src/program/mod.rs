@@ -32,19 +32,30 @@ pub struct Program {
     pub features: Vec<Feature>,
 }
 
-/// Most fields, with the objects around them, that a program reads from a record: the transform keeps
-/// sets of fields in 64 bits.
-pub const MAX_FIELDS: usize = 64;
+/// Most fields, with the objects and arrays around them, that a program reads from a record.
+pub const MAX_FIELDS: usize = 1024;
 
-/// One member of the record, or of an object in it.
+/// Most entities: a program has two tables of each at most, and their numbers have 8 bits.
+pub const MAX_ENTITIES: usize = 64;
+
+/// One value of the record, or of an object or array in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Field {
-    /// The member's name, unescaped.
-    pub name: String,
-    /// Index of the object around it; `None` in the record itself.
-    pub parent: Option<u8>,
+    /// The way to it from `parent`.
+    pub step: Step,
+    /// Index of the object or array around it; `None` in the record itself.
+    pub parent: Option<u16>,
     /// The use of the value.
     pub role: Role,
+}
+
+/// One step of a path into a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// To the member of this name, unescaped.
+    Name(String),
+    /// To the item of an array, counted from 0.
+    Item(u16),
 }
 
 /// The use of a field's value.
@@ -64,7 +75,9 @@ pub enum Role {
     /// The id of entity number `.0`: text or an integer.
     Entity(u8),
     /// Number `.0` of the program.
-    Number(u8),
+    Number(u16),
+    /// An array around fields that are items of it.
+    Array,
 }
 
 /// Unit of an integer timestamp since 1970.
@@ -158,7 +171,7 @@ pub enum Cell {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
     /// A number of the record.
-    Number(u8),
+    Number(u16),
     /// A feature earlier in the vector.
     Feature(u16),
 }
@@ -178,7 +191,7 @@ pub enum Source {
     /// A number of the record: clamped to `min..=max`, then `ln(1 + x)` if `log1p`.
     Number {
         /// Index into [`Program::numbers`].
-        number: u8,
+        number: u16,
         /// Lower clamp, in the number's own unit; −∞ for none.
         min: f32,
         /// Upper clamp; ∞ for none.
@@ -303,6 +316,17 @@ impl Cell {
 }
 
 impl Program {
+    /// Returns the path of a field as a spec writes it: `items[0].amount`.
+    pub fn path(&self, field: usize) -> String {
+        let field = &self.fields[field];
+        let parent = field.parent.map(|parent| self.path(parent.into()));
+        match (&field.step, parent) {
+            (Step::Name(name), None) => name.clone(),
+            (Step::Name(name), Some(parent)) => format!("{parent}.{name}"),
+            (Step::Item(item), parent) => format!("{}[{item}]", parent.unwrap_or_default()),
+        }
+    }
+
     /// Whether a field is part of a report, not of a transaction.
     pub fn in_report(&self, field: &Field) -> bool {
         let mut parent = field.parent;

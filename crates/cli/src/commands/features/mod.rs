@@ -88,16 +88,16 @@ pub fn run(args: &Args) -> Result<Report> {
             Event::Transaction { line, value, .. } => (line, value),
             Event::Reports { millis, value, count, .. } => {
                 reports += count;
-                if let Err(reason) = detector.observe(Some(value), millis) {
-                    *unscorable.entry(reason.code()).or_default() += 1;
+                if let Err(refusal) = detector.observe(Some(value), millis) {
+                    *unscorable.entry(refusal.reason.code()).or_default() += 1;
                 }
                 continue;
             }
         };
         let envelope = envelopes.read(line);
         wipes.due(envelope.millis, &mut detector);
-        if let Err(reason) = detector.observe(Some(line), envelope.millis) {
-            *unscorable.entry(reason.code()).or_default() += 1;
+        if let Err(refusal) = detector.observe(Some(line), envelope.millis) {
+            *unscorable.entry(refusal.reason.code()).or_default() += 1;
             continue;
         }
         let id = envelope.transaction_id.unwrap_or_else(|| number.to_string().into_bytes().into());

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use fraud_detector::record::json::MAX_DEPTH;
-use fraud_plan::program::{Program, Role};
+use fraud_plan::program::{Program, Role, Step};
 use fraud_simulator::civil_from_days;
 use serde_json::{Map, Value, json};
 use transform_host::BatchBuilder;
@@ -74,12 +74,14 @@ impl Sample {
                 Role::Time | Role::ReportTime => time(FIRST_SECOND + number).into(),
                 Role::Entity(_) | Role::ReportId => number.to_string().into(),
                 Role::Number(_) => ((number * 7919 % 20_000) as f64 / 100.0).into(),
-                Role::Object | Role::Reports => continue,
+                Role::Object | Role::Array | Role::Reports => continue,
             };
             let path = self.path(at, list);
             // Others stand elsewhere.
             if fields[path[0]].parent.map(usize::from) == list
-                && path[..path.len() - 1].iter().all(|&at| fields[at].role == Role::Object)
+                && path[..path.len() - 1]
+                    .iter()
+                    .all(|&at| matches!(fields[at].role, Role::Object | Role::Array))
             {
                 *self.place(&mut root, &path) = value;
             }
@@ -97,7 +99,17 @@ impl Sample {
     }
 
     fn place<'v>(&self, root: &'v mut Value, path: &[usize]) -> &'v mut Value {
-        path.iter().fold(root, |place, &at| &mut place[&self.program.fields[at].name])
+        path.iter().fold(root, |place, &at| match &self.program.fields[at].step {
+            Step::Name(name) => &mut place[name],
+            Step::Item(item) => {
+                if !place.is_array() {
+                    *place = json!([]);
+                }
+                let items = place.as_array_mut().expect("made one");
+                items.resize((usize::from(*item) + 1).max(items.len()), Value::Null);
+                &mut items[usize::from(*item)]
+            }
+        })
     }
 }
 

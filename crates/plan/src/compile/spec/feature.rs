@@ -60,11 +60,11 @@ fn number(section: Section, program: &Program) -> Result<Source> {
 }
 
 /// Reads the key `of` where it is a number of the record.
-fn number_of(section: &Section, program: &Program) -> Result<u8> {
+fn number_of(section: &Section, program: &Program) -> Result<u16> {
     let of = section.need("of", section.text("of")?)?;
     let names = program.numbers.iter().map(|number| number.name.as_str());
     match names.clone().position(|name| name == of.value) {
-        Some(number) => Ok(number as u8),
+        Some(number) => Ok(number as u16),
         None => Err(section.unknown("of", of, names)),
     }
 }
@@ -278,7 +278,7 @@ impl Cells<'_, '_> {
         let number = numbers.clone().position(|name| name == of.value);
         let feature = features.clone().position(|name| name == of.value);
         match (number, feature) {
-            (Some(number), _) => Ok(Value::Number(number as u8)),
+            (Some(number), _) => Ok(Value::Number(number as u16)),
             (None, Some(feature)) => Ok(Value::Feature(feature as u16)),
             (None, None) => Err(self.section.unknown("of", of, numbers.chain(features))),
         }

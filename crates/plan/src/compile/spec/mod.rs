@@ -12,28 +12,30 @@ use std::collections::HashMap;
 use anyhow::Result;
 
 use super::document::{At, Document, Section};
+use super::path;
 use crate::forest::MAX_FEATURES;
-use crate::program::{Events, Feature, Field, MAX_FIELDS, Number, Program, Role, Table, TimeUnit};
+use crate::program::{
+    Events, Feature, Field, MAX_ENTITIES, MAX_FIELDS, Number, Program, Role, Step, Table, TimeUnit,
+};
 
-const _: () =
-    assert!(2 * MAX_FIELDS <= u8::MAX as usize, "numbers of fields and tables have 8 bits");
+const _: () = assert!(2 * MAX_ENTITIES <= u8::MAX as usize, "numbers of tables have 8 bits");
 
 /// Most events that are counted for one entity.
 const MAX_EVENTS: u32 = u16::MAX as u32;
 
 /// A program while it is read, with what only the reading needs.
-struct Spec<'d> {
+struct Spec {
     program: Program,
-    entities: Vec<EntityKeys<'d>>,
+    entities: Vec<EntityKeys>,
     /// Paths of the numbers.
-    numbers: Vec<At<Vec<&'d str>>>,
+    numbers: Vec<At<Vec<Step>>>,
     /// The field of the array of reports.
-    reports: Option<u8>,
+    reports: Option<u16>,
 }
 
 /// The keys of an `[[entity]]`.
-struct EntityKeys<'d> {
-    path: At<Vec<&'d str>>,
+struct EntityKeys {
+    path: At<Vec<Step>>,
     expected: u32,
     reported: u32,
     /// Whether windows may read it.
@@ -63,7 +65,12 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
         time(section, &mut spec.program)?;
     }
     let mut seen = HashMap::new();
-    for section in root.tables("entity")? {
+    let entities = root.tables("entity")?;
+    if let Some(one_more) = entities.get(MAX_ENTITIES) {
+        let count = entities.len();
+        return Err(one_more.fault(format_args!("of {count} entities, and at most {MAX_ENTITIES}")));
+    }
+    for section in entities {
         entity(section, &mut seen, &mut spec)?;
     }
     if spec.entities.is_empty() {
@@ -87,11 +94,14 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
         spec.program.features.push(Feature { name, source });
     }
     let program = spec.program;
+    if program.fields.len() > MAX_FIELDS {
+        return Err(root.fault(too_many_fields(program.fields.len())));
+    }
     if program.features.is_empty() {
         return Err(root.fault("there is no [[feature]]"));
     }
-    if (program.fields.iter()).any(|field| field.parent.is_none() && field.name == program.verdict)
-    {
+    let verdict_step = Step::Name(program.verdict.clone());
+    if (program.fields.iter()).any(|field| field.parent.is_none() && field.step == verdict_step) {
         let rule = format!(
             "`verdict` is \"{}\", but the record has a field of this name; the verdict needs one of its own",
             program.verdict
@@ -102,7 +112,7 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
     Ok(program)
 }
 
-impl Spec<'_> {
+impl Spec {
     /// Returns the index of the table of an entity's events, which is added if there is none yet.
     fn table(&mut self, entity: usize, events: Events) -> usize {
         let keys = &self.entities[entity];
@@ -110,7 +120,7 @@ impl Spec<'_> {
             Events::Transactions => keys.expected,
             Events::Reports => keys.reported,
         };
-        // There are at most 64 fields, so at most 64 entities with two tables each.
+        // There are at most 64 entities, with two tables each.
         let entity = entity as u8;
         let tables = &mut self.program.tables;
         let known =
@@ -153,12 +163,11 @@ fn time(section: Section, program: &mut Program) -> Result<()> {
 fn entity<'d>(
     mut section: Section<'d>,
     seen: &mut HashMap<&'d str, usize>,
-    spec: &mut Spec<'d>,
+    spec: &mut Spec,
 ) -> Result<()> {
     let name = section.name("entity", seen)?;
     let index = spec.entities.len();
     let path = section.path("path")?;
-    // There are at most 64 fields, so the indices of entities and numbers fit.
     add_field(&section, None, path.clone(), Role::Entity(index as u8), &mut spec.program)?;
     spec.program.entities.push(name);
     let expected = section.whole("expected", 1..=u32::MAX)?.unwrap_or(1);
@@ -169,24 +178,34 @@ fn entity<'d>(
 }
 
 fn reports(section: Section, spec: &mut Spec) -> Result<()> {
-    let path = section.path("path")?;
+    let path = names(&section, "path")?;
     let field = add_field(&section, None, path, Role::Reports, &mut spec.program)?;
     spec.reports = Some(field);
     for (key, role) in [("id", Role::ReportId), ("time", Role::ReportTime)] {
-        let path = section.path(key)?;
+        let path = names(&section, key)?;
         add_field(&section, Some(field), path, role, &mut spec.program)?;
     }
     section.finish("[reports]")
 }
 
+/// Reads a path that has no items of arrays in it.
+fn names(section: &Section, key: &'static str) -> Result<At<Vec<Step>>> {
+    let path = section.path(key)?;
+    if path.value.iter().any(|step| matches!(step, Step::Item(_))) {
+        let rule = format!("`{key}` has an item of an array in it, and takes members only");
+        return Err(section.error(path.at, rule));
+    }
+    Ok(path)
+}
+
 fn number<'d>(
     mut section: Section<'d>,
     seen: &mut HashMap<&'d str, usize>,
-    spec: &mut Spec<'d>,
+    spec: &mut Spec,
 ) -> Result<()> {
     let name = section.name("number", seen)?;
     let path = section.path("path")?;
-    let role = Role::Number(spec.numbers.len() as u8);
+    let role = Role::Number(spec.numbers.len() as u16);
     add_field(&section, None, path.clone(), role, &mut spec.program)?;
     spec.numbers.push(path);
     let optional = section.flag("optional")?;
@@ -194,18 +213,20 @@ fn number<'d>(
     section.finish("a number")
 }
 
-/// Adds the field at a path within `parent`, with the objects around it; returns its index.
+/// Adds the field at a path within `parent`, with the objects and arrays around it; returns its index.
 fn add_field(
     section: &Section,
-    mut parent: Option<u8>,
-    path: At<Vec<&str>>,
+    mut parent: Option<u16>,
+    path: At<Vec<Step>>,
     role: Role,
     program: &mut Program,
-) -> Result<u8> {
+) -> Result<u16> {
     let taken = |depth: usize, program: &Program, by: Role| {
-        let name = path.value[..=depth].join(".");
+        let name = path::write(&path.value[..=depth]);
+        let name = name.trim_matches('"');
         let by = match by {
             Role::Object => "an object that holds other fields".into(),
+            Role::Array => "an array whose items are other fields".into(),
             Role::Time => "the time".into(),
             Role::Reports => "the array of reports".into(),
             Role::ReportId => "the reports' id".into(),
@@ -215,26 +236,28 @@ fn add_field(
         };
         section.error(path.at, format_args!("`{name}` is already {by}"))
     };
-    for (depth, &name) in path.value.iter().enumerate() {
-        let is_last = depth + 1 == path.value.len();
-        let known =
-            (program.fields.iter()).position(|field| field.parent == parent && field.name == name);
+    for (depth, step) in path.value.iter().enumerate() {
+        let role = match path.value.get(depth + 1) {
+            None => role,
+            Some(Step::Name(_)) => Role::Object,
+            Some(Step::Item(_)) => Role::Array,
+        };
+        let is_around = matches!(role, Role::Object | Role::Array);
+        let known = program.fields.iter().position(|f| f.parent == parent && f.step == *step);
         parent = match known {
-            Some(at) if !is_last && program.fields[at].role == Role::Object => Some(at as u8),
+            Some(at) if is_around && program.fields[at].role == role => Some(at as u16),
             Some(at) => return Err(taken(depth, program, program.fields[at].role)),
-            None if program.fields.len() == MAX_FIELDS => {
-                let rule = format!("more than {MAX_FIELDS} fields with the objects that hold them");
-                return Err(section.error(path.at, rule));
-            }
             None => {
-                program.fields.push(Field {
-                    name: name.to_owned(),
-                    parent,
-                    role: if is_last { role } else { Role::Object },
-                });
-                Some((program.fields.len() - 1) as u8)
+                let at = u16::try_from(program.fields.len());
+                let at = at.map_err(|_| section.error(path.at, too_many_fields(1 << 16)))?;
+                program.fields.push(Field { step: step.clone(), parent, role });
+                Some(at)
             }
         };
     }
-    Ok(parent.expect("a path has a name"))
+    Ok(parent.expect("a path has a step"))
+}
+
+fn too_many_fields(count: usize) -> String {
+    format!("{count} fields with the objects and arrays that hold them, and at most {MAX_FIELDS}")
 }

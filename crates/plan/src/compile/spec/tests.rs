@@ -1,6 +1,6 @@
 use super::parse;
 use crate::program::{
-    Cell, Events, Program, Role, Source, Stat, TimeForm, TimePart, TimeUnit, Value,
+    Cell, Events, Field, Program, Role, Source, Stat, Step, TimeForm, TimePart, TimeUnit, Value,
 };
 
 const HEAD: &str = r#"version = 1
@@ -52,9 +52,13 @@ fn sources(program: &Program) -> Vec<Source> {
 }
 
 /// Returns each field's name, parent and role.
-fn fields(program: &Program) -> Vec<(&str, Option<u8>, Role)> {
+fn fields(program: &Program) -> Vec<(&str, Option<u16>, Role)> {
+    let name = |field| match field {
+        &Field { step: Step::Name(ref name), .. } => name.as_str(),
+        &Field { step: Step::Item(item), .. } => ["[0]", "[1]"][usize::from(item)],
+    };
     let fields = program.fields.iter();
-    fields.map(|field| (field.name.as_str(), field.parent, field.role)).collect()
+    fields.map(|field| (name(field), field.parent, field.role)).collect()
 }
 
 const AMOUNT: Value = Value::Number(0);
@@ -415,12 +419,52 @@ fn paths_and_names_do_not_collide() {
         "[[number]]\nname = \"fraud\"\npath = \"fraud\"\n[[feature]]\nname = \"f\"\nkind = \"number\"\nof = \"fraud\"\n",
         r#"fraud.toml:1:1: `verdict` is "fraud", but the record has a field of this name; the verdict needs one of its own"#,
     );
-    let many: String =
-        (0..62).map(|at| format!("[[number]]\nname = \"n{at}\"\npath = \"n{at}\"\n")).collect();
     check(
-        &many,
-        r#"fraud.toml:193:8: number "n60": more than 64 fields with the objects that hold them"#,
+        &number("\"amount[0]\""),
+        r#"fraud.toml:13:8: number "n": `amount` is already number "amount""#,
     );
+    check(
+        &number("\"terminal[0]\""),
+        r#"fraud.toml:13:8: number "n": `terminal` is already an object that holds other fields"#,
+    );
+    check(
+        &number("\"$.amount\""),
+        r#"fraud.toml:13:8: number "n": `path` is "$.amount", but here that is written "amount""#,
+    );
+}
+
+#[test]
+fn as_many_fields_as_a_wide_record_has() {
+    let numbers = |count: usize| -> String {
+        let keys = |at| format!("[[number]]\nname = \"n{at}\"\npath = \"n{at}\"\n");
+        (0..count).map(keys).collect()
+    };
+    // With the four of the head and the object around one.
+    let feature = format!("[[feature]]\nname = \"x\"\n{HOUR}\n");
+    let program = with_head(&(numbers(1020) + &feature)).unwrap();
+    assert_eq!((program.fields.len(), program.fault()), (1024, None));
+    check(
+        &(numbers(1021) + &feature),
+        "fraud.toml:1:1: 1025 fields with the objects and arrays that hold them, and at most 1024",
+    );
+    let entities = |at| format!("[[entity]]\nname = \"e{at}\"\npath = \"e{at}\"\n");
+    let entities: String = (0..64).map(entities).collect();
+    check(&entities, "fraud.toml:197:1: entity 65: of 66 entities, and at most 64");
+}
+
+#[test]
+fn items_of_arrays_are_fields() {
+    let rest = "[[number]]\nname = \"net\"\npath = \"items[1].net\"\n\
+                [[number]]\nname = \"tax\"\npath = [\"items\", 1, \"tax.local\"]\n";
+    let program = with_features(rest, &[HOUR]);
+    let expected = [
+        ("items", None, Role::Array),
+        ("[1]", Some(4), Role::Object),
+        ("net", Some(5), Role::Number(1)),
+        ("tax.local", Some(5), Role::Number(2)),
+    ];
+    assert_eq!(fields(&program)[4..], expected);
+    assert_eq!(program.path(6), "items[1].net");
 }
 
 #[test]

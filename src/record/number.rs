@@ -7,7 +7,7 @@ const TENS: [f64; 16] =
 /// Eight of the digit 0.
 const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
 
-/// A number as it stands in JSON.
+/// A number in decimal text, as JSON writes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal {
     /// Its digits as an integer, modulo 2^64.
