@@ -35,7 +35,7 @@ impl Fields {
             Role::Number(number) => {
                 !program.in_report(field) && !program.numbers[usize::from(number)].optional
             }
-            Role::Object | Role::Reports | Role::Time => false,
+            Role::Object | Role::Reports | Role::Id | Role::Time => false,
         };
         Self {
             all: program.fields.clone(),
@@ -47,9 +47,13 @@ impl Fields {
         }
     }
 
-    /// Finds a member among the fields, as [`find`] does.
+    /// Finds a member among the fields, as [`find`] does, but for the transaction's id: no feature
+    /// needs it, so that a record without it, or with another type in its place, is scored too.
     pub(super) fn find(&self, parent: u8, name: &[u8], escaped: bool) -> Member {
-        find(&self.all, parent, name, escaped)
+        match find(&self.all, parent, name, escaped) {
+            Member::Take(field) if self.roles[usize::from(field)] == Role::Id => Member::Skip,
+            member => member,
+        }
     }
 
     /// Returns whether a member that is no field has the verdict's name.

@@ -243,6 +243,7 @@ impl Visitor for Pass<'_> {
             Role::Number(number) => {
                 value::number(text, token).map(|value| event.numbers[usize::from(number)] = value)
             }
+            Role::Id => Ok(()),
             Role::Time => value::time(text, token, unit).map(|millis| self.time = Some(millis)),
             Role::ReportId => value::id(text, token).map(|id| event.report = id),
             Role::ReportTime => value::time(text, token, unit)

@@ -95,7 +95,8 @@ version = 1
 time = { path = "timestamp", unit = "seconds" }
 entity = [{ name = "customer", path = "customer_id" }, { name = "terminal", path = "terminal_id" }]
 number = [{ name = "amount", path = "amount" }]
-reports = { path = "fraud_reports", id = "transaction_id", time = "reported_at" }
+transaction = { id = "transaction_id" }
+reports = { path = "fraud_reports", time = "reported_at" }
 feature = [
     { name = "mean", kind = "window", entity = "customer", stat = "mean", of = "amount", prior = 50.0 },
     { name = "last", kind = "window", entity = "customer", stat = "since_last" },
@@ -157,21 +158,21 @@ not JSON
 fn features_of_mixed_lines() {
     let place = Place::new();
     place.write("t.jsonl", MIXED);
-    place.write("f.csv", "scenario,transaction_id\n3,7\n1,4\n2,nobody\n");
+    place.write("f.csv", "scenario,transaction_id\n3,7\n1,4\n2,nobody\n1,\n");
     let features =
         format!("features --spec {SPEC} --input t.jsonl --frauds f.csv --output t.arrow");
     let (report, status) = place.json(&features);
     assert_eq!(status, 0);
-    assert_eq!((&report["rows"], &report["frauds"]), (&3.into(), &2.into()), "{report}");
-    assert_eq!(report["frauds_not_found"], 1);
+    assert_eq!((&report["rows"], &report["frauds"]), (&3.into(), &1.into()), "{report}");
+    assert_eq!((&report["frauds_not_found"], &report["without_id"]), (&3.into(), &1.into()));
     assert_eq!(report["unscorable"], serde_json::json!({ "invalid_json": 1, "missing_field": 1 }));
 
     let file = fs::File::open(place.path("t.arrow")).expect("written");
     let mut reader = FileReader::try_new(file, None).expect("an Arrow file");
     let batch = reader.next().expect("one batch").expect("readable");
     let ids: Vec<_> = batch.column(0).as_string::<i32>().iter().flatten().collect();
-    assert_eq!(ids, ["a", "7", "4"]);
-    assert_eq!(batch.column(3).as_primitive::<UInt8Type>().values()[..], [0, 3, 1]);
+    assert_eq!(ids, ["a", "7", ""], "no label by line number");
+    assert_eq!(batch.column(3).as_primitive::<UInt8Type>().values()[..], [0, 3, 0]);
     let since_last = batch.column(5).as_primitive::<Float32Type>();
     assert!(since_last.value(0).is_nan());
     assert_eq!(since_last.values()[1..], [1.0, 2.0]);

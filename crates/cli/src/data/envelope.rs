@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use fraud_detector::record::fields;
-use fraud_detector::record::json::{self, MAX_MEMBER, Member, RECORD, Token, Visitor, is_name};
+use fraud_detector::record::json::{self, Member, Token, Visitor};
 use fraud_detector::record::value::{id_text, time};
 use fraud_plan::program::{Program, Role};
 
@@ -36,14 +36,11 @@ pub struct Envelope<'r> {
     /// Event time in milliseconds since 1970; of a record without one, the record's before; −1
     /// before the first.
     pub millis: i64,
-    /// The member `transaction_id`, if it is text or an integer.
+    /// The transaction's id, if the spec says where it is, and it is text or an integer.
     pub transaction_id: Option<Cow<'r, [u8]>>,
     /// The amount, if it is a number.
     pub amount: Option<f64>,
 }
-
-/// A member `transaction_id` that is no field of the spec.
-const ID: u8 = MAX_MEMBER;
 
 impl Envelopes {
     /// A reader for records that `program` describes.
@@ -76,7 +73,9 @@ impl Envelopes {
         if let Some(time) = time.filter(|time| TIMES.contains(time)) {
             self.last_time = time;
         }
-        let text = |token: Option<Token>| token.and_then(|token| id_text(record, token));
+        let text = |token: Option<Token>| {
+            token.and_then(|token| id_text(record, token)).filter(|id| !id.is_empty())
+        };
         Envelope { key: text(key), millis: self.last_time, transaction_id: text(id), amount }
     }
 }
@@ -94,24 +93,16 @@ struct Pass<'e> {
 
 impl Visitor for Pass<'_> {
     fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
-        match fields::find(&self.of.program.fields, parent, name, escaped) {
-            Member::Skip if parent == RECORD && is_name(name, escaped, "transaction_id") => {
-                Member::Take(ID)
-            }
-            member => member,
-        }
+        fields::find(&self.of.program.fields, parent, name, escaped)
     }
 
     fn value(&mut self, member: u8, token: Token) {
-        let place = match self.of.program.fields.get(usize::from(member)) {
-            None => &mut self.id,
-            Some(field) => match field.role {
-                Role::Entity(0) => &mut self.key,
-                Role::Time => &mut self.time,
-                Role::Number(number) if number == self.of.amount => &mut self.amount,
-                _ if field.parent.is_none() && field.name == "transaction_id" => &mut self.id,
-                _ => return,
-            },
+        let place = match self.of.program.fields[usize::from(member)].role {
+            Role::Entity(0) => &mut self.key,
+            Role::Id => &mut self.id,
+            Role::Time => &mut self.time,
+            Role::Number(number) if number == self.of.amount => &mut self.amount,
+            _ => return,
         };
         place.get_or_insert(token);
     }
@@ -126,6 +117,8 @@ mod tests {
         [time]
         path = "at.time"
         unit = "seconds"
+        [transaction]
+        id = "payment.id"
         [[entity]]
         name = "customer"
         path = "customer.id"
@@ -153,21 +146,22 @@ mod tests {
                 Some(0.5),
             ),
             (
-                r#"{"customer":{"i\u0064":"5\u00396"},"transaction_id":8}"#,
+                r#"{"customer":{"i\u0064":"5\u00396"},"payment":{"id":8}}"#,
                 text("596"),
                 7000,
                 text("8"),
                 None,
             ),
             (
-                r#"{"at":{"time":"1970-01-01T00:00:09Z"},"transaction_id":"a"}"#,
+                r#"{"at":{"time":"1970-01-01T00:00:09Z"},"payment":{"id":"a"},"id":3}"#,
                 None,
                 9000,
                 text("a"),
                 None,
             ),
+            (r#"{"customer":{"id":""},"payment":{"id":""}}"#, None, 9000, None, None),
             (
-                r#"{"id":1,"customer":{"x":{"id":2}},"transaction_id":1.5,"amount":"1"}"#,
+                r#"{"id":1,"customer":{"x":{"id":2}},"payment":{"id":1.5},"amount":"1"}"#,
                 None,
                 9000,
                 None,

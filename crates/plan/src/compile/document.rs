@@ -280,6 +280,18 @@ impl<'d> Section<'d> {
         }
     }
 
+    /// Reads the path of a value in a record, which is `usual` if the key is left out.
+    pub fn path_or(
+        &self,
+        key: &'static str,
+        usual: Option<At<Vec<&'d str>>>,
+    ) -> Result<At<Vec<&'d str>>> {
+        match (self.get(key), usual) {
+            (None, Some(usual)) => Ok(usual),
+            _ => self.path(key),
+        }
+    }
+
     /// Returns the table under a key.
     pub fn table(&self, key: &'static str) -> Result<Option<Section<'d>>> {
         self.get(key).map(|value| self.inner(key, key, value)).transpose()

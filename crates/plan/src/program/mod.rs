@@ -65,6 +65,8 @@ pub enum Role {
     Entity(u8),
     /// Number `.0` of the program.
     Number(u8),
+    /// The transaction's id: text or an integer.
+    Id,
 }
 
 /// Unit of an integer timestamp since 1970.

@@ -27,6 +27,8 @@ struct Spec<'d> {
     entities: Vec<EntityKeys<'d>>,
     /// Paths of the numbers.
     numbers: Vec<At<Vec<&'d str>>>,
+    /// Path of the transaction's id.
+    id: Option<At<Vec<&'d str>>>,
     /// The field of the array of reports.
     reports: Option<u8>,
 }
@@ -58,7 +60,8 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
         tables: Vec::new(),
         features: Vec::new(),
     };
-    let mut spec = Spec { program, entities: Vec::new(), numbers: Vec::new(), reports: None };
+    let (entities, numbers) = (Vec::new(), Vec::new());
+    let mut spec = Spec { program, entities, numbers, id: None, reports: None };
     if let Some(section) = root.table("time")? {
         time(section, &mut spec.program)?;
     }
@@ -73,6 +76,9 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
     seen.clear();
     for section in root.tables("number")? {
         number(section, &mut seen, &mut spec)?;
+    }
+    if let Some(section) = root.table("transaction")? {
+        transaction(section, &mut spec)?;
     }
     if let Some(section) = root.table("reports")? {
         reports(section, &mut spec)?;
@@ -168,14 +174,21 @@ fn entity<'d>(
     section.finish(if index == 0 { "the partition key" } else { "an entity" })
 }
 
-fn reports(section: Section, spec: &mut Spec) -> Result<()> {
+fn transaction<'d>(section: Section<'d>, spec: &mut Spec<'d>) -> Result<()> {
+    let path = section.path("id")?;
+    add_field(&section, None, path.clone(), Role::Id, &mut spec.program)?;
+    spec.id = Some(path);
+    section.finish("[transaction]")
+}
+
+fn reports<'d>(section: Section<'d>, spec: &mut Spec<'d>) -> Result<()> {
     let path = section.path("path")?;
     let field = add_field(&section, None, path, Role::Reports, &mut spec.program)?;
     spec.reports = Some(field);
-    for (key, role) in [("id", Role::ReportId), ("time", Role::ReportTime)] {
-        let path = section.path(key)?;
-        add_field(&section, Some(field), path, role, &mut spec.program)?;
-    }
+    let id = section.path_or("id", spec.id.clone())?;
+    add_field(&section, Some(field), id, Role::ReportId, &mut spec.program)?;
+    let time = section.path("time")?;
+    add_field(&section, Some(field), time, Role::ReportTime, &mut spec.program)?;
     section.finish("[reports]")
 }
 
@@ -206,6 +219,7 @@ fn add_field(
         let name = path.value[..=depth].join(".");
         let by = match by {
             Role::Object => "an object that holds other fields".into(),
+            Role::Id => "the transaction's id".into(),
             Role::Time => "the time".into(),
             Role::Reports => "the array of reports".into(),
             Role::ReportId => "the reports' id".into(),
