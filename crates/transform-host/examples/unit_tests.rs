@@ -6,49 +6,38 @@
 //! CARGO_TARGET_WASM32_WASIP1_RUNNER=…/examples/unit_tests cargo test --lib --target wasm32-wasip1
 //! ```
 //!
-//! Tests have no arguments here, so a filter is not handed on, and the random numbers of the broker
-//! are the same in every run.
+//! Tests have no arguments here, so a filter is not handed on; variables that begin with `RUST_` or
+//! `PROPTEST_` are. The broker's random numbers are the same in every run.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use transform_host::{Deployment, Engine, Fault, Level, Limits, Vm};
 
-/// What a transform has not, but tests need: memory, call stack, fuel and a long log.
+/// What tests need and a transform does not get: memory, call stack, fuel and a long log.
 fn limits() -> Limits {
-    Limits {
-        memory_bytes: 1 << 30,
-        runtime_limit_ms: u64::MAX / Limits::FUEL_PER_MS,
-        log_line_max_bytes: 1 << 20,
-        log_buffer_bytes: 1 << 30,
-        wasm_stack_bytes: 1 << 20,
-        async_stack_bytes: 2 << 20,
-        ..Limits::stock()
-    }
+    let mut limits = Limits::stock();
+    limits.memory_bytes = 1 << 30;
+    limits.runtime_limit_ms = u64::MAX / Limits::FUEL_PER_MS;
+    limits.log_line_max_bytes = 1 << 20;
+    limits.log_buffer_bytes = 1 << 30;
+    limits.wasm_stack_bytes = 1 << 20;
+    limits.async_stack_bytes = 2 << 20;
+    limits
 }
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, path] = &arguments[..] else {
-        eprintln!("usage: unit_tests MODULE; a filter for tests is not handed on");
-        return ExitCode::from(2);
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [path] = &arguments[..] else {
+        return Err("usage: unit_tests MODULE; a filter for tests is not handed on".into());
     };
-    let wasm = match std::fs::read(path) {
-        Ok(wasm) => wasm,
-        Err(error) => {
-            eprintln!("cannot read {path}: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    let module = match Engine::new(&limits()).compile(&wasm) {
-        Ok(module) => module,
-        Err(error) => {
-            eprintln!("cannot load {path}: {error}");
-            return ExitCode::from(2);
-        }
-    };
+    let module = Engine::new(&limits())?.compile(&std::fs::read(path)?)?;
+    let mut deployment = Deployment::new("unit-tests", "input", ["output"]);
+    let is_for_tests = |name: &str| name.starts_with("RUST_") || name.starts_with("PROPTEST_");
+    deployment.environment = std::env::vars().filter(|(name, _)| is_for_tests(name)).collect();
     // A test that fails ends the module: its message must be out by then.
-    let environment = vec![("RUST_TEST_NOCAPTURE".into(), "1".into())];
-    let mut vm = Vm::new(&module, &Deployment { environment, ..Deployment::default() });
+    deployment.environment.push(("RUST_TEST_NOCAPTURE".into(), "1".into()));
+    let mut vm = Vm::new(&module, &deployment);
     let end = vm.start();
     for line in vm.take_logs() {
         match line.level {
@@ -57,14 +46,8 @@ fn main() -> ExitCode {
         }
     }
     match end {
-        Err(Fault::Returned | Fault::Exit(0)) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("{path}: {fault}");
-            ExitCode::FAILURE
-        }
-        Ok(()) => {
-            eprintln!("{path} waits for records: it is a transform, and no tests");
-            ExitCode::FAILURE
-        }
+        Err(Fault::Returned | Fault::Exit(0)) => Ok(ExitCode::SUCCESS),
+        Err(fault) => Err(fault.into()),
+        Ok(()) => Err(format!("{path} waits for records: it is a transform, not tests").into()),
     }
 }
