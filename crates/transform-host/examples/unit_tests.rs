@@ -6,8 +6,8 @@
 //! CARGO_TARGET_WASM32_WASIP1_RUNNER=…/examples/unit_tests cargo test --lib --target wasm32-wasip1
 //! ```
 //!
-//! Tests have no arguments here, so a filter is not handed on; variables that begin with `RUST_` or
-//! `PROPTEST_` are. The broker's random numbers are the same in every run.
+//! Tests have no arguments here, so a filter is not handed on; variables that begin with `RUST_` are. The
+//! broker's random numbers are the same in every run.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -33,8 +33,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     };
     let module = Engine::new(&limits())?.compile(&std::fs::read(path)?)?;
     let mut deployment = Deployment::new("unit-tests", "input", ["output"]);
-    let is_for_tests = |name: &str| name.starts_with("RUST_") || name.starts_with("PROPTEST_");
-    deployment.environment = std::env::vars().filter(|(name, _)| is_for_tests(name)).collect();
+    deployment.environment =
+        std::env::vars().filter(|(name, _)| name.starts_with("RUST_")).collect();
     // A test that fails ends the module: its message must be out by then.
     deployment.environment.push(("RUST_TEST_NOCAPTURE".into(), "1".into()));
     let mut vm = Vm::new(&module, &deployment);
