@@ -51,6 +51,29 @@ fn a_preset_shifts_the_frauds() {
 }
 
 #[test]
+fn other_worlds_have_other_shapes() {
+    let place = Place::new();
+    for (world, file, begins) in [
+        ("cards", "c.jsonl", r#"{"local_time": "2018-04-01 0"#),
+        ("cards", "c.csv", "local_time,reference,card_no,shop,category,paid,"),
+        ("transfers", "t.csv.zst", "hour,reference,kind,sum,payer,payer_before,"),
+        ("charges", "e.jsonl", r#"{"event_id":"ev_"#),
+    ] {
+        let simulate = format!("simulate --world {world} --customers 300 --frauds f.csv");
+        let (report, status) = place.json(&format!("{simulate} --output {file}"));
+        assert_eq!(status, 0, "{report}");
+        let mut bytes = place.read(file);
+        if file.ends_with(".zst") {
+            bytes = zstd::decode_all(&bytes[..]).expect("valid zstd");
+        }
+        assert!(text(&bytes).starts_with(begins), "{file}: {}", &text(&bytes)[..200]);
+        let names = usize::from(file.contains(".csv"));
+        assert_eq!(report["records"], lines(&bytes).len() - names, "{file}");
+        assert_eq!(report["frauds"], lines(&place.read("f.csv")).len() - 1, "{file}");
+    }
+}
+
+#[test]
 fn features_of_simulated_transactions() {
     let place = Place::new();
     let (simulated, _) = place.json("simulate --days 3 --output t.jsonl.zst --frauds f.csv");
@@ -191,6 +214,16 @@ fn bad_input_is_named() {
     for (command, expect) in [
         ("simulate --days 0 --output a --frauds b", "0 is not in 1..=3660"),
         ("simulate --output a", "--frauds"),
+        ("simulate --output a.csv --frauds b", "name the output FILE.jsonl"),
+        ("simulate --world charges --output a.csv.zst --frauds b", "name the output FILE.jsonl"),
+        (
+            "simulate --world cards --terminals 9 --output a --frauds b",
+            "world cards has no terminals",
+        ),
+        (
+            "simulate --world cards --preset shifted --output a --frauds b",
+            "world cards has no presets",
+        ),
         ("simulate --start 2018-02-30 --output a --frauds b", "write it like 2018-04-01"),
         ("simulate --days 1 --output none/a --frauds b", "cannot write none/a"),
         ("features --input t.jsonl --frauds ids.csv --output x", "name another with --spec FILE"),
