@@ -61,7 +61,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(100_000))]
+        #![proptest_config(crate::cases(100_000))]
 
         #[test]
         fn close_to_libms(x in -700.0..700.0_f64, near in -1.0..1.0_f64) {

@@ -211,3 +211,17 @@ impl<'p> Detector<'p> {
         &self.plan
     }
 }
+
+/// Configures a property test: a few cases under Miri, which is slow, and no file of failures as
+/// WebAssembly, which has none.
+#[cfg(test)]
+fn cases(count: u32) -> proptest::test_runner::Config {
+    let mut config = proptest::test_runner::Config::with_cases(count);
+    if cfg!(miri) {
+        config.cases = 20;
+    }
+    if cfg!(target_os = "wasi") {
+        config.failure_persistence = None;
+    }
+    config
+}

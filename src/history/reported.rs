@@ -86,6 +86,8 @@ mod tests {
     use std::collections::VecDeque;
 
     proptest! {
+        #![proptest_config(crate::cases(256))]
+
         #[test]
         fn remembers_exactly_the_last_ones(
             capacity in 1..20_usize,

@@ -39,7 +39,7 @@ impl Fields {
             Role::Number(number) => {
                 !program.in_report(field) && !program.numbers[usize::from(number)].optional
             }
-            Role::Object | Role::Array | Role::Reports | Role::Time => false,
+            Role::Object | Role::Array | Role::Reports | Role::Id | Role::Time => false,
         };
         let required = |in_report: bool| {
             let fields = program.fields.iter().enumerate();
@@ -76,6 +76,8 @@ impl Fields {
 /// other.
 pub struct Finder {
     fields: Vec<Field>,
+    /// Whether the transaction's id is found too.
+    finds_id: bool,
     /// The field behind the one that was found last.
     next: usize,
     /// For each field that is an array around others, its items.
@@ -92,8 +94,14 @@ struct Items {
 }
 
 impl Finder {
-    /// Makes a finder of a program's fields.
+    /// Makes a finder of all of a program's fields.
     pub fn new(program: &Program) -> Self {
+        Self { finds_id: true, ..Self::of_features(program) }
+    }
+
+    /// Makes a finder of all but the transaction's id: no feature needs it, so that a record without it, or
+    /// with another type in its place, is scored too.
+    pub fn of_features(program: &Program) -> Self {
         let fields = program.fields.clone();
         let mut items = vec![Items::default(); fields.len()];
         for field in &fields {
@@ -102,7 +110,7 @@ impl Finder {
                 *wanted = item.saturating_add(1).max(*wanted);
             }
         }
-        Self { fields, next: 0, items }
+        Self { fields, finds_id: false, next: 0, items }
     }
 
     /// Finds the field that `is` says is it, in the object or array `parent`.
@@ -117,7 +125,10 @@ impl Finder {
             return Member::Skip;
         };
         self.next = field + 1;
-        Member::Take(field as u16)
+        match self.fields[field].role {
+            Role::Id if !self.finds_id => Member::Skip,
+            _ => Member::Take(field as u16),
+        }
     }
 }
 

@@ -173,7 +173,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(crate::cases(20_000))]
 
         #[test]
         fn reads_what_std_reads(digits: u64, length in 1..20_usize, point in 0..20_usize) {

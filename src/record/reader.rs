@@ -101,7 +101,7 @@ impl Reader {
         Self {
             layouts: Layouts::new(),
             fields: Fields::new(program),
-            finder: Finder::new(program),
+            finder: Finder::of_features(program),
             marks: vec![Mark::default(); program.fields.len()],
             transaction: event.clone(),
             report: event,
@@ -235,6 +235,7 @@ impl<'r> Values<'r> for Pass<'_> {
             Role::Number(number) => {
                 value::number(value).map(|value| event.numbers[usize::from(number)] = value)
             }
+            Role::Id => Ok(()),
             Role::Time => value::time(value, unit).map(|millis| self.time = Some(millis)),
             Role::ReportId => value::id(value).map(|id| event.report = id),
             Role::ReportTime => value::time(value, unit)
@@ -569,7 +570,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(crate::cases(2000))]
 
         #[test]
         fn a_record_is_read_by_itself(

@@ -41,6 +41,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(crate::cases(256))]
+
         #[test]
         fn headers_survive_packing(
             headers in prop::collection::vec((any::<Vec<u8>>(), any::<Option<Vec<u8>>>()), 0..8),

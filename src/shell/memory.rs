@@ -242,7 +242,8 @@ mod tests {
         fn check(&self, size: usize) {
             // SAFETY: the block has at least this size, all of it written.
             let bytes = unsafe { std::slice::from_raw_parts(self.start, size) };
-            assert!(bytes.iter().all(|byte| *byte == self.number));
+            // Not every byte, of which Miri would look at two million.
+            assert!(bytes.iter().step_by(61).all(|byte| *byte == self.number));
         }
     }
 

@@ -91,10 +91,13 @@ fn copy_ends<const N: usize>(text: &[u8], room: &mut [MaybeUninit<u8>]) {
 mod tests {
     use super::*;
 
+    /// Miri is slow, and looks for other faults: a few lengths do for it.
+    const STEP: usize = if cfg!(miri) { 13 } else { 1 };
+
     #[test]
     fn texts_appended() {
         let text: Vec<u8> = (0..=255).chain(0..50).collect();
-        for length in 0..text.len() {
+        for length in (0..text.len()).step_by(STEP) {
             let mut output = b"before".to_vec();
             append(&text[..length], &mut output);
             assert_eq!(output, [b"before", &text[..length]].concat());
@@ -106,7 +109,7 @@ mod tests {
     fn plain_until_the_first_special_byte() {
         let plain: Vec<u8> =
             (0..70).map(|at| [b'a', b'~', b' ', b'!', b'#', b'[', b']', 0x7f][at % 8]).collect();
-        for length in 0..plain.len() {
+        for length in (0..plain.len()).step_by(STEP) {
             for start in 0..=length {
                 let mut text = plain[..length].to_vec();
                 assert_eq!(plain_until(&text, start), length, "{start} of {length}");
@@ -134,7 +137,7 @@ mod tests {
     fn words() {
         let text: Vec<u8> = (1..=48).collect();
         for from in 0..8 {
-            for length in 0..=40 - from {
+            for length in (0..=40 - from).step_by(STEP) {
                 let one = &text[from..from + length];
                 assert!(equal(one, one));
                 for at in 0..length {

@@ -57,7 +57,7 @@ mod tests {
                 use super::*;
 
                 proptest! {
-                    #![proptest_config(ProptestConfig::with_cases(2000))]
+                    #![proptest_config(crate::cases(2000))]
 
                     #[test]
                     fn first_special_byte(block in prop::array::uniform::<_, BLOCK>(byte())) {

@@ -1,6 +1,6 @@
 //! Shows which records a broker writes twice, and how a record that traps stalls its partition.
 //!
-//! `cargo run --example crash_and_replay`
+//! `cargo run --target host-tuple --example crash_and_replay`
 
 mod support;
 

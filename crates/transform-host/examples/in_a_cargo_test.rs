@@ -1,12 +1,12 @@
 //! Tests of a transform, as they would be in `tests/transform.rs` of its package.
 //!
-//! `cargo test --example in_a_cargo_test`
+//! `cargo test --target host-tuple --example in_a_cargo_test`
 //!
 //! Build the module first (`rpk transform build`, or `cargo build --release`), and read its bytes
 //! in `module` with `std::fs::read`.
 
 fn main() {
-    println!("Run me as a test: cargo test --example in_a_cargo_test");
+    println!("Run me as a test: cargo test --target host-tuple --example in_a_cargo_test");
 }
 
 #[cfg(test)]

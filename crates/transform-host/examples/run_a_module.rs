@@ -1,6 +1,6 @@
 //! Runs a module on stock limits, shows what it writes for some values, and what that costs.
 //!
-//! `cargo run --example run_a_module -- my-transform.wasm '{"amount":1}' '{"amount":2}'`
+//! `cargo run --target host-tuple --example run_a_module -- my-transform.wasm '{"amount":1}' '{"amount":2}'`
 //!
 //! Without arguments it runs a transform that writes what it reads.
 

@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<Report> {
     let cannot_write = || format!("cannot write {}", args.output.display());
     let mut file = BufWriter::new(File::create(&args.output).with_context(cannot_write)?);
     let (mut records, mut reports) = (0, 0);
-    let stream = Stream::new(lines, envelopes, Some(reporting));
+    let stream = Stream::new(lines, envelopes, Some(reporting))?;
     let later = stream.reports(args.since, args.until, &mut |record, count| {
         records += 1;
         reports += count;

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use fraud_detector::record::fields::Finder;
 use fraud_detector::record::json;
-use fraud_detector::record::scalar::{MAX_MEMBER, Member, RECORD, Scalar, Text, Values, Visitor};
+use fraud_detector::record::scalar::{Member, Scalar, Text, Values, Visitor};
 use fraud_detector::record::value::{id_text, time};
 use fraud_plan::program::{Program, Role};
 
@@ -38,14 +38,11 @@ pub struct Envelope<'r> {
     /// Event time in milliseconds since 1970; of a record without one, the record's before; −1
     /// before the first.
     pub millis: i64,
-    /// The member `transaction_id`, if it is text or an integer.
+    /// The transaction's id, if the spec says where it is, and it is text or an integer.
     pub transaction_id: Option<Cow<'r, [u8]>>,
     /// The amount, if it is a number.
     pub amount: Option<f64>,
 }
-
-/// A member `transaction_id` that is no field of the spec.
-const ID: u16 = MAX_MEMBER;
 
 impl Envelopes {
     /// A reader for records that `program` describes.
@@ -86,7 +83,7 @@ impl Envelopes {
         if let Some(time) = time.filter(|time| TIMES.contains(time)) {
             self.last_time = time;
         }
-        let text = |value: Option<Scalar<'r>>| value.and_then(id_text);
+        let text = |value: Option<Scalar<'r>>| value.and_then(id_text).filter(|id| !id.is_empty());
         Envelope { key: text(key), millis: self.last_time, transaction_id: text(id), amount }
     }
 }
@@ -107,10 +104,7 @@ struct Pass<'e, 'r> {
 
 impl<'r> Visitor<'r> for Pass<'_, 'r> {
     fn member(&mut self, parent: u16, name: Text<'r>) -> Member {
-        match self.finder.member(parent, name) {
-            Member::Skip if parent == RECORD && name.is("transaction_id") => Member::Take(ID),
-            member => member,
-        }
+        self.finder.member(parent, name)
     }
 
     fn item(&mut self, array: u16) -> Member {
@@ -120,18 +114,13 @@ impl<'r> Visitor<'r> for Pass<'_, 'r> {
 
 impl<'r> Values<'r> for Pass<'_, 'r> {
     fn value(&mut self, member: u16, value: Scalar<'r>) {
-        let place = match self.program.fields.get(usize::from(member)) {
-            None => &mut self.id,
-            Some(field) => {
-                self.finder.value(member, value);
-                match field.role {
-                    Role::Entity(0) => &mut self.key,
-                    Role::Time => &mut self.time,
-                    Role::Number(number) if number == self.amount_field => &mut self.amount,
-                    _ if self.program.path(member.into()) == "transaction_id" => &mut self.id,
-                    _ => return,
-                }
-            }
+        self.finder.value(member, value);
+        let place = match self.program.fields[usize::from(member)].role {
+            Role::Entity(0) => &mut self.key,
+            Role::Id => &mut self.id,
+            Role::Time => &mut self.time,
+            Role::Number(number) if number == self.amount_field => &mut self.amount,
+            _ => return,
         };
         place.get_or_insert(value);
     }
@@ -146,6 +135,8 @@ mod tests {
         [time]
         path = "at.time"
         unit = "seconds"
+        [transaction]
+        id = "payment.id"
         [[entity]]
         name = "customer"
         path = "customer.id"
@@ -173,21 +164,22 @@ mod tests {
                 Some(0.5),
             ),
             (
-                r#"{"customer":{"i\u0064":"5\u00396"},"transaction_id":8}"#,
+                r#"{"customer":{"i\u0064":"5\u00396"},"payment":{"id":8}}"#,
                 text("596"),
                 7000,
                 text("8"),
                 None,
             ),
             (
-                r#"{"at":{"time":"1970-01-01T00:00:09Z"},"transaction_id":"a"}"#,
+                r#"{"at":{"time":"1970-01-01T00:00:09Z"},"payment":{"id":"a"},"id":3}"#,
                 None,
                 9000,
                 text("a"),
                 None,
             ),
+            (r#"{"customer":{"id":""},"payment":{"id":""}}"#, None, 9000, None, None),
             (
-                r#"{"id":1,"customer":{"x":{"id":2}},"transaction_id":1.5,"amount":"1"}"#,
+                r#"{"id":1,"customer":{"x":{"id":2}},"payment":{"id":1.5},"amount":"1"}"#,
                 None,
                 9000,
                 None,

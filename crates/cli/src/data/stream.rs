@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use fraud_plan::Program;
 use fraud_plan::program::{Field, Role, Step};
 use serde_json::value::{RawValue, to_raw_value};
@@ -73,9 +73,20 @@ pub enum Event<'s> {
 }
 
 impl<'f> Stream<'f> {
-    /// The lines, with the reports of the frauds among them if there is a list of frauds.
-    pub fn new(lines: Lines, envelopes: Envelopes, reporting: Option<Reporting<'f>>) -> Self {
-        Self {
+    /// The lines, with the reports of the frauds among them if there is a list of frauds, which names
+    /// them by their ids.
+    pub fn new(
+        lines: Lines,
+        envelopes: Envelopes,
+        reporting: Option<Reporting<'f>>,
+    ) -> Result<Self> {
+        let fields = &envelopes.program().fields;
+        ensure!(
+            reporting.is_none() || fields.iter().any(|field| field.role == Role::Id),
+            "a list of frauds names transactions by their ids, but the feature spec does not say where \
+             an id is; add [transaction] with id = \"…\", the path of the id"
+        );
+        Ok(Self {
             shape: Shape::of(envelopes.program()),
             lines,
             envelopes,
@@ -87,7 +98,7 @@ impl<'f> Stream<'f> {
             line: Vec::new(),
             key: Vec::new(),
             record: Vec::new(),
-        }
+        })
     }
 
     /// The next event; `None` at the end of the file.
@@ -282,6 +293,7 @@ mod tests {
     const SPEC: &str = r#"
         version = 1
         time = { path = "t", unit = "seconds" }
+        transaction = { id = "transaction_id" }
         entity = [{ name = "customer", path = "c" }]
         number = [{ name = "amount", path = "amount" }]
         reports = { path = "fraud_reports", id = "transaction_id", time = "reported_at" }
@@ -312,7 +324,7 @@ mod tests {
         let delay = Duration::from_secs(delay_seconds);
         let reporting = Some(Reporting { frauds: &frauds, delay });
         let lines = Lines::open(input.path(), "test").expect("readable");
-        let mut stream = Stream::new(lines, Envelopes::new(program), reporting);
+        let mut stream = Stream::new(lines, Envelopes::new(program), reporting).expect("ids");
         let mut events = Vec::new();
         let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
         while let Some(event) = stream.next().expect("readable") {

@@ -118,7 +118,7 @@ impl<'f> Replay<'f> {
         // What is wrong with them the module itself says when it starts.
         let settings = Settings::from_variables(options.target.variables.iter().cloned());
         Ok(Self {
-            stream: Stream::new(lines, envelopes, reporting),
+            stream: Stream::new(lines, envelopes, reporting)?,
             partitions: Partitions::new(options.partitions, options.batch as usize),
             instances: Instances::new(&module, &options.target.deployment(), options.instances),
             settings: settings.unwrap_or_default(),

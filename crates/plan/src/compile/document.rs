@@ -279,6 +279,18 @@ impl<'d> Section<'d> {
         }
     }
 
+    /// Reads the path of a value in a record, which is `usual` if the key is left out.
+    pub fn path_or(
+        &self,
+        key: &'static str,
+        usual: Option<At<Vec<Step>>>,
+    ) -> Result<At<Vec<Step>>> {
+        match (self.get(key), usual) {
+            (None, Some(usual)) => Ok(usual),
+            _ => self.path(key),
+        }
+    }
+
     /// Returns the table under a key.
     pub fn table(&self, key: &'static str) -> Result<Option<Section<'d>>> {
         self.get(key).map(|value| self.inner(key, key, value)).transpose()

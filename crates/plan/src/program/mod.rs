@@ -76,6 +76,8 @@ pub enum Role {
     Entity(u8),
     /// Number `.0` of the program.
     Number(u16),
+    /// The transaction's id: text or an integer.
+    Id,
     /// An array around fields that are items of it.
     Array,
 }

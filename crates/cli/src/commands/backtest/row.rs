@@ -92,12 +92,13 @@ impl<'f> Rows<'f> {
                  and its spec",
             )?;
             let envelope = self.envelopes.read(value);
-            let id = envelope.transaction_id.unwrap_or_default();
-            let scenario = self.frauds.get(&id).map_or(0, |fraud| fraud.scenario);
+            let id = envelope.transaction_id;
+            let fraud = id.as_ref().and_then(|id| self.frauds.get(id));
+            let scenario = fraud.map_or(0, |fraud| fraud.scenario);
             let next = self.customers.len() as u32;
             let key: Box<[u8]> = envelope.key.unwrap_or_default().into();
             let row = Row {
-                transaction_id: String::from_utf8_lossy(&id).into(),
+                transaction_id: String::from_utf8_lossy(&id.unwrap_or_default()).into(),
                 millis: envelope.millis,
                 customer: *self.customers.entry(key).or_insert(next),
                 amount: envelope.amount.unwrap_or(0.0),

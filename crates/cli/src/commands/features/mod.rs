@@ -29,7 +29,8 @@ Example:
 
 The very code that runs in the broker computes the vectors, one transaction after the other as if
 they all came to one instance. One row for each transaction that can be scored, in the order of the
-input: transaction_id, timestamp (milliseconds since 1970), label (1 = fraud), scenario (0 = none),
+input: transaction_id (empty if it has none), timestamp (milliseconds since 1970), label (1 = fraud),
+scenario (0 = none),
 then the spec's features in its order, 32-bit floats, NaN where missing. The file is Arrow IPC
 (Feather 2), uncompressed.";
 
@@ -69,7 +70,7 @@ pub fn run(args: &Args) -> Result<Report> {
     let names = program.features.iter().map(|feature| feature.name.clone());
     let mut table = Table::create(&args.output, names.collect())?;
     let reporting = args.labelled.reporting(&listed);
-    let mut stream = Stream::new(lines, Envelopes::new(program.clone()), Some(reporting));
+    let mut stream = Stream::new(lines, Envelopes::new(program.clone()), Some(reporting))?;
     let mut envelopes = Envelopes::new(program.clone());
     let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
     let history =
@@ -81,11 +82,11 @@ pub fn run(args: &Args) -> Result<Report> {
         (None, None) => Wipes::default(),
     };
 
-    let (mut rows, mut frauds, mut reports) = (0_u64, 0_u64, 0_u64);
+    let (mut rows, mut frauds, mut nameless, mut reports) = (0_u64, 0_u64, 0_u64, 0_u64);
     let mut unscorable = BTreeMap::<&str, u64>::new();
     while let Some(event) = stream.next()? {
-        let (number, line) = match event {
-            Event::Transaction { line, value, .. } => (line, value),
+        let line = match event {
+            Event::Transaction { value, .. } => value,
             Event::Reports { millis, value, count, .. } => {
                 reports += count;
                 if let Err(refusal) = detector.observe(Some(value), millis) {
@@ -100,14 +101,20 @@ pub fn run(args: &Args) -> Result<Report> {
             *unscorable.entry(refusal.reason.code()).or_default() += 1;
             continue;
         }
-        let id = envelope.transaction_id.unwrap_or_else(|| number.to_string().into_bytes().into());
-        let scenario = listed.get(&id).map_or(0, |fraud| {
+        let id = envelope.transaction_id;
+        nameless += u64::from(id.is_none());
+        let scenario = id.as_ref().and_then(|id| listed.get(id)).map_or(0, |fraud| {
             fraud.found.set(true);
             fraud.scenario
         });
         rows += 1;
         frauds += u64::from(scenario > 0);
-        table.push(&id, envelope.millis, scenario, detector.vector())?;
+        table.push(
+            id.as_deref().unwrap_or_default(),
+            envelope.millis,
+            scenario,
+            detector.vector(),
+        )?;
     }
     stream.done();
     table.finish()?;
@@ -128,6 +135,9 @@ pub fn run(args: &Args) -> Result<Report> {
     for (reason, count) in &unscorable {
         text += &format!("{} left out: {reason}\n", units::count(*count));
     }
+    if nameless > 0 {
+        text += &format!("{} have no id: label 0\n", units::count(nameless));
+    }
     if missing > 0 {
         let missing = units::count(missing);
         text += &format!("{missing} of the listed frauds are not among these transactions\n");
@@ -147,6 +157,7 @@ pub fn run(args: &Args) -> Result<Report> {
             "frauds": frauds,
             "reports": reports,
             "frauds_not_found": missing,
+            "without_id": nameless,
             "unscorable": unscorable,
             "evictions": evictions,
             "wipes": wipes.count,

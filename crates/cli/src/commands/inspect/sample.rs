@@ -72,7 +72,7 @@ impl Sample {
         for (at, field) in fields.iter().enumerate() {
             let value = match field.role {
                 Role::Time | Role::ReportTime => time(FIRST_SECOND + number).into(),
-                Role::Entity(_) | Role::ReportId => number.to_string().into(),
+                Role::Entity(_) | Role::Id | Role::ReportId => number.to_string().into(),
                 Role::Number(_) => ((number * 7919 % 20_000) as f64 / 100.0).into(),
                 Role::Object | Role::Array | Role::Reports => continue,
             };

@@ -52,7 +52,7 @@ impl Sample {
     ) -> Result<Self> {
         let program = &model.program;
         let lines = Lines::open(input, "tune")?;
-        let mut stream = Stream::new(lines, Envelopes::new(program.clone()), Some(reporting));
+        let mut stream = Stream::new(lines, Envelopes::new(program.clone()), Some(reporting))?;
         let mut envelopes = Envelopes::new(program.clone());
         let plan = model.plan(Decision::default());
         let mut detector = Detector::new(plan, &Settings::default()).with_history(HISTORY);

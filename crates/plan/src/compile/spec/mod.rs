@@ -29,6 +29,8 @@ struct Spec {
     entities: Vec<EntityKeys>,
     /// Paths of the numbers.
     numbers: Vec<At<Vec<Step>>>,
+    /// Path of the transaction's id.
+    id: Option<At<Vec<Step>>>,
     /// The field of the array of reports.
     reports: Option<u16>,
 }
@@ -60,7 +62,8 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
         tables: Vec::new(),
         features: Vec::new(),
     };
-    let mut spec = Spec { program, entities: Vec::new(), numbers: Vec::new(), reports: None };
+    let (entities, numbers) = (Vec::new(), Vec::new());
+    let mut spec = Spec { program, entities, numbers, id: None, reports: None };
     if let Some(section) = root.table("time")? {
         time(section, &mut spec.program)?;
     }
@@ -80,6 +83,9 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
     seen.clear();
     for section in root.tables("number")? {
         number(section, &mut seen, &mut spec)?;
+    }
+    if let Some(section) = root.table("transaction")? {
+        transaction(section, &mut spec)?;
     }
     if let Some(section) = root.table("reports")? {
         reports(section, &mut spec)?;
@@ -177,20 +183,31 @@ fn entity<'d>(
     section.finish(if index == 0 { "the partition key" } else { "an entity" })
 }
 
+fn transaction(section: Section, spec: &mut Spec) -> Result<()> {
+    let path = section.path("id")?;
+    add_field(&section, None, path.clone(), Role::Id, &mut spec.program)?;
+    spec.id = Some(path);
+    section.finish("[transaction]")
+}
+
 fn reports(section: Section, spec: &mut Spec) -> Result<()> {
-    let path = names(&section, "path")?;
+    let path = names(&section, "path", None)?;
     let field = add_field(&section, None, path, Role::Reports, &mut spec.program)?;
     spec.reports = Some(field);
-    for (key, role) in [("id", Role::ReportId), ("time", Role::ReportTime)] {
-        let path = names(&section, key)?;
-        add_field(&section, Some(field), path, role, &mut spec.program)?;
-    }
+    let id = names(&section, "id", spec.id.clone())?;
+    add_field(&section, Some(field), id, Role::ReportId, &mut spec.program)?;
+    let time = names(&section, "time", None)?;
+    add_field(&section, Some(field), time, Role::ReportTime, &mut spec.program)?;
     section.finish("[reports]")
 }
 
-/// Reads a path that has no items of arrays in it.
-fn names(section: &Section, key: &'static str) -> Result<At<Vec<Step>>> {
-    let path = section.path(key)?;
+/// Reads a path that has no items of arrays in it; without the key it is `other`, if that is given.
+fn names(
+    section: &Section,
+    key: &'static str,
+    other: Option<At<Vec<Step>>>,
+) -> Result<At<Vec<Step>>> {
+    let path = section.path_or(key, other)?;
     if path.value.iter().any(|step| matches!(step, Step::Item(_))) {
         let rule = format!("`{key}` has an item of an array in it, and takes members only");
         return Err(section.error(path.at, rule));
@@ -227,6 +244,7 @@ fn add_field(
         let by = match by {
             Role::Object => "an object that holds other fields".into(),
             Role::Array => "an array whose items are other fields".into(),
+            Role::Id => "the transaction's id".into(),
             Role::Time => "the time".into(),
             Role::Reports => "the array of reports".into(),
             Role::ReportId => "the reports' id".into(),

@@ -257,6 +257,34 @@ fn reports_have_fields_of_their_own() {
 }
 
 #[test]
+fn the_transactions_id_is_the_reports_too() {
+    let id = "[transaction]\nid = \"payment.id\"\n";
+    let reports = REPORTS.replace("id = \"transaction_id\"\n", "");
+    let program = with_features(&format!("{id}{reports}"), &[HOUR]);
+    let expected = [
+        ("payment", None, Role::Object),
+        ("id", Some(4), Role::Id),
+        ("fraud_reports", None, Role::Reports),
+        ("payment", Some(6), Role::Object),
+        ("id", Some(7), Role::ReportId),
+        ("reported_at", Some(6), Role::ReportTime),
+    ];
+    assert_eq!(fields(&program)[4..], expected);
+    // A report may call it otherwise.
+    let program = with_features(&format!("{id}{REPORTS}"), &[HOUR]);
+    assert_eq!(fields(&program)[7], ("transaction_id", Some(6), Role::ReportId));
+    check(&reports, "fraud.toml:11:1: reports: `id` is missing");
+    check(
+        "[transaction]\nid = \"amount\"\n",
+        "fraud.toml:12:6: transaction: `amount` is already number \"amount\"",
+    );
+    check(
+        "[transaction]\nids = \"x\"\n",
+        "fraud.toml:11:1: transaction: `id` is missing; \"ids\" is no key here",
+    );
+}
+
+#[test]
 fn every_stat_of_reports() {
     let of_terminal = |keys: &str| format!("kind = \"reports\"\nentity = \"terminal\"\n{keys}");
     let program = with_features(
