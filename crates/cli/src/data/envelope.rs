@@ -1,30 +1,20 @@
-//! What is read of a record beside the detector or the module: the partition key, the event time,
-//! the transaction's id and the amount.
+//! The few fields that the commands themselves read of a record: the partition key, the event time,
+//! the transaction's id and the amount. The detector and the module read records on their own.
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::path::Path;
 
-use anyhow::{Context, Result};
 use fraud_detector::record::fields;
 use fraud_detector::record::json::{self, MAX_MEMBER, Member, RECORD, Token, Visitor, is_name};
 use fraud_detector::record::value::{id_text, time};
 use fraud_plan::program::{Program, Role};
 
-/// Reads a feature spec.
-pub fn read_spec(path: &Path) -> Result<Program> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| {
-        format!("cannot read the feature spec {file}; name another with --spec FILE")
-    })?;
-    fraud_plan::compile::spec::parse(&text, &file)
-}
-
 /// Reads envelopes of records by a spec.
 pub struct Envelopes {
     program: Program,
-    /// The number that is the amount: the one of this name, else the first.
+    /// Index of the number that is the amount: the one called `amount`, else the first.
     amount: u8,
+    /// Event time of the last record that had one; −1 before the first.
     last_time: i64,
 }
 
@@ -33,8 +23,8 @@ pub struct Envelopes {
 pub struct Envelope<'r> {
     /// The first entity's id as text.
     pub key: Option<Cow<'r, [u8]>>,
-    /// Event time in milliseconds since 1970; of a record without one, the record's before; −1
-    /// before the first.
+    /// Event time in milliseconds since 1970. A record without a time has that of the record before
+    /// it; before the first time it is −1.
     pub millis: i64,
     /// The member `transaction_id`, if it is text or an integer.
     pub transaction_id: Option<Cow<'r, [u8]>>,
@@ -42,24 +32,24 @@ pub struct Envelope<'r> {
     pub amount: Option<f64>,
 }
 
-/// A member `transaction_id` that is no field of the spec.
+/// Number of a member `transaction_id` that is no field of the spec.
 const ID: u8 = MAX_MEMBER;
 
 impl Envelopes {
-    /// A reader for records that `program` describes.
+    /// Makes a reader for records that `program` describes.
     pub fn new(program: Program) -> Self {
         let amount = program.numbers.iter().position(|number| number.name == "amount");
         Self { program, amount: amount.unwrap_or(0) as u8, last_time: -1 }
     }
 
-    /// What describes the records.
+    /// Returns the program that describes the records.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
-    /// Reads the next record. One that is no JSON has neither key nor id.
+    /// Reads the next record. If it is not JSON, it has neither key nor id.
     pub fn read<'r>(&mut self, record: &'r [u8]) -> Envelope<'r> {
-        let mut pass = Pass { of: self, key: None, time: None, id: None, amount: None };
+        let mut pass = Pass { envelopes: self, key: None, time: None, id: None, amount: None };
         if json::scan(record, &mut pass).is_err() {
             let millis = self.last_time;
             return Envelope { key: None, millis, transaction_id: None, amount: None };
@@ -81,11 +71,13 @@ impl Envelopes {
     }
 }
 
-/// Up to the end of 2135, milliseconds since 1970: one time beyond would have everything be late.
+/// Times that are believed, milliseconds since 1970: up to the end of 2135. A single later time
+/// would make every record after it count as late.
 const TIMES: Range<i64> = 0..5_238_518_400_000;
 
+/// One pass over a record: the values found so far, each the first of its kind.
 struct Pass<'e> {
-    of: &'e Envelopes,
+    envelopes: &'e Envelopes,
     key: Option<Token>,
     time: Option<Token>,
     id: Option<Token>,
@@ -94,7 +86,7 @@ struct Pass<'e> {
 
 impl Visitor for Pass<'_> {
     fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
-        match fields::find(&self.of.program.fields, parent, name, escaped) {
+        match fields::find(&self.envelopes.program.fields, parent, name, escaped) {
             Member::Skip if parent == RECORD && is_name(name, escaped, "transaction_id") => {
                 Member::Take(ID)
             }
@@ -103,12 +95,12 @@ impl Visitor for Pass<'_> {
     }
 
     fn value(&mut self, member: u8, token: Token) {
-        let place = match self.of.program.fields.get(usize::from(member)) {
+        let place = match self.envelopes.program.fields.get(usize::from(member)) {
             None => &mut self.id,
             Some(field) => match field.role {
                 Role::Entity(0) => &mut self.key,
                 Role::Time => &mut self.time,
-                Role::Number(number) if number == self.of.amount => &mut self.amount,
+                Role::Number(number) if number == self.envelopes.amount => &mut self.amount,
                 _ if field.parent.is_none() && field.name == "transaction_id" => &mut self.id,
                 _ => return,
             },
