@@ -58,8 +58,8 @@ impl Fields {
     }
 }
 
-/// Finds the field called `name` (between its quotes, `escaped` if it holds a backslash) in the object
-/// `parent`, as a [`Visitor`](super::json::Visitor) is asked for it.
+/// Finds the field called `name` (between its quotes, `escaped` if it holds a backslash) in the
+/// object `parent`, as a [`Visitor`](super::json::Visitor) is asked for it.
 pub fn find(fields: &[Field], parent: u8, name: &[u8], escaped: bool) -> Member {
     let field = fields.iter().position(|field| {
         field.parent.unwrap_or(RECORD) == parent && is_name(name, escaped, &field.name)

@@ -1,9 +1,11 @@
-//! Finding the spec's fields in a record's bytes, in one pass.
+//! Record: a record's bytes → an event, or the reason why there is none.
 //!
-//! - `reader`: the pass, and what a record is: a transaction, or fraud reports
-//! - `event`: what is read of a record; `reason`: why nothing can be
-//! - [`json`]: the record's syntax
-//! - [`value`]: a field's value → an id's hash, a number, a time; [`timestamp`]: times in text
+//! - `reader`: one pass over the record's bytes; a transaction, fraud reports, or a [`Reason`]
+//! - [`fields`]: the spec's fields, and which member is one of them
+//! - `event`: the event that a record tells of; `reason`: why a record cannot be scored
+//! - [`value`]: the meaning of a field's value: an id, a number, a time; [`timestamp`]: times in
+//!   text
+//! - [`json`]: JSON as one way of writing a record
 
 mod event;
 pub mod fields;

@@ -1,4 +1,4 @@
-//! A value of a record → an id's hash, a number, a time.
+//! The meaning of a field's value: an id, a number, a time.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::json::{self, Token};
 use super::{Reason, timestamp};
 use crate::simd::bytes;
 
-/// An id's text: it is a text or an integer; `596` and `"596"` are the same.
+/// Returns an id's text. An id is a text or an integer; `596` and `"596"` are the same id.
 pub fn id_text(record: &[u8], token: Token) -> Option<Cow<'_, [u8]>> {
     match token {
         Token::Text { from, to, escaped: true } => {
@@ -20,7 +20,7 @@ pub fn id_text(record: &[u8], token: Token) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// The hash of an id's text.
+/// Returns the hash of an id's text.
 #[inline(always)]
 pub fn id(record: &[u8], token: Token) -> Result<u64, Reason> {
     match token {
@@ -33,8 +33,8 @@ pub fn id(record: &[u8], token: Token) -> Result<u64, Reason> {
 
 const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// 64 well-mixed bits of a text: eight bytes at a time through MurmurHash3's finisher. It has no
-/// secret: who can choose ids freely can make two of them share history.
+/// Hashes a text to 64 well-mixed bits: eight bytes at a time, through MurmurHash3's finisher.
+/// There is no secret in it: whoever can choose ids freely can make two ids share their history.
 #[inline(always)]
 fn hash(text: &[u8]) -> u64 {
     let (words, rest) = text.as_chunks();
@@ -42,7 +42,7 @@ fn hash(text: &[u8]) -> u64 {
     mix(mix(hash ^ bytes::short_word(rest)) ^ text.len() as u64)
 }
 
-/// The hash of what a text means; it may be longer than any buffer.
+/// Hashes a text with escapes, as [`hash`] hashes the text that it means, without a buffer for it.
 #[cold]
 #[inline(never)]
 fn hash_escaped(text: &[u8]) -> u64 {
@@ -58,13 +58,14 @@ fn hash_escaped(text: &[u8]) -> u64 {
     mix(mix(hash ^ word) ^ length)
 }
 
+/// Mixes 64 bits: MurmurHash3's finisher.
 fn mix(mut hash: u64) -> u64 {
     hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     hash ^ hash >> 33
 }
 
-/// A number as the nearest f32, which has to be finite.
+/// Returns a number as the nearest f32, which has to be finite.
 #[inline(always)]
 pub fn number(record: &[u8], token: Token) -> Result<f32, Reason> {
     let Token::Number { from, to, decimal } = token else {
@@ -74,7 +75,7 @@ pub fn number(record: &[u8], token: Token) -> Result<f32, Reason> {
     if value.is_finite() { Ok(value) } else { Err(Reason::NotFinite) }
 }
 
-/// A time in milliseconds since 1970: RFC 3339 text, or an integer in `unit`.
+/// Returns a time in milliseconds since 1970: an RFC 3339 text, or an integer in `unit`.
 #[inline(always)]
 pub fn time(record: &[u8], token: Token, unit: TimeUnit) -> Result<i64, Reason> {
     match token {
@@ -94,10 +95,11 @@ pub fn time(record: &[u8], token: Token, unit: TimeUnit) -> Result<i64, Reason> 
     .ok_or(Reason::BadTime)
 }
 
+/// Reads a time from a text with escapes.
 #[cold]
 #[inline(never)]
 fn escaped_time(text: &[u8]) -> Option<i64> {
-    // Longer than any time once unescaped: not a time.
+    // Longer than any time that makes sense: a text of more bytes is no time.
     let mut plain = [0; 64];
     let mut length = 0;
     for byte in json::unescape(text) {

@@ -1,8 +1,9 @@
-//! JSON as one way of writing a record.
+//! JSON as one way of writing a record: where its members and their values are, not what they mean.
 //!
+//! - `mod.rs`: the words that the scanner and its visitors share
 //! - `scan`: checks the whole grammar and tells a [`Visitor`] which members it passes
-//! - `layouts`: records known by sight, without the grammar
-//! - [`number`], `escape`: numbers and escaped texts
+//! - `layouts`: recognises records that are written like earlier ones, without the grammar
+//! - [`number`]: reads numbers; `escape`: compares and unescapes texts
 
 mod escape;
 pub(crate) mod layouts;
@@ -17,7 +18,7 @@ use number::Decimal;
 /// Deepest nesting of objects and arrays, the record's own object included.
 pub const MAX_DEPTH: usize = 64;
 
-/// A value as it stands in the text; positions are byte offsets.
+/// A value of a text; positions are byte offsets in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token {
     /// The text between the quotes, `from..to`.
@@ -26,7 +27,7 @@ pub enum Token {
         from: usize,
         /// The closing quote.
         to: usize,
-        /// It holds at least one backslash.
+        /// Whether it holds a backslash.
         escaped: bool,
     },
     /// A number, `from..to`.
@@ -35,39 +36,40 @@ pub enum Token {
         from: usize,
         /// One past its last byte.
         to: usize,
-        /// What it is.
+        /// Its digits.
         decimal: Decimal,
     },
     /// `null`
     Null,
     /// `true` or `false`
     Bool,
-    /// An array; if its member was taken, its values are announced next, as values of that member.
+    /// An array. Its values are announced next, under its own number.
     Array,
-    /// An object; its members follow only where [`Visitor::member`] opened it.
+    /// An object. The visitor is asked for its members next, with the object's number as their
+    /// parent.
     Object,
 }
 
-/// What a visitor makes of a member's name.
+/// A visitor's answer to a member's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
-    /// Nothing: its value is checked, not announced.
+    /// The member is of no interest: its value is checked, not announced.
     Skip,
-    /// A value to announce, with the visitor's own number for it, at most [`MAX_MEMBER`]. If the value is an object, its
-    /// members are announced under the same number.
+    /// The member is to be announced, under the visitor's own number for it: at most
+    /// [`MAX_MEMBER`].
     Take(u8),
 }
 
-/// Receives what the scanner passes.
+/// The scanner's user, told of the members that the scanner passes.
 pub trait Visitor {
-    /// A member `name` (between its quotes, `escaped` if it holds a backslash) of the object
-    /// `parent`, which may be [`RECORD`].
+    /// Answers to a member `name` (between its quotes, `escaped` if it holds a backslash) of the
+    /// object `parent`, which may be [`RECORD`].
     fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member;
-    /// The value of a member that was taken, or a value in its array.
+    /// Takes the value of a member that was taken, or a value in its array.
     fn value(&mut self, member: u8, token: Token);
 }
 
-/// Why a text is not one JSON value.
+/// The reason why a text is not one JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Not UTF-8.
@@ -78,7 +80,7 @@ pub enum Fault {
     TooDeep,
 }
 
-/// Largest number that a visitor gives a member. The numbers above it mean something else: the next three.
+/// Largest number that a visitor gives a member. The numbers above it are the next three.
 pub const MAX_MEMBER: u8 = 252;
 /// Number of a member that a layout knows, but its visitor skips.
 const UNREAD: u8 = 253;
