@@ -1,4 +1,4 @@
-//! Numbers from and to text, as std has them.
+//! Numbers are read and written as std does it.
 
 #![no_main]
 

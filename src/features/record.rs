@@ -6,19 +6,24 @@ use fraud_plan::time::seconds::{DAY, HOUR};
 use super::finite;
 use crate::record::Event;
 
-pub(super) enum OfRecord {
+/// A feature of the record alone, with its value's index in the row.
+pub(super) enum RecordFeature {
     Number { at: usize, min: f32, max: f32, log1p: bool },
     Time { part: TimePart, form: TimeForm, offset: i16 },
 }
 
-impl OfRecord {
+impl RecordFeature {
+    /// Computes the feature.
     pub(super) fn value(&self, transaction: &Event, values: &[f32]) -> f32 {
         match *self {
-            OfRecord::Number { at, min, max, log1p } => number(values[at], min, max, log1p),
-            OfRecord::Time { part, form, offset } => time(transaction.seconds, part, form, offset),
+            RecordFeature::Number { at, min, max, log1p } => number(values[at], min, max, log1p),
+            RecordFeature::Time { part, form, offset } => {
+                time(transaction.seconds, part, form, offset)
+            }
         }
     }
 }
+/// Clamps a number, and takes its logarithm if the spec says so; missing stays missing.
 fn number(value: f32, min: f32, max: f32, log1p: bool) -> f32 {
     let value = if value < min {
         min
@@ -30,10 +35,11 @@ fn number(value: f32, min: f32, max: f32, log1p: bool) -> f32 {
     if log1p { finite(libm::log1pf(value)) } else { value }
 }
 
-/// 2000-01-01 was a Saturday: days from the Monday before.
+/// Days from the Monday before it to 2000-01-01, which was a Saturday.
 const FIRST_WEEKDAY: u32 = 5;
 const WEEK: u32 = 7 * DAY;
 
+/// Computes a part of a time; `offset` is the time zone, in minutes.
 fn time(seconds: u32, part: TimePart, form: TimeForm, offset: i16) -> f32 {
     let offset = (i32::from(offset) * 60).rem_euclid(WEEK as i32) as u32;
     let of_week = || (seconds % WEEK + FIRST_WEEKDAY * DAY + offset) % WEEK;

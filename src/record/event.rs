@@ -1,4 +1,4 @@
-//! What is read of a record.
+//! The event that a record tells of.
 
 /// A transaction, or a fraud report of one.
 #[derive(Clone, Debug, Default, PartialEq)]

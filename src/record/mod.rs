@@ -1,14 +1,15 @@
-//! Finding the spec's fields in a record's bytes, in one pass.
+//! Record: a record's bytes → an event, or the reason why there is none.
 //!
-//! - `reader`: the pass, and what a record is: a transaction, or fraud reports
-//! - `event`: what is read of a record; `reason`: why nothing can be
-//! - [`fields`]: which values the spec asks for
+//! - `reader`: one pass over the record's bytes; a transaction, fraud reports, or a [`Reason`]
+//! - [`fields`]: the spec's fields, and which value is one of them
+//! - `event`: the event that a record tells of; `reason`: why a record cannot be scored
 //! - [`scalar`]: the values that a format finds, whichever format it is
-//! - [`value`]: a field's value → an id's hash, a number, a time; [`number`], [`timestamp`]: these in text
-//! - [`json`]: the one format so far
+//! - [`value`]: the meaning of a field's value: an id, a number, a time; [`number`] and [`timestamp`]:
+//!   these in text
+//! - [`json`]: JSON, the one format so far
 //!
 //! **Another format** (Avro, Protobuf) is a module beside `json`: a function that passes over a record's
-//! bytes and calls a [`Visitor`](scalar::Visitor), as [`json::scan`] does, its names being those of the
+//! bytes and calls a [`Visitor`](scalar::Visitor), as [`json::scan`] does; the names are those of the
 //! schema. Nothing but `reader` calls a format, and nothing but a format knows what its bytes look like.
 //! The visitor is a type parameter, so that each format is compiled into the reader's loop.
 

@@ -1,14 +1,14 @@
 //! Reading a record: what its fields mean, in one pass over its bytes.
 //!
-//! The scanner and the layouts (`json/`) know where a record's members are; [`Fields`] knows which of
-//! them the spec asks for; the pass here turns their values into an [`Event`] and judges the whole: a
-//! transaction, fraud reports, or the reason why it is neither.
+//! The scanner and the layouts (`json/`) know where a record's members are; [`Fields`] knows which
+//! of them the spec asks for; the pass here turns their values into an [`Event`] and judges the
+//! whole: a transaction, fraud reports, or the reason why it is neither.
 //!
-//! **Invariant**: what a record is depends on its bytes and the broker's timestamp alone, never on the
-//! records before it. The layouts only make it cheaper to find out.
+//! **Invariant**: what a record is depends on its bytes and the broker's timestamp alone, never on
+//! the records before it. The layouts only make it cheaper to find out.
 //!
-//! To check a change: the property test below and the fuzz target `record` compare a reader that has
-//! read much with a fresh one, `tests/records.rs` has a record for each reason.
+//! To check a change: the property test below and the fuzz target `record` compare a reader that
+//! has read much with a fresh one, `tests/records.rs` has a record for each reason.
 
 use fraud_plan::Program;
 use fraud_plan::program::Role;
@@ -48,9 +48,9 @@ impl std::fmt::Debug for Reports<'_> {
 }
 
 impl Reports<'_> {
-    /// Hands the reports on in their order. It reads the record a second time: the first time, a report
-    /// passes before it is known whether all those behind it are good too, and one bad report makes all
-    /// of them void. So no memory is needed for reports, however many there are.
+    /// Hands the reports on in their order. It reads the record a second time: the first time, a
+    /// report passes before it is known whether all reports behind it are good too, and one bad
+    /// report makes all of them void. So no memory is needed for reports, however many there are.
     pub fn for_each(self, mut report: impl FnMut(&Event)) {
         let read = self.reader.pass(self.record, self.broker_timestamp, &mut report);
         debug_assert_eq!(read.map(|(kind, _)| kind), Ok(Kind::Reports));
@@ -67,7 +67,7 @@ enum Kind {
 /// Milliseconds from 1970 to 2000.
 const EPOCH_2000: i64 = 946_684_800_000;
 
-/// Reads records; keeps its buffers.
+/// A reader of records, with its buffers.
 pub struct Reader {
     layouts: Layouts,
     fields: Fields,
@@ -108,8 +108,8 @@ impl Reader {
         }
     }
 
-    /// Reads one record's value; `broker_timestamp` is in milliseconds since 1970, negative if there is
-    /// none.
+    /// Reads one record's value; `broker_timestamp` is in milliseconds since 1970, negative if
+    /// there is none.
     pub fn read<'r>(
         &'r mut self,
         record: &'r [u8],
@@ -126,8 +126,9 @@ impl Reader {
         })
     }
 
-    /// Passes over a record, and hands on each good report. Returns the record's kind and the offset of
-    /// its closing brace. Most records look as one before them did; the others are scanned.
+    /// Passes over a record, and hands on each good report. Returns the record's kind and the
+    /// offset of its closing brace. Most records look as one before them did; the others are
+    /// scanned.
     #[inline]
     fn pass(
         &mut self,
@@ -179,8 +180,8 @@ impl Reader {
     }
 }
 
-/// Returns the seconds since 2000 of a time that is neither before 2000 nor more than a day after the
-/// broker's.
+/// Returns the seconds since 2000 of a time that is neither before 2000 nor more than a day after
+/// the broker's.
 fn seconds(millis: i64, broker_timestamp: i64) -> Result<u32, Reason> {
     let latest = match broker_timestamp {
         ..0 => i64::MAX,
@@ -330,8 +331,8 @@ impl<'p> Pass<'p> {
         }
     }
 
-    /// Ends the report that is being read, if there is one, and hands it on if it and all before it are
-    /// good.
+    /// Ends the report that is being read, if there is one, and hands it on if it and all before it
+    /// are good.
     fn end_report(&mut self) {
         if std::mem::take(&mut self.in_report) && self.reports == Some(true) {
             (self.sink)(self.report);
@@ -559,7 +560,7 @@ mod tests {
         record
     }
 
-    /// What a record is read as, its reports included.
+    /// Reads a record as text, its reports included.
     fn read(reader: &mut Reader, record: &[u8]) -> Vec<String> {
         let read = reader.read(record, -1);
         let mut found = vec![format!("{read:?}")];

@@ -1,4 +1,4 @@
-//! A value of a record → an id's hash, a number, a time.
+//! The meaning of a field's value: an id, a number, a time.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ pub fn id_text(value: Scalar<'_>) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// The hash of an id's text.
+/// Returns the hash of an id's text.
 #[inline(always)]
 pub fn id(value: Scalar) -> Result<u64, Reason> {
     match value {
@@ -35,8 +35,8 @@ pub fn id(value: Scalar) -> Result<u64, Reason> {
 
 const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// 64 well-mixed bits of a text: eight bytes at a time through MurmurHash3's finisher. It has no
-/// secret: who can choose ids freely can make two of them share history.
+/// Hashes a text to 64 well-mixed bits: eight bytes at a time, through MurmurHash3's finisher.
+/// There is no secret in it: whoever can choose ids freely can make two ids share their history.
 #[inline(always)]
 fn hash(text: &[u8]) -> u64 {
     let (words, rest) = text.as_chunks();
@@ -44,7 +44,7 @@ fn hash(text: &[u8]) -> u64 {
     mix(mix(hash ^ bytes::short_word(rest)) ^ text.len() as u64)
 }
 
-/// The hash of what a text means; it may be longer than any buffer.
+/// Hashes a text with escapes, as [`hash`] hashes the text that it means, without a buffer for it.
 #[cold]
 #[inline(never)]
 fn hash_escaped(text: Text) -> u64 {
@@ -60,13 +60,14 @@ fn hash_escaped(text: Text) -> u64 {
     mix(mix(hash ^ word) ^ length)
 }
 
+/// Mixes 64 bits: MurmurHash3's finisher.
 fn mix(mut hash: u64) -> u64 {
     hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     hash ^ hash >> 33
 }
 
-/// A number as the nearest f32, which has to be finite.
+/// Returns a number as the nearest f32, which has to be finite.
 #[inline(always)]
 pub fn number(value: Scalar) -> Result<f32, Reason> {
     let Scalar::Number(Number { text, decimal }) = value else {
@@ -76,7 +77,7 @@ pub fn number(value: Scalar) -> Result<f32, Reason> {
     if value.is_finite() { Ok(value) } else { Err(Reason::NotFinite) }
 }
 
-/// A time in milliseconds since 1970: RFC 3339 text, or an integer in `unit`.
+/// Returns a time in milliseconds since 1970: an RFC 3339 text, or an integer in `unit`.
 #[inline(always)]
 pub fn time(value: Scalar, unit: TimeUnit) -> Result<i64, Reason> {
     match value {
@@ -96,6 +97,7 @@ pub fn time(value: Scalar, unit: TimeUnit) -> Result<i64, Reason> {
     .ok_or(Reason::BadTime)
 }
 
+/// Reads a time from a text with escapes.
 #[cold]
 #[inline(never)]
 fn escaped_time(text: Text) -> Option<i64> {

@@ -1,7 +1,7 @@
 //! A record's headers, packed as on the wire while the detector works.
 //!
-//! The SDK's list takes 16 bytes for a header that has 2 on the wire, and a write needs a list of its
-//! own. Packed in between, the two need not be held at once.
+//! The SDK's list takes 16 bytes for a header that has 2 on the wire, and a write needs a list of
+//! its own. Packed in between, the two need not be held at once.
 
 use redpanda_transform_sdk::BorrowedHeader;
 use redpanda_transform_sdk_varint as varint;

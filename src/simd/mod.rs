@@ -3,14 +3,14 @@
 //! - `mod.rs`: the door, behind which each target has its kernels, and their property tests
 //! - `scalar`: every kernel in plain Rust: for native builds, and as the twin of the others
 //! - `wasm`: the same kernels in WebAssembly's SIMD
-//! - [`bytes`]: what the detector does with short texts, built on them
+//! - [`bytes`]: work on short texts, built on them
 //!
 //! **Invariant**: kernels of one name give the same bits, so native and WebAssembly give the same
 //! verdicts. A kernel decides nothing; where its result is unspecified, callers do not look at it.
 //!
-//! **To add a kernel**: write it in `scalar.rs`, then in `wasm.rs` under the same name, and add it to the
-//! list below and to the tests, which hold both to a definition that anyone can read. `cargo native-test`
-//! runs the tests of the scalar ones, `./scripts/test-wasm` those of both.
+//! **To add a kernel**: write it in `scalar.rs`, then in `wasm.rs` under the same name, and add it
+//! to the list below and to the tests, which hold both to a definition that anyone can read. `cargo
+//! native-test` tests the scalar kernels, `./scripts/test-wasm` both.
 
 pub mod bytes;
 #[allow(dead_code, reason = "with SIMD, some are for the tests alone")]
@@ -30,8 +30,8 @@ use kernels::{BLOCK, first_special};
 pub use kernels::{Register, leaves_16, not_below, positions_of};
 pub use scalar::leaves;
 
-/// A block of a forest's masks, as it lies in the plan: 128 bits, a mask for each of its trees, the first
-/// tree in the lowest bits.
+/// A block of a forest's masks, as it lies in the plan: 128 bits, a mask for each of its trees, the
+/// first tree in the lowest bits.
 pub type MaskBlock = [u64; 2];
 
 #[cfg(test)]

@@ -381,7 +381,7 @@ fn the_fraud_detector_loses_nothing() {
     let mut input = place.read("t.jsonl");
     input.extend_from_slice(b"not JSON\n");
     place.write("t.jsonl", &input);
-    let (summary, status) = place.json(&format!("run --spec {SPEC} --input t.jsonl --output o"));
+    let (summary, status) = place.json("run --input t.jsonl --output o");
     assert_eq!((status, &summary["lost"]), (0, &0.into()), "{summary:#}");
     assert_eq!(summary["unscorable"], serde_json::json!({ "invalid_json": 1 }));
     assert_eq!(lines(&place.read("o/unscorable.jsonl")), ["not JSON"]);
@@ -398,6 +398,28 @@ fn the_fraud_detector_loses_nothing() {
     originals.sort();
     expect.sort();
     assert_eq!(originals, expect);
+}
+
+/// Every command that reads a module, with the spec of another one.
+#[test]
+fn a_spec_of_another_model_is_refused() {
+    let place = Place::new();
+    fs::copy(fraud_detector(), place.path("fraud-detector.wasm")).expect("a writable directory");
+    place.json("simulate --days 1 --customers 20 --output t.jsonl --frauds f.csv");
+    for command in [
+        "run --input t.jsonl --output o",
+        "backtest --input t.jsonl --frauds f.csv",
+        "inspect fraud-detector.wasm",
+        "bench --input t.jsonl",
+    ] {
+        let expect = format!("which was not built from the feature spec {SPEC}");
+        place.refused(&format!("{command} --spec {SPEC}"), &expect);
+    }
+    // The model is named as in every verdict.
+    let (summary, _) = place.json(&format!("run --spec {MODEL} --input t.jsonl --output o"));
+    let verdict = format!("\"model\":{}", summary["model"]);
+    let valid = text(&place.read("o/valid.jsonl"));
+    assert!(valid.lines().all(|line| line.contains(&verdict)), "{verdict} {valid}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! JSON as one way of writing a record.
+//! JSON as one way of writing a record: where its values are, not what they mean.
 //!
 //! - `scan`: checks the whole grammar and tells a [`Visitor`](super::scalar::Visitor) what it passes
-//! - `layouts`: records known by sight, without the grammar
-//! - `escape`: escaped texts
+//! - `layouts`: recognises records that are written like earlier ones, without the grammar
+//! - `escape`: unescapes texts
 
 mod escape;
 pub(crate) mod layouts;
@@ -14,13 +14,13 @@ pub use scan::scan;
 /// Deepest nesting of objects and arrays, the record's own object included.
 pub const MAX_DEPTH: usize = 64;
 
-/// Why a text is not one JSON value.
+/// The rule that a text breaks which is not one JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Not UTF-8.
+    /// UTF-8.
     Utf8,
-    /// Not the grammar.
+    /// JSON's grammar.
     Grammar,
-    /// Deeper than [`MAX_DEPTH`].
+    /// The depth: at most [`MAX_DEPTH`].
     TooDeep,
 }

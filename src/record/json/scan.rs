@@ -1,16 +1,45 @@
-//! A JSON scanner that checks the whole grammar (RFC 8259) in one pass and without recursion, and
-//! tells a visitor which members it passes.
+//! The scanner: it checks a text against the whole grammar of JSON (RFC 8259) and tells a visitor
+//! which members it passes.
 //!
-//! It differs from a derived serde_json struct where the record contract asks for it: the text
-//! must be UTF-8 everywhere, nesting is bounded, and nothing is allocated.
+//! It does what a derived serde_json struct would, and what the record contract asks for besides:
+//! the text is UTF-8 everywhere, nesting is bounded, nothing is allocated, nothing recurses.
+//!
+//! **The idea.** One loop, one turn for each value. Between two turns all that has to be remembered
+//! is the stack of open brackets, as two parallel stacks: whether each bracket is an object (a bit
+//! of `objects`, the innermost lowest), and the visitor's number for each (`outer`, with the
+//! innermost apart in `number`). Members that the visitor does not take have the number
+//! [`SKIPPED`], and so has everything inside them.
+//!
+//! **Invariants.**
+//! - `at` is the offset of the first byte that is not yet checked; all before it is valid.
+//! - `objects` has one bit for each of `depth` open brackets, hence [`MAX_DEPTH`] ≤ 64.
+//! - UTF-8 is not checked on the way: outside of texts the grammar takes ASCII only, and a text
+//!   with other bytes clears `ascii`, so that the whole is checked once, at the end.
+//!
+//! **A worked example**: `{"a":[1]}`, of which the visitor takes `a` as number 0.
+//!
+//! | turn | sees | announces | depth, objects | number |
+//! |---|---|---|---|---|
+//! | 1 | `{` | – | 1, 0b1 | `RECORD` |
+//! | 2 | `"a"`, `:`, `[` | 0: an array | 2, 0b10 | 0 |
+//! | 3 | `1` | 0: a number | 2, 0b10 | 0 |
+//! | 4 | `]` | the end of 0 | 1, 0b1 | `RECORD` |
+//! | 5 | `}` | the end of `RECORD`; it is the record's end | 0, 0 | `SKIPPED` |
+//! | 6 | the end of the text | – | | |
+//!
+//! **To change it**: what every record needs is inlined into the loop, so that the scanner's state
+//! stays in registers; what is rare is a cold function that takes and returns offsets. The loop is
+//! made once for each visitor, and the visitor's `value` once for each kind of token.
+//! `tests/fuel.rs` tells what a change costs; the tests below and the fuzz target `record` hold the
+//! scanner to serde_json.
 
 use super::{Fault, MAX_DEPTH};
 use crate::record::number;
 use crate::record::scalar::{Member, Number, RECORD, SKIPPED, Scalar, Text, Visitor};
 use crate::simd::bytes;
 
-/// Scans one JSON value with white space around it; gives the offset of the closing brace if it is an
-/// object. What the visitor is told of a text that turns out to be faulty counts for nothing.
+/// Scans one JSON value with white space around it; returns the offset of its closing brace if it
+/// is an object. If the text turns out to be faulty, the visitor has to forget what it was told.
 #[inline(always)]
 pub fn scan<'t>(text: &'t [u8], visitor: &mut impl Visitor<'t>) -> Result<Option<usize>, Fault> {
     let mut scanner = Scanner { text, at: 0, ascii: true };
@@ -18,7 +47,7 @@ pub fn scan<'t>(text: &'t [u8], visitor: &mut impl Visitor<'t>) -> Result<Option
     if scanner.ascii && end.is_ok() { end } else { check_utf8(text).and(end) }
 }
 
-/// That a text is no UTF-8 counts before what else is wrong with it.
+/// Checks that a text is UTF-8: if not, that takes precedence over every other fault.
 #[cold]
 #[inline(never)]
 fn check_utf8(text: &[u8]) -> Result<(), Fault> {
@@ -30,23 +59,22 @@ const _: () = assert!(MAX_DEPTH <= u64::BITS as usize);
 
 struct Scanner<'t> {
     text: &'t [u8],
+    /// Offset of the next byte to check.
     at: usize,
-    /// No byte beyond ASCII so far.
+    /// Whether there was no byte beyond ASCII in the texts so far.
     ascii: bool,
 }
 
-// What is inlined keeps the scanner's state in registers; what is rare takes and gives positions.
 impl<'t> Scanner<'t> {
     #[inline(always)]
     fn run(&mut self, visitor: &mut impl Visitor<'t>) -> Result<Option<usize>, Fault> {
-        // The brackets around: how many, whether each is an object (a bit, the innermost lowest), and
-        // the visitor's number for each (the innermost's apart).
+        // The stack of open brackets.
         let mut depth = 0;
         let mut objects = 0_u64;
         let mut outer = [0; MAX_DEPTH];
         let mut number = SKIPPED;
         let mut end = None;
-        // Nothing stands before, but the opening bracket.
+        // Whether the next value is the first in its bracket: no comma before it.
         let mut first = true;
         loop {
             // On to the next value, or out of the bracket.
@@ -83,7 +111,8 @@ impl<'t> Scanner<'t> {
                 numbered(number, || visitor.item(number))
             };
             first = false;
-            // Once for each kind of value, so that the visitor's part is made for that kind.
+            // Announced once for each kind of value, so that the visitor's code is specialised for
+            // it.
             match self.next() {
                 b'"' => {
                     let text = self.text()?;
@@ -120,7 +149,8 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// A member's name and its colon; the visitor's number for it.
+    /// Passes a member's name, which begins with `next`, and its colon; returns the visitor's
+    /// number for it.
     #[inline(always)]
     fn name(
         &mut self,
@@ -139,7 +169,8 @@ impl<'t> Scanner<'t> {
         Ok(numbered(parent, || visitor.member(parent, name)))
     }
 
-    /// The next byte that is no white space; 0, which no grammar rule takes, at the end.
+    /// Passes white space, and returns the byte behind it without passing it. At the end of the
+    /// text that is 0, which no rule of the grammar takes.
     #[inline(always)]
     fn next(&mut self) -> u8 {
         let byte = self.text.get(self.at).copied().unwrap_or(0);
@@ -150,6 +181,7 @@ impl<'t> Scanner<'t> {
         self.text.get(self.at).copied().unwrap_or(0)
     }
 
+    /// Passes a text, from its opening quote to its closing quote.
     #[inline(always)]
     fn text(&mut self) -> Result<Text<'t>, Fault> {
         let from = self.at + 1;
@@ -164,6 +196,7 @@ impl<'t> Scanner<'t> {
         Ok(Text::json(&self.text[from..to], escaped))
     }
 
+    /// Passes a number.
     #[inline(always)]
     fn number(&mut self) -> Result<Number<'t>, Fault> {
         let from = self.at;
@@ -173,7 +206,7 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// The literal with which a text begins, and its length.
+/// Returns the literal with which a text begins, and its length.
 #[inline(never)]
 fn literal(text: &[u8]) -> Option<(usize, Scalar<'static>)> {
     let known = [
@@ -204,6 +237,7 @@ fn announce<'t>(visitor: &mut impl Visitor<'t>, member: u16, value: Scalar<'t>) 
     }
 }
 
+/// Returns the offset, from `at` on, of the first byte that is no white space.
 #[cold]
 #[inline(never)]
 fn space_until(text: &[u8], at: usize) -> usize {
@@ -211,8 +245,8 @@ fn space_until(text: &[u8], at: usize) -> usize {
     at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count()
 }
 
-/// From within a text on: its closing quote, whether there was a backslash, and whether all of it was
-/// ASCII.
+/// Reads on from within a text; returns the offset of its closing quote, whether there was a
+/// backslash, and whether all of it was ASCII.
 #[cold]
 #[inline(never)]
 fn text_until(text: &[u8], mut at: usize) -> Option<(usize, bool, bool)> {
@@ -383,7 +417,8 @@ mod tests {
         })
     }
 
-    /// Everything in a value that is neither an object nor an array, with the name that it is under.
+    /// Everything in a value that is neither an object nor an array, with the name that it is
+    /// under.
     fn leaves(name: &str, value: &serde_json::Value, found: &mut Vec<String>) {
         match value {
             serde_json::Value::Array(values) => {
@@ -399,7 +434,7 @@ mod tests {
     proptest! {
         #![proptest_config(crate::cases(2000))]
 
-        /// What serde_json reads is announced, however it is spaced.
+        /// The scanner announces the values that serde_json reads, however they are spaced.
         #[test]
         fn announces_what_serde_json_reads(value in json(), pretty: bool) {
             let root = serde_json::json!({"root": value});
@@ -426,8 +461,8 @@ mod tests {
             prop_assert_eq!(announced, expect);
         }
 
-        /// What serde_json takes and refuses, so does the scanner: for JSON with bytes changed,
-        /// taken out and put in.
+        /// The scanner takes and refuses the texts that serde_json takes and refuses: JSON with
+        /// bytes changed, taken out and put in.
         #[test]
         fn agrees_with_serde_json(
             value in json(),

@@ -1,4 +1,5 @@
-//! Everything, with the same model evaluated in the obvious way: tree after tree, from node to node.
+//! Everything, with the same model evaluated in the obvious way: tree after tree, from node to
+//! node.
 
 use fraud_detector::engine::Engine;
 use fraud_detector::shell::Score;

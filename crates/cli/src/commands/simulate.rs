@@ -1,5 +1,7 @@
 //! `fraud simulate`: synthetic transactions, and which of them are frauds.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -7,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use fraud_simulator::{Config, Format, Population, Transaction, World, Written};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::show::report::Report;
 use crate::show::{progress, units};
@@ -84,6 +86,7 @@ pub struct Args {
     frauds: PathBuf,
 }
 
+/// The worlds by name.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Kind {
     /// purchases by customers at terminals around them, on which the model is trained
@@ -96,11 +99,12 @@ enum Kind {
     Charges,
 }
 
+/// The rules of fraud by name.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Preset {
-    /// those of the published simulation, on which the model is trained
+    /// the rules of the published simulation, on which the model is trained
     Default,
-    /// every amount, rate and duration of them shifted by half: what such a model has not seen
+    /// every amount, rate and duration of these rules shifted by half, as the model has not seen them
     Shifted,
 }
 
@@ -114,7 +118,7 @@ impl Preset {
 }
 
 impl Kind {
-    /// The simulator's world, unless it is the default one.
+    /// Returns the simulator's world, unless it is the default one.
     fn world(self) -> Option<World> {
         match self {
             Kind::Terminals => None,
@@ -125,67 +129,85 @@ impl Kind {
     }
 }
 
+/// What was made.
+#[derive(Serialize)]
+struct Answer {
+    transactions: u64,
+    records: u64,
+    frauds: u64,
+    /// Number of frauds by scenario.
+    scenarios: BTreeMap<u8, u64>,
+    /// Only of the default world.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customers_without_a_terminal: Option<u32>,
+    bytes: u64,
+    seconds: f64,
+    output: PathBuf,
+    frauds_output: PathBuf,
+    #[serde(skip)]
+    days: u32,
+    /// Names of the scenarios.
+    #[serde(skip)]
+    names: [&'static str; 3],
+}
+
 /// Runs the command.
-pub fn run(args: &Args) -> Result<Report> {
+pub fn run(args: Args) -> Result<Report> {
     let began = Instant::now();
     let mut frauds = Vec::new();
     let (names, written, stranded) = match args.world.world() {
-        None => terminals(args, &mut frauds)?,
-        Some(world) => (world.scenarios(), write_world(world, args, &mut frauds)?, None),
+        None => write_terminals(&args, &mut frauds)?,
+        Some(world) => (world.scenarios(), write_world(world, &args, &mut frauds)?, None),
     };
     std::fs::write(&args.frauds, frauds).with_context(|| cannot_write(&args.frauds))?;
 
     let [genuine, scenarios @ ..] = written.scenarios;
     let frauds = scenarios.iter().sum::<u64>();
-    let total = genuine + frauds;
-    let bytes = std::fs::metadata(&args.output).map_or(0, |metadata| metadata.len());
-    let elapsed = began.elapsed();
-    let mut json = json!({
-        "transactions": total,
-        "records": written.records,
-        "frauds": frauds,
-        "scenarios": { "1": scenarios[0], "2": scenarios[1], "3": scenarios[2] },
-        "bytes": bytes,
-        "seconds": elapsed.as_secs_f64(),
-        "output": args.output,
-        "frauds_output": args.frauds,
-    });
-    if let Some(stranded) = stranded {
-        json["customers_without_a_terminal"] = stranded.into();
-    }
-    let [first, second, third] = names;
-    let width = names.map(str::len).into_iter().max().unwrap_or(0);
-    Ok(Report {
-        json,
-        text: format!(
-            "{} transactions over {} days in {} ({})\n\
-             {} frauds, {}, in {}\n  \
-             1 {first:width$}  {:>8}\n  \
-             2 {second:width$}  {:>8}\n  \
-             3 {third:width$}  {:>8}\n\
-             took {}\n",
-            units::count(total),
-            args.days,
-            args.output.display(),
-            units::size(bytes),
-            units::count(frauds),
-            units::share(frauds, total),
-            args.frauds.display(),
-            scenarios[0],
-            scenarios[1],
-            scenarios[2],
-            units::seconds(elapsed),
-        ),
-        aside: String::new(),
-        ok: true,
+    Report::of(&Answer {
+        transactions: genuine + frauds,
+        records: written.records,
+        frauds,
+        scenarios: (1..).zip(scenarios).collect(),
+        customers_without_a_terminal: stranded,
+        bytes: std::fs::metadata(&args.output).map_or(0, |metadata| metadata.len()),
+        seconds: began.elapsed().as_secs_f64(),
+        output: args.output,
+        frauds_output: args.frauds,
+        days: args.days,
+        names,
     })
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        writeln!(
+            f,
+            "{} transactions over {} days in {} ({})",
+            units::count(self.transactions),
+            self.days,
+            self.output.display(),
+            units::size(self.bytes),
+        )?;
+        writeln!(
+            f,
+            "{} frauds, {}, in {}",
+            units::count(self.frauds),
+            units::share(self.frauds, self.transactions),
+            self.frauds_output.display(),
+        )?;
+        let width = self.names.map(str::len).into_iter().max().unwrap_or(0);
+        for (name, (scenario, number)) in self.names.iter().zip(&self.scenarios) {
+            writeln!(f, "  {scenario} {name:width$}  {number:>8}")?;
+        }
+        writeln!(f, "took {}", units::seconds(self.seconds))
+    }
 }
 
 /// Names of the scenarios 1 to 3, what was written, and how many customers have no terminal.
 type Made = ([&'static str; 3], Written, Option<u32>);
 
 /// Writes the default world.
-fn terminals(args: &Args, frauds: &mut Vec<u8>) -> Result<Made> {
+fn write_terminals(args: &Args, frauds: &mut Vec<u8>) -> Result<Made> {
     let csv = format(&args.output) == Format::Csv;
     ensure!(!csv, "the world terminals is written as JSON lines; name the output FILE.jsonl");
     let simulation = fraud_simulator::simulate(&Config {
@@ -227,7 +249,7 @@ fn write_world(world: World, args: &Args, frauds: &mut Vec<u8>) -> Result<Writte
     to_file(&args.output, |records| world.write(&population, format, records, frauds))
 }
 
-/// The format that a file's name asks for.
+/// Returns the format that a file's name asks for.
 fn format(path: &Path) -> Format {
     let name = path.to_string_lossy();
     match name.strip_suffix(".zst").unwrap_or(&name).ends_with(".csv") {
@@ -236,12 +258,12 @@ fn format(path: &Path) -> Format {
     }
 }
 
-/// What an error about an output file says first.
+/// Returns the beginning of an error about an output file.
 fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
 }
 
-/// Creates a file and has it written, compressed if its name ends in .zst.
+/// Creates a file and lets `write` fill it, compressed if its name ends in .zst.
 fn to_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> Result<T> {
     let result = || {
         let file = File::create(path)?;

@@ -1,32 +1,22 @@
-//! What is read of a record beside the detector or the module: the partition key, the event time,
-//! the transaction's id and the amount.
+//! The few fields that the commands themselves read of a record: the partition key, the event time,
+//! the transaction's id and the amount. The detector and the module read records on their own.
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::path::Path;
 
-use anyhow::{Context, Result};
 use fraud_detector::record::fields::Finder;
 use fraud_detector::record::json;
 use fraud_detector::record::scalar::{Member, Scalar, Text, Values, Visitor};
 use fraud_detector::record::value::{id_text, time};
 use fraud_plan::program::{Program, Role};
 
-/// Reads a feature spec.
-pub fn read_spec(path: &Path) -> Result<Program> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| {
-        format!("cannot read the feature spec {file}; name another with --spec FILE")
-    })?;
-    fraud_plan::compile::spec::parse(&text, &file)
-}
-
 /// Reads envelopes of records by a spec.
 pub struct Envelopes {
     program: Program,
     finder: Finder,
-    /// The number that is the amount: the one of this name, else the first.
+    /// Index of the number that is the amount: the one called `amount`, else the first.
     amount: u16,
+    /// Event time of the last record that had one; −1 before the first.
     last_time: i64,
 }
 
@@ -35,8 +25,8 @@ pub struct Envelopes {
 pub struct Envelope<'r> {
     /// The first entity's id as text.
     pub key: Option<Cow<'r, [u8]>>,
-    /// Event time in milliseconds since 1970; of a record without one, the record's before; −1
-    /// before the first.
+    /// Event time in milliseconds since 1970. A record without a time has that of the record before
+    /// it; before the first time it is −1.
     pub millis: i64,
     /// The transaction's id, if the spec says where it is, and it is text or an integer.
     pub transaction_id: Option<Cow<'r, [u8]>>,
@@ -45,19 +35,19 @@ pub struct Envelope<'r> {
 }
 
 impl Envelopes {
-    /// A reader for records that `program` describes.
+    /// Makes a reader for records that `program` describes.
     pub fn new(program: Program) -> Self {
         let amount = program.numbers.iter().position(|number| number.name == "amount");
         let amount = amount.unwrap_or(0) as u16;
         Self { finder: Finder::new(&program), program, amount, last_time: -1 }
     }
 
-    /// What describes the records.
+    /// Returns the program that describes the records.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
-    /// Reads the next record. One that is no JSON has neither key nor id.
+    /// Reads the next record. If it is not JSON, it has neither key nor id.
     pub fn read<'r>(&mut self, record: &'r [u8]) -> Envelope<'r> {
         let Self { program, finder, amount, .. } = self;
         let mut pass = Pass {
@@ -88,9 +78,11 @@ impl Envelopes {
     }
 }
 
-/// Up to the end of 2135, milliseconds since 1970: one time beyond would have everything be late.
+/// Times that are believed, milliseconds since 1970: up to the end of 2135. A single later time
+/// would make every record after it count as late.
 const TIMES: Range<i64> = 0..5_238_518_400_000;
 
+/// One pass over a record: the values found so far, each the first of its kind.
 struct Pass<'e, 'r> {
     program: &'e Program,
     finder: &'e mut Finder,
