@@ -34,11 +34,11 @@ cards: flat; times without a zone, categories, coordinates, the label is_chargeb
   that charges cards which were never there
 transfers: flat; hours since the start, types, balances, the label illicit; id: reference
   hour,reference,kind,sum,payer,payer_before,payer_after,payee,payee_before,payee_after,illicit
-  1 all of an account goes to a new payee, 2 one payer and many new payees, 3 the other way round
+  1 all of an account goes to a new payee, 2 one payer has many new payees, 3 the other way round
 charges: nested; seconds, minor units of seven currencies; id: data.object.charge_id; among the
   charges guests (customer null), refunds, payouts, second deliveries, and disputes as reports
   {"event_id":"ev_...","event_type":"charge.captured","occurred_at":1522540831,"data":...}
-  1 many customers with one card, 2 many cards of one customer, 3 a multiple of the card's mean
+  1 one card has many new customers, 2 the other way round, 3 a multiple of the card's mean
 
 cards and transfers are CSV with a line of names if the file is called .csv or .csv.zst, else JSON
 lines; the others are always JSON lines.

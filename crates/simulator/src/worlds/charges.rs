@@ -1,9 +1,12 @@
 //! Events about charges in online shops. People pay with their card, as customers or as guests, in
 //! the shop's currency; some share a card, some get a new one. Three things give a fraud away:
 //!
-//! 1. within a day a stolen card is used by several customers, none of whom ever had it;
-//! 2. within a day one customer uses several stolen cards;
+//! 1. within days a stolen card is used by several customers, none of whom ever had it;
+//! 2. within days one customer uses several stolen cards;
 //! 3. a guest pays a multiple of what the card usually pays in that currency.
+//!
+//! All customers have a history, people have days on which they buy much, and many charges are in
+//! another currency than the person's: so counts and minor units alone tell little.
 //!
 //! Beside each charge there may be its refund, a dispute (most frauds have one days later, with the
 //! reason `fraudulent`; a few genuine charges too, with another), and second deliveries of any of
@@ -17,9 +20,9 @@ use crate::random::{Purpose, Random};
 use crate::split_mix::SplitMix64;
 
 /// Cases of scenarios 1, 2 and 3 for each person and day.
-const SHARED_CARDS: f64 = 0.000_28;
-const MANY_CARDS: f64 = 0.000_4;
-const EXCESSES: f64 = 0.001_15;
+const SHARED_CARDS: f64 = 0.000_35;
+const MANY_CARDS: f64 = 0.000_47;
+const EXCESSES: f64 = 0.001_4;
 
 struct Currency {
     code: &'static str,
@@ -44,11 +47,16 @@ const HOMES: [usize; 13] = [0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6];
 /// Shops of each currency.
 const SHOPS: usize = 40;
 /// Share of charges by shops of another currency.
-const ABROAD: f64 = 0.1;
+const ABROAD: f64 = 0.3;
 /// Share of people who use the card of the person before them.
 const COUPLES: f64 = 0.05;
 /// Chance of a new card on a day.
 const NEW_CARD: f64 = 0.002;
+/// Share of days on which a person buys [`SPREE`] times as much.
+const SPREES: f64 = 0.05;
+const SPREE: f64 = 5.0;
+/// Hours within which a case of scenario 1 or 2 happens.
+const CASE: f64 = 60.0;
 
 struct Person {
     currency: usize,
@@ -115,8 +123,6 @@ fn charges(population: &Population) -> Vec<Charge> {
     let people: Vec<Person> =
         (0..population.customers).map(|index| Person::new(population, index)).collect();
     let mut charges = Vec::new();
-    // Customers that do not exist until somebody needs them.
-    let mut invented = people.len();
     for (person, index) in people.iter().zip(0..) {
         let mut random = Random::new(population.seed, Purpose::Life, 0, index);
         person.live(population, index as usize, &mut random, &mut charges);
@@ -125,18 +131,17 @@ fn charges(population: &Population) -> Vec<Charge> {
             let start = population.day_start(day);
             if random.chance(SHARED_CARDS) {
                 for _ in 0..4 + random.below(5) {
-                    let second = start + hours(&mut random, 0.0, 24.0);
-                    let charge = person.charge(second, &mut random);
-                    let customer = Some(invented);
+                    let second = start + hours(&mut random, 0.0, CASE);
+                    let charge = person.charge(second, ABROAD, &mut random);
+                    let customer = Some(person.compatriot(&people, &mut random));
                     charges.push(Charge { customer, scenario: 1, ..charge });
-                    invented += 1;
                 }
             }
             if random.chance(MANY_CARDS) {
                 for _ in 0..3 + random.below(4) {
-                    let second = start + hours(&mut random, 0.0, 24.0);
-                    let stolen = &people[random.below(people.len())];
-                    let charge = stolen.charge(second, &mut random);
+                    let second = start + hours(&mut random, 0.0, CASE);
+                    let stolen = &people[person.compatriot(&people, &mut random)];
+                    let charge = stolen.charge(second, ABROAD, &mut random);
                     let customer = Some(index as usize);
                     charges.push(Charge { customer, scenario: 2, ..charge });
                 }
@@ -144,8 +149,8 @@ fn charges(population: &Population) -> Vec<Charge> {
             if random.chance(EXCESSES) {
                 for _ in 0..1 + random.below(2) {
                     let second = start + hours(&mut random, 0.0, 24.0);
-                    let charge = person.charge(second, &mut random);
-                    let minor = (charge.minor as f64 * random.uniform(6.0, 12.0)) as i64;
+                    let charge = person.charge(second, 0.0, &mut random);
+                    let minor = (charge.minor as f64 * random.uniform(4.0, 8.0)) as i64;
                     charges.push(Charge { customer: None, minor, scenario: 3, ..charge });
                 }
             }
@@ -166,7 +171,7 @@ impl Person {
         let mut home = Random::new(population.seed, Purpose::Card, 0, card);
         Person {
             currency: HOMES[home.below(HOMES.len())],
-            spends: random.log_normal(40.0, 0.6),
+            spends: random.log_normal(40.0, 0.8),
             rate: random.uniform(0.0, 2.0),
             guest: random.uniform(0.0, 0.5),
             card: card as usize,
@@ -188,17 +193,30 @@ impl Person {
                 // Nobody's first card has a number from the number of people on.
                 card += population.customers as usize;
             }
-            for second in seconds_of_day(random, self.rate) {
-                let charge = self.charge(population.day_start(day) + second, random);
+            let much = if random.chance(SPREES) { SPREE } else { 1.0 };
+            for second in seconds_of_day(random, self.rate * much) {
+                let charge = self.charge(population.day_start(day) + second, ABROAD, random);
                 let customer = (!random.chance(self.guest)).then_some(index);
                 charges.push(Charge { customer, card, ..charge });
             }
         }
     }
 
-    /// Draws an ordinary charge of the first card, without a customer.
-    fn charge(&self, second: i64, random: &mut Random) -> Charge {
-        let shop = match random.chance(ABROAD) {
+    /// Draws somebody of this person's currency; whoever was drawn last, if chance finds nobody.
+    fn compatriot(&self, people: &[Person], random: &mut Random) -> usize {
+        let mut index = random.below(people.len());
+        for _ in 0..50 {
+            if people[index].currency == self.currency {
+                break;
+            }
+            index = random.below(people.len());
+        }
+        index
+    }
+
+    /// Draws an ordinary charge of the first card, without a customer, with this chance abroad.
+    fn charge(&self, second: i64, abroad: f64, random: &mut Random) -> Charge {
+        let shop = match random.chance(abroad) {
             true => random.below(CURRENCIES.len() * SHOPS),
             false => self.currency * SHOPS + self.favourites[random.below(self.favourites.len())],
         };

@@ -1,11 +1,14 @@
-//! Account transfers. People earn, pay rent, shop, draw cash, send money to friends and save; a few
-//! are paymasters, who pay many people at once, but always people they know. Three things give a
-//! fraud away:
+//! Account transfers. People earn, shop, draw cash, send money to friends, pay the dues of a club, and
+//! put aside what a month has left. Some are paymasters, who send money to many friends at once; some
+//! are treasurers, who get the dues of all members at once. Three things give a fraud away:
 //!
-//! 1. a transfer empties an account, to a payee new to it, who draws all of the sum in cash within
-//!    hours;
-//! 2. one account sends ordinary sums to many payees, all of them new to it;
-//! 3. one account is sent ordinary sums by many payers, all of them new to it, and is then emptied.
+//! 1. a transfer empties an account, to a payee new to it; within hours that account is emptied too;
+//! 2. a paymaster's account sends the usual sums to many payees, all of them new to it;
+//! 3. a treasurer's account gets the usual sums from many payers, all of them new to it, and is then
+//!    emptied.
+//!
+//! Every account in a crime is a person's, with a history; and whatever a fraud does, people do with
+//! friends, clubs and savings. So sums and counts tell little without the partner and the balance.
 //!
 //! Intents are drawn first, person by person. Then they are carried out in order of time, with the
 //! balances of that time; an intent that the balance does not cover is dropped.
@@ -19,21 +22,22 @@ use crate::random::{Purpose, Random};
 
 /// Cases of scenarios 1, 2 and 3 for each person and day.
 const TAKEOVERS: f64 = 0.001_1;
-const FAN_OUTS: f64 = 0.000_2;
+const FAN_OUTS: f64 = 0.000_22;
 const FAN_INS: f64 = 0.000_13;
 /// Payees of a fan-out: from 8 to 13.
 const PAYEES: usize = 8;
 /// Payers of a fan-in: from 10 to 21.
 const PAYERS: usize = 10;
-/// Days in a month: of pay, rent and savings.
+/// Days in a month: of pay, dues and savings.
 const MONTH: u32 = 30;
 /// Share of transfers to somebody new.
 const STRANGERS: f64 = 0.08;
 /// Share of transfers to somebody new that are of all there is: for a car, say.
 const CARS: f64 = 0.02;
-/// One person of so many is a paymaster, and one of so many a landlord.
-const PAYMASTERS: usize = 50;
-const LANDLORDS: usize = 20;
+/// Members of a club. The first is a paymaster, the second the treasurer.
+const CLUB: usize = 20;
+/// Share of days on which a paymaster pays.
+const PAYDAYS: f64 = 0.1;
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -57,7 +61,6 @@ impl Kind {
 /// A payer or payee. Only accounts have balances in the records; others have 0 there.
 #[derive(Clone, Copy)]
 enum Party {
-    /// A person's account; numbers from the number of people on are opened for a crime.
     Account(usize),
     Savings(usize),
     Shop(usize),
@@ -96,6 +99,8 @@ struct Intent {
 struct Person {
     /// Salary of a month, in currency units.
     income: f64,
+    /// Median of the purchases, in currency units.
+    spends: f64,
     /// Balance at the start, in currency units.
     opening: f64,
     /// Day of the month on which the salary comes.
@@ -116,7 +121,7 @@ pub fn write(
     let people: Vec<Person> =
         (0..population.customers).map(|index| Person::new(population, index)).collect();
     let mut balances: Vec<i64> = people.iter().map(|person| cents(person.opening)).collect();
-    let intents = intents(population, &people, &mut balances);
+    let intents = intents(population, &people);
 
     let mut table = Table::new(records, format);
     for intent in intents {
@@ -159,8 +164,8 @@ pub fn write(
     Ok(())
 }
 
-/// Returns everybody's intents in order of time. Adds a balance for each account opened for a crime.
-fn intents(population: &Population, people: &[Person], balances: &mut Vec<i64>) -> Vec<Intent> {
+/// Returns everybody's intents in order of time.
+fn intents(population: &Population, people: &[Person]) -> Vec<Intent> {
     let mut intents = Vec::new();
     for (person, index) in people.iter().zip(0..) {
         let mut random = Random::new(population.seed, Purpose::Life, 0, index);
@@ -169,10 +174,10 @@ fn intents(population: &Population, people: &[Person], balances: &mut Vec<i64>) 
         for day in 0..population.days {
             let start = population.day_start(day);
             if random.chance(TAKEOVERS) {
-                let mule = open_account(balances);
-                empty_account(start, index as usize, mule, &mut random, &mut intents);
+                let first = start + hours(&mut random, 0.0, 24.0);
+                empty(first, index as usize, people, 1, &mut random, &mut intents);
             }
-            if random.chance(FAN_OUTS) {
+            if is_paymaster(index as usize) && random.chance(FAN_OUTS * CLUB as f64) {
                 fan_out(start, index as usize, people, &mut random, &mut intents);
             }
         }
@@ -180,8 +185,7 @@ fn intents(population: &Population, people: &[Person], balances: &mut Vec<i64>) 
     for day in 0..population.days {
         let mut random = Random::new(population.seed, Purpose::Ring, day, 0);
         for _ in 0..random.poisson(FAN_INS * people.len() as f64) {
-            let collector = open_account(balances);
-            fan_in(population.day_start(day), collector, people, &mut random, &mut intents);
+            fan_in(population.day_start(day), people, &mut random, &mut intents);
         }
     }
     let end = population.day_start(population.days);
@@ -194,13 +198,12 @@ impl Person {
     fn new(population: &Population, index: u32) -> Self {
         let people = population.customers as usize;
         let mut random = Random::new(population.seed, Purpose::Customer, 0, index);
-        let (friends, wealth) = match index as usize % PAYMASTERS {
-            0 => (20, 10.0),
-            _ => (4, 1.0),
-        };
-        let income = random.log_normal(2_500.0 * wealth, 0.5);
+        let (friends, wealth) = if is_paymaster(index as usize) { (20, 10.0) } else { (4, 1.0) };
+        let usual = random.log_normal(2_500.0, 0.5);
+        let income = usual * wealth;
         Person {
             income,
+            spends: usual / 60.0,
             opening: income * random.uniform(0.2, 2.0),
             payday: random.below(MONTH as usize) as u32,
             rate: random.uniform(0.0, 2.0),
@@ -227,7 +230,7 @@ impl Person {
                 intents.push(Intent { second, kind, payer: account, payee, sum, scenario: 0 });
             };
             for second in seconds_of_day(random, self.rate) {
-                let sum = Sum::Cents(cents(random.log_normal(self.income / 80.0, 0.8)));
+                let sum = Sum::Cents(cents(random.log_normal(self.spends, 0.9)));
                 let shop = Party::Shop(random.below(500));
                 pay(second as f64 / 3_600.0, Kind::Purchase, shop, sum);
             }
@@ -250,21 +253,28 @@ impl Person {
                     pay(hour, Kind::Transfer, Party::Account(payee), sum);
                 }
             }
-            if index.is_multiple_of(PAYMASTERS) && day_of_month % 7 == 1 {
-                for friend in random.distinct(10, self.friends.len()) {
+            if is_paymaster(index) && random.chance(PAYDAYS) {
+                let first = random.uniform(0.0, 20.0);
+                let count = PAYEES + random.below(6);
+                for friend in random.distinct(count, self.friends.len()) {
                     let payee = Party::Account(self.friends[friend]);
-                    pay(random.uniform(9.0, 10.0), Kind::Transfer, payee, self.gift(random));
+                    let hour = first + random.uniform(0.0, 6.0);
+                    pay(hour, Kind::Transfer, payee, self.gift(random));
                 }
             }
-            let landlord = index - index % LANDLORDS;
-            if day_of_month == 2 && landlord != index {
-                let rent = Sum::Cents(cents(self.income * 0.3));
-                pay(8.0, Kind::Transfer, Party::Account(landlord), rent);
+            let treasurer = treasurer_of(index);
+            if (day + treasurer as u32).is_multiple_of(MONTH) && treasurer != index {
+                let hour = random.uniform(0.0, 72.0);
+                pay(hour, Kind::Transfer, Party::Account(treasurer), self.dues(random));
             }
             if day_of_month == MONTH - 1 {
-                let rest = if random.chance(0.3) { 1.0 } else { random.uniform(0.3, 0.9) };
-                let savings = Party::Savings(index);
-                pay(random.uniform(18.0, 22.0), Kind::Transfer, savings, Sum::Share(rest));
+                let rest = if random.chance(0.4) { 1.0 } else { random.uniform(0.3, 0.9) };
+                // Every other person saves together with a friend.
+                let payee = match self.friends.first() {
+                    Some(&friend) if index.is_multiple_of(2) => Party::Account(friend),
+                    _ => Party::Savings(index),
+                };
+                pay(random.uniform(0.0, 24.0), Kind::Transfer, payee, Sum::Share(rest));
             }
             if day_of_month == 0 {
                 intents.push(Intent {
@@ -281,25 +291,49 @@ impl Person {
 
     /// Draws a sum for a friend; frauds that should not stand out send such sums too.
     fn gift(&self, random: &mut Random) -> Sum {
-        Sum::Cents(cents(random.log_normal(self.income / 40.0, 0.7)))
+        Sum::Cents(cents(random.log_normal(self.spends * 1.5, 0.7)))
+    }
+
+    /// Draws the dues of a club; frauds ask for such sums too.
+    fn dues(&self, random: &mut Random) -> Sum {
+        Sum::Cents(cents(random.log_normal(self.spends, 0.5)))
     }
 }
 
-/// Adds a case of scenario 1.
-fn empty_account(
-    start: i64,
-    victim: usize,
-    mule: Party,
+fn is_paymaster(index: usize) -> bool {
+    index.is_multiple_of(CLUB)
+}
+
+/// Returns the treasurer of a person's club. The paymaster and the treasurer pay no dues.
+fn treasurer_of(index: usize) -> usize {
+    if is_paymaster(index) { index } else { index - index % CLUB + 1 }
+}
+
+/// Empties an account into another, and that one into a third: a case of scenario 1, the end of one
+/// of scenario 3.
+fn empty(
+    mut second: i64,
+    mut payer: usize,
+    people: &[Person],
+    scenario: u8,
     random: &mut Random,
     intents: &mut Vec<Intent>,
 ) {
-    let second = start + hours(random, 0.0, 24.0);
-    let payer = Party::Account(victim);
-    let (sum, scenario) = (Sum::Share(1.0), 1);
-    intents.push(Intent { second, kind: Kind::Transfer, payer, payee: mule, sum, scenario });
-    let second = second + hours(random, 0.2, 3.0);
-    let payee = Party::CashPoint(random.below(50));
-    intents.push(Intent { second, kind: Kind::Withdrawal, payer: mule, payee, sum, scenario });
+    for _ in 0..2 {
+        let payee = random.below(people.len());
+        if payee != payer && !people[payer].friends.contains(&payee) {
+            intents.push(Intent {
+                second,
+                kind: Kind::Transfer,
+                payer: Party::Account(payer),
+                payee: Party::Account(payee),
+                sum: Sum::Share(1.0),
+                scenario,
+            });
+            payer = payee;
+        }
+        second += hours(random, 0.2, 3.0);
+    }
 }
 
 /// Adds a case of scenario 2.
@@ -327,37 +361,27 @@ fn fan_out(
 }
 
 /// Adds a case of scenario 3.
-fn fan_in(
-    start: i64,
-    collector: Party,
-    people: &[Person],
-    random: &mut Random,
-    intents: &mut Vec<Intent>,
-) {
+fn fan_in(start: i64, people: &[Person], random: &mut Random, intents: &mut Vec<Intent>) {
+    let collector = random.below(people.len() / CLUB + 1) * CLUB + 1;
+    if collector >= people.len() {
+        return;
+    }
     let count = PAYERS + random.below(12);
     for payer in random.distinct(count, people.len()) {
-        intents.push(Intent {
-            second: start + hours(random, 0.0, 72.0),
-            kind: Kind::Transfer,
-            payer: Party::Account(payer),
-            payee: collector,
-            sum: people[payer].gift(random),
-            scenario: 3,
-        });
+        let knows = treasurer_of(payer) == collector || people[payer].friends.contains(&collector);
+        if payer != collector && !knows {
+            intents.push(Intent {
+                second: start + hours(random, 0.0, 72.0),
+                kind: Kind::Transfer,
+                payer: Party::Account(payer),
+                payee: Party::Account(collector),
+                sum: people[payer].dues(random),
+                scenario: 3,
+            });
+        }
     }
-    intents.push(Intent {
-        second: start + hours(random, 72.0, 80.0),
-        kind: Kind::Withdrawal,
-        payer: collector,
-        payee: Party::CashPoint(random.below(50)),
-        sum: Sum::Share(1.0),
-        scenario: 3,
-    });
-}
-
-fn open_account(balances: &mut Vec<i64>) -> Party {
-    balances.push(0);
-    Party::Account(balances.len() - 1)
+    let second = start + hours(random, 72.0, 80.0);
+    empty(second, collector, people, 3, random, intents);
 }
 
 fn cents(units: f64) -> i64 {
