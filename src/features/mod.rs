@@ -1,7 +1,8 @@
 //! Features: record + history → feature vector; then the record, or a fraud report, into history.
 //!
 //! - `mod.rs`: the program, resolved for evaluation, and the order of its steps
-//! - `record`: features of the record alone: a number, a time
+//! - `record`: features of the record alone: a number, a time, two values combined; `category`: a
+//!   category
 //! - `window`: features of what is remembered of an entity, and remembering an event
 //!
 //! The formulas are documented with the types of `fraud_plan::program`. Time runs in whole seconds.
@@ -12,6 +13,7 @@
 //! number of the record, a remembered cell) has an index in one row of values, and a formula knows
 //! its indices.
 
+mod category;
 mod record;
 mod window;
 
@@ -20,6 +22,7 @@ use fraud_plan::program::{self, Events, Stat, Value};
 
 use crate::history::{History, blank};
 use crate::record::Event;
+use category::{Codes, Form};
 use record::RecordFeature;
 use window::{Entity, Statistic, TableFeature};
 
@@ -34,6 +37,8 @@ pub struct Features {
     runs: Vec<Run>,
     /// The tables, in the program's order.
     entities: Vec<Entity>,
+    /// The codes of each category's known values.
+    categories: Vec<Codes>,
 }
 
 /// Features that are side by side in the vector and have the same source, each with its index.
@@ -58,7 +63,13 @@ impl Features {
         for (at, feature) in program.features.iter().enumerate() {
             add(&mut runs, program, &entities, at, &feature.source);
         }
-        Self { values: vec![f32::NAN; first], count: program.features.len(), runs, entities }
+        Self {
+            values: vec![f32::NAN; first],
+            count: program.features.len(),
+            runs,
+            entities,
+            categories: program.categories.iter().map(Codes::new).collect(),
+        }
     }
 
     /// Returns the last vector; NaN is missing.
@@ -82,7 +93,8 @@ impl Features {
             match run {
                 Run::Record(features) => {
                     for (at, feature) in features {
-                        self.values[*at] = feature.value(transaction, &self.values);
+                        self.values[*at] =
+                            feature.value(transaction, &self.categories, &self.values);
                     }
                 }
                 Run::Table(table, features) => {
@@ -149,6 +161,15 @@ fn add(
         program::Source::Number { number, min, max, log1p } => {
             let at = place(program, Value::Number(number));
             return of_record(RecordFeature::Number { at, min, max, log1p });
+        }
+        program::Source::Category { category, form } => {
+            let category = usize::from(category);
+            let form = Form::new(&program.categories[category], form);
+            return of_record(RecordFeature::Category { category, form });
+        }
+        program::Source::Combine { operation, left, right } => {
+            let [left, right] = [left, right].map(|value| place(program, value));
+            return of_record(RecordFeature::Combine { operation, left, right });
         }
         program::Source::Time { part, form, offset } => {
             return of_record(RecordFeature::Time { part, form, offset });

@@ -31,7 +31,7 @@
 //! 2³²⌋ + 1 = 1 further: 2.
 //!
 //! **To check a change**: the tests below fill tables and look for every entity;
-//! `tests/features.rs` compares all that is remembered with a list of all events; `tests/start.rs`
+//! `tests/features/` compares all that is remembered with a list of all events; `tests/start.rs`
 //! counts what fits.
 
 use crate::simd::positions_of;

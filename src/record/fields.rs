@@ -39,6 +39,7 @@ impl Fields {
             Role::Number(number) => {
                 !program.in_report(field) && !program.numbers[usize::from(number)].optional
             }
+            Role::Category(category) => !program.categories[usize::from(category)].optional,
             Role::Object | Role::Array | Role::Reports | Role::Id | Role::Time => false,
         };
         let required = |in_report: bool| {

@@ -96,6 +96,7 @@ impl Reader {
             seconds: 0,
             ids: vec![0; program.entities.len()],
             numbers: vec![f32::NAN; program.numbers.len()],
+            categories: vec![None; program.categories.len()],
             report: 0,
         };
         Self {
@@ -236,6 +237,8 @@ impl<'r> Values<'r> for Pass<'_> {
             Role::Number(number) => {
                 value::number(value).map(|value| event.numbers[usize::from(number)] = value)
             }
+            Role::Category(category) => value::category(value)
+                .map(|value| event.categories[usize::from(category)] = Some(value)),
             Role::Id => Ok(()),
             Role::Time => value::time(value, unit).map(|millis| self.time = Some(millis)),
             Role::ReportId => value::id(value).map(|id| event.report = id),
@@ -258,6 +261,7 @@ impl<'p> Pass<'p> {
         sink: &'p mut dyn FnMut(&Event),
     ) -> Self {
         transaction.numbers.fill(f32::NAN);
+        transaction.categories.fill(None);
         Self {
             broker_timestamp,
             fields,

@@ -33,12 +33,19 @@ pub fn id(value: Scalar) -> Result<u64, Reason> {
     }
 }
 
+/// The hash of a category's text, as [`id`].
+// Not inlined: programs without categories have no use for a second copy of `id` in the reader's loop.
+#[inline(never)]
+pub fn category(value: Scalar) -> Result<u64, Reason> {
+    id(value)
+}
+
 const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// Hashes a text to 64 well-mixed bits: eight bytes at a time, through MurmurHash3's finisher.
 /// There is no secret in it: whoever can choose ids freely can make two ids share their history.
 #[inline(always)]
-fn hash(text: &[u8]) -> u64 {
+pub fn hash(text: &[u8]) -> u64 {
     let (words, rest) = text.as_chunks();
     let hash = words.iter().fold(SEED, |hash, word| mix(hash ^ u64::from_le_bytes(*word)));
     mix(mix(hash ^ bytes::short_word(rest)) ^ text.len() as u64)

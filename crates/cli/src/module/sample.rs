@@ -60,6 +60,7 @@ impl Sample {
             let value = match field.role {
                 Role::Time | Role::ReportTime => rfc3339(millis(number)).into(),
                 Role::Entity(_) | Role::Id | Role::ReportId => number.to_string().into(),
+                Role::Category(at) => category(&self.program, at, number).into(),
                 Role::Number(_) => ((number * 7919 % 20_000) as f64 / 100.0).into(),
                 Role::Object | Role::Array | Role::Reports => continue,
             };
@@ -99,6 +100,13 @@ impl Sample {
             }
         })
     }
+}
+
+/// Returns one value after the other of a category's, or any where none is known.
+fn category(program: &Program, at: u16, number: u64) -> &str {
+    let values = &program.categories[usize::from(at)].values;
+    let place = number as usize % values.len().max(1);
+    values.get(place).map_or("a category", String::as_str)
 }
 
 fn plain(number: u64, value: Value) -> PlainRecord {

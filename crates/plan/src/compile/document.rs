@@ -69,6 +69,12 @@ pub(super) struct At<T> {
     pub at: usize,
 }
 
+/// A list in the text, or the name of a file that has it.
+pub(super) enum List<'d> {
+    Here(Vec<At<&'d str>>),
+    File(At<&'d str>),
+}
+
 /// One table of a document.
 pub(super) struct Section<'d> {
     origin: Origin<'d>,
@@ -92,7 +98,7 @@ impl<'d> Section<'d> {
     }
 
     /// Refuses every key that was not asked for; in the error, `owner` has the other keys.
-    pub fn finish(self, owner: &str) -> Result<()> {
+    pub fn finish(&self, owner: &str) -> Result<()> {
         let asked = self.asked.borrow();
         let Some((key, _)) = (self.table.iter())
             .filter(|(key, _)| !asked.contains(&key.get_ref().as_ref()))
@@ -188,6 +194,45 @@ impl<'d> Section<'d> {
             Some(numbers) => Ok(Some(numbers)),
             None => Err(self.refuse(key, value, "it takes a list of numbers")),
         }
+    }
+
+    /// Reads a list of two strings.
+    pub fn pair(&self, key: &'static str) -> Result<Option<[At<&'d str>; 2]>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let name = |value: &'d Spanned<DeValue<'d>>| {
+            let value_at = value.span().start;
+            value.get_ref().as_str().map(|text| At { value: text, at: value_at })
+        };
+        let names: Option<Vec<_>> =
+            value.get_ref().as_array().and_then(|list| list.iter().map(name).collect());
+        match names.as_deref() {
+            Some(&[first, second]) => Ok(Some([first, second])),
+            _ => Err(self.refuse(key, value, "it takes a list of two names")),
+        }
+    }
+
+    /// Reads a list of texts and whole numbers, each as text; or else a string, which names a file.
+    pub fn list(&self, key: &'static str) -> Result<Option<List<'d>>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let text = |value: &'d Spanned<DeValue<'d>>| {
+            let text = match value.get_ref() {
+                DeValue::String(text) => text.as_ref(),
+                DeValue::Integer(digits) if digits.radix() == 10 => digits.as_str(),
+                _ => return None,
+            };
+            Some(At { value: text, at: value.span().start })
+        };
+        let list = match value.get_ref() {
+            DeValue::String(_) => self.text(key)?.map(List::File),
+            DeValue::Array(list) => list.iter().map(text).collect::<Option<_>>().map(List::Here),
+            _ => None,
+        };
+        let wanted = "it takes a list of texts and whole numbers, or the name of a file";
+        list.map(Some).ok_or_else(|| self.refuse(key, value, wanted))
     }
 
     /// Reads a number, or `nan`, under each of these names; any other name is refused.

@@ -23,6 +23,8 @@ pub struct Program {
     pub time_unit: TimeUnit,
     /// Numbers of the record, in the order that [`Value::Number`] counts them.
     pub numbers: Vec<Number>,
+    /// Categories of the record, in the order that [`Role::Category`] counts them.
+    pub categories: Vec<Category>,
     /// Names of the entities in the spec; the first is the partition key.
     pub entities: Vec<String>,
     /// The tables of what is remembered. The first is of the first entity's transactions: their number
@@ -80,6 +82,8 @@ pub enum Role {
     Id,
     /// An array around fields that are items of it.
     Array,
+    /// Category `.0` of the program: text or an integer.
+    Category(u16),
 }
 
 /// Unit of an integer timestamp since 1970.
@@ -99,6 +103,36 @@ pub struct Number {
     pub name: String,
     /// Absent or `null` is a missing value (NaN) rather than an unscorable record.
     pub optional: bool,
+}
+
+/// A category of the record: a text or an integer, one of many.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Category {
+    /// The name in the spec.
+    pub name: String,
+    /// Absent or `null` is a missing value rather than an unscorable record.
+    pub optional: bool,
+    /// All values that are known, as text: the vocabulary, then those that only a table has. A value's
+    /// code is its place here. At most [`MAX_VALUES`].
+    pub values: Vec<String>,
+    /// Number of the values that are the vocabulary.
+    pub vocabulary: u16,
+    /// Numbers for the values, which training made.
+    pub tables: Vec<ValueTable>,
+}
+
+/// Most values that are known of a category.
+pub const MAX_VALUES: usize = u16::MAX as usize;
+/// Most tables of a category.
+pub const MAX_TABLES: usize = u8::MAX as usize;
+
+/// A number for each value of a category.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ValueTable {
+    /// The numbers by the value's code; values with a code beyond them are unknown.
+    pub numbers: Vec<f32>,
+    /// The number of a value that the table does not have; NaN is missing.
+    pub unknown: f32,
 }
 
 /// A table of what is remembered of one entity's events of one kind.
@@ -201,6 +235,22 @@ pub enum Source {
         /// Whether to take the natural logarithm of one plus the clamped value.
         log1p: bool,
     },
+    /// A category of the record; missing if it is.
+    Category {
+        /// Index into [`Program::categories`].
+        category: u16,
+        /// The way from a value to a number.
+        form: CategoryForm,
+    },
+    /// Two values; missing if one of them is. What overflows is the largest float.
+    Combine {
+        /// What is done with them.
+        operation: Operation,
+        /// The first: the dividend, or what is subtracted from.
+        left: Value,
+        /// The second: the divisor, or what is subtracted.
+        right: Value,
+    },
     /// A part of the transaction's time of day or week.
     Time {
         /// The part.
@@ -275,6 +325,39 @@ pub enum Stat {
         cell: u8,
         /// The unit of the feature, in seconds.
         unit: u32,
+    },
+}
+
+/// What is done with two values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// The first divided by the second; missing if the second is 0.
+    Ratio,
+    /// The first less the second.
+    Difference,
+    /// The first times the second.
+    Product,
+}
+
+/// The way from a category's value to a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CategoryForm {
+    /// The value's code, −1 for one that is not in the vocabulary.
+    Ordinal,
+    /// 1 for the value with this code, 0 for any other.
+    OneHot {
+        /// An index into the vocabulary.
+        code: u16,
+    },
+    /// The number of the bucket that the value's hash is in: `(hash >> 32) * buckets >> 32`.
+    Hashed {
+        /// At least 2.
+        buckets: u32,
+    },
+    /// The value's number in a table.
+    Table {
+        /// Index into [`Category::tables`].
+        table: u8,
     },
 }
 

@@ -1,22 +1,25 @@
 //! `fraud.toml` to a [`Program`]; docs/spec.md describes the format.
 //!
-//! Every kind of feature is read by a function of its own (`feature.rs`), which asks its section for
-//! the keys that it knows; keys that nobody asked for are refused.
+//! Every kind of feature is read by a function of its own (`feature/`), which asks its section for
+//! the keys that it knows; keys that nobody asked for are refused. `vocabulary`: the values of a
+//! category, in the spec or in files beside it.
 
 mod feature;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use anyhow::Result;
 
 use super::document::{At, Document, Section};
 use super::path;
-use crate::forest::MAX_FEATURES;
 use crate::program::{
-    Events, Feature, Field, MAX_ENTITIES, MAX_FIELDS, Number, Program, Role, Step, Table, TimeUnit,
+    Category, Events, Field, MAX_ENTITIES, MAX_FIELDS, Number, Program, Role, Step, Table, TimeUnit,
 };
+use vocabulary::Files;
 
 const _: () = assert!(2 * MAX_ENTITIES <= u8::MAX as usize, "numbers of tables have 8 bits");
 
@@ -33,6 +36,7 @@ struct Spec {
     id: Option<At<Vec<Step>>>,
     /// The field of the array of reports.
     reports: Option<u16>,
+    files: Files,
 }
 
 /// The keys of an `[[entity]]`.
@@ -44,8 +48,14 @@ struct EntityKeys {
     in_windows: bool,
 }
 
-/// Reads a feature spec; `file` is what errors call it.
+/// Reads a feature spec; `file` is its path: errors name it, and the files that the spec names lie
+/// beside it.
 pub fn parse(text: &str, file: &str) -> Result<Program> {
+    parse_with_files(text, file).map(|(program, _)| program)
+}
+
+/// Reads a feature spec as [`parse`] does; returns the files beside it that it names, too.
+pub fn parse_with_files(text: &str, file: &str) -> Result<(Program, Vec<PathBuf>)> {
     let document = Document::parse(text, file)?;
     let root = document.root();
     if root.need("version", root.whole("version", 0..=u32::MAX)?)? != 1 {
@@ -58,12 +68,14 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
         fields: Vec::new(),
         time_unit: TimeUnit::Milliseconds,
         numbers: Vec::new(),
+        categories: Vec::new(),
         entities: Vec::new(),
         tables: Vec::new(),
         features: Vec::new(),
     };
     let (entities, numbers) = (Vec::new(), Vec::new());
-    let mut spec = Spec { program, entities, numbers, id: None, reports: None };
+    let files = Files::beside(file);
+    let mut spec = Spec { program, entities, numbers, id: None, reports: None, files };
     if let Some(section) = root.table("time")? {
         time(section, &mut spec.program)?;
     }
@@ -84,6 +96,10 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
     for section in root.tables("number")? {
         number(section, &mut seen, &mut spec)?;
     }
+    seen.clear();
+    for section in root.tables("category")? {
+        category(section, &mut seen, &mut spec)?;
+    }
     if let Some(section) = root.table("transaction")? {
         transaction(section, &mut spec)?;
     }
@@ -93,11 +109,7 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
     seen.clear();
     for mut section in root.tables("feature")? {
         let name = section.name("feature", &mut seen)?;
-        if spec.program.features.len() == MAX_FEATURES {
-            return Err(section.fault(format_args!("more than {MAX_FEATURES} features")));
-        }
-        let source = feature::source(section, &mut spec)?;
-        spec.program.features.push(Feature { name, source });
+        feature::add(name, &section, &mut spec)?;
     }
     let program = spec.program;
     if program.fields.len() > MAX_FIELDS {
@@ -115,7 +127,7 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
         return Err(root.error(verdict.map_or(0, |verdict| verdict.at), rule));
     }
     root.finish("a spec")?;
-    Ok(program)
+    Ok((program, spec.files.read))
 }
 
 impl Spec {
@@ -230,6 +242,23 @@ fn number<'d>(
     section.finish("a number")
 }
 
+fn category<'d>(
+    mut section: Section<'d>,
+    seen: &mut HashMap<&'d str, usize>,
+    spec: &mut Spec,
+) -> Result<()> {
+    let name = section.name("category", seen)?;
+    let path = section.path("path")?;
+    let role = Role::Category(spec.program.categories.len() as u16);
+    add_field(&section, None, path, role, &mut spec.program)?;
+    let optional = section.flag("optional")?;
+    let values = vocabulary::values(&section, &mut spec.files)?;
+    let vocabulary = values.len() as u16;
+    let tables = Vec::new();
+    spec.program.categories.push(Category { name, optional, values, vocabulary, tables });
+    section.finish("a category")
+}
+
 /// Adds the field at a path within `parent`, with the objects and arrays around it; returns its index.
 fn add_field(
     section: &Section,
@@ -250,6 +279,9 @@ fn add_field(
             Role::ReportId => "the reports' id".into(),
             Role::ReportTime => "the reports' time".into(),
             Role::Entity(at) => format!("entity \"{}\"", program.entities[usize::from(at)]),
+            Role::Category(at) => {
+                format!("category \"{}\"", program.categories[usize::from(at)].name)
+            }
             Role::Number(at) => format!("number \"{}\"", program.numbers[usize::from(at)].name),
         };
         section.error(path.at, format_args!("`{name}` is already {by}"))

@@ -21,13 +21,13 @@ fn with_head(rest: &str) -> Result<Program, String> {
 }
 
 #[track_caller]
-fn check(rest: &str, error: &str) {
+pub(super) fn check(rest: &str, error: &str) {
     assert_eq!(with_head(rest), Err(error.into()), "{rest}");
 }
 
 /// Checks the error of a spec with one feature, whose keys start on line 13.
 #[track_caller]
-fn check_feature(keys: &str, error: &str) {
+pub(super) fn check_feature(keys: &str, error: &str) {
     check(&format!("[[feature]]\nname = \"x\"\n{keys}\n"), error);
 }
 
@@ -38,7 +38,7 @@ fn check_whole(spec: &str, error: &str) {
 
 /// Parses a spec of some features, each given by its keys; they are named x0, x1 …
 #[track_caller]
-fn with_features(head: &str, features: &[&str]) -> Program {
+pub(super) fn with_features(head: &str, features: &[&str]) -> Program {
     let features: String = (features.iter().enumerate())
         .map(|(at, keys)| format!("[[feature]]\nname = \"x{at}\"\n{keys}\n"))
         .collect();
@@ -47,7 +47,7 @@ fn with_features(head: &str, features: &[&str]) -> Program {
     program
 }
 
-fn sources(program: &Program) -> Vec<Source> {
+pub(super) fn sources(program: &Program) -> Vec<Source> {
     program.features.iter().map(|feature| feature.source).collect()
 }
 
@@ -61,8 +61,8 @@ fn fields(program: &Program) -> Vec<(&str, Option<u16>, Role)> {
     fields.map(|field| (name(field), field.parent, field.role)).collect()
 }
 
-const AMOUNT: Value = Value::Number(0);
-const REPORTS: &str =
+pub(super) const AMOUNT: Value = Value::Number(0);
+pub(super) const REPORTS: &str =
     "[reports]\npath = \"fraud_reports\"\nid = \"transaction_id\"\ntime = \"reported_at\"\n";
 const HOUR: &str = "kind = \"time\"\npart = \"hour\"";
 
@@ -332,7 +332,7 @@ fn features_of_reports_need_to_know_where_reports_are() {
 fn errors_name_line_key_and_nearest_name() {
     check_feature(
         "kind = \"windw\"",
-        r#"fraud.toml:13:8: feature "x": unknown `kind` "windw" (did you mean "window"?); known here: number, time, window, reports"#,
+        r#"fraud.toml:13:8: feature "x": unknown `kind` "windw" (did you mean "window"?); known here: number, category, combine, time, window, reports"#,
     );
     check_feature(
         "kind = \"number\"\nof = \"amuont\"",
