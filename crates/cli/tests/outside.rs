@@ -15,7 +15,8 @@ fn fraud(place: &Place, command: &str, options: &str) -> Option<serde_json::Valu
     let data = data.display();
     if !Path::new(&format!("{data}.jsonl.zst")).exists() {
         // Past the test harness, which shows nothing of a test that passes.
-        let note = format!("skipped `fraud {command}` on outside data: there is no {data}.jsonl.zst\n");
+        let note =
+            format!("skipped `fraud {command}` on outside data: there is no {data}.jsonl.zst\n");
         let _ = std::io::stderr().write_all(note.as_bytes());
         return None;
     }
