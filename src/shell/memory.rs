@@ -38,7 +38,8 @@ struct Arena {
     taken: bool,
 }
 
-// SAFETY: the module has one thread.
+// SAFETY: without atomics, WebAssembly has one thread. Elsewhere this is no global allocator.
+#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
 unsafe impl Sync for RecordArenas {}
 
 impl Default for RecordArenas {
@@ -62,7 +63,7 @@ impl RecordArenas {
         [payload, payload, WORDS * (2 * max_record + 64)]
     }
 
-    /// Opens the arenas, in memory that is given away for good: [`Claimed::arenas`].
+    /// Opens the arenas, once, in memory that is given away for good: [`Claimed::arenas`].
     pub(super) fn provide(&self, blocks: [Vec<u64>; 3]) {
         let aligns = [BYTES, BYTES, WORDS];
         for ((arena, block), align) in self.arenas().iter_mut().zip(blocks).zip(aligns) {
@@ -75,7 +76,8 @@ impl RecordArenas {
     /// Returns the arenas, for as long as one method looks at them.
     #[allow(clippy::mut_from_ref, reason = "as in any allocator, what is shared changes in a cell")]
     fn arenas(&self) -> &mut [Arena; 3] {
-        // SAFETY: one thread, and no method that has them calls another one that asks for them.
+        // SAFETY: one thread, since the type is not `Sync` where there could be more; and no method
+        // that has them calls another one that asks for them.
         unsafe { &mut *self.0.get() }
     }
 

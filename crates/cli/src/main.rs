@@ -34,7 +34,8 @@ A first look, from nothing to verdicts:
   fraud inspect  fraud-detector.wasm
   fraud bench
 
-Every command takes --json for one machine-readable object on standard output.
+Every command takes --json for one machine-readable object on standard output; docs/cli-json.md has
+its keys.
 Exit status: 0 success, 1 the answer is no, 2 usage or bad input.";
 
 /// Fraud scoring inside Redpanda: make data, run the transform, see what it catches and whether it

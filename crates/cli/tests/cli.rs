@@ -1,5 +1,6 @@
 //! The built `fraud` command as a user meets it.
 
+mod page;
 mod place;
 
 use std::fs;
@@ -446,4 +447,5 @@ fn the_fraud_detector_is_deployable() {
     let note = note.as_str().expect("text");
     assert!(note.contains(" reports; its log says it holds ") && note.contains(" + "), "{note}");
     assert_eq!(report["topics"].as_array().map(Vec::len), Some(4));
+    page::check(&["fraud inspect"], &[report]);
 }

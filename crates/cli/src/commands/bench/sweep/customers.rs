@@ -26,7 +26,7 @@ const ROUND: u64 = 10_000;
 const FIRST_SECOND: i64 = 1_522_540_800;
 
 /// The costs with one number of customers.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub struct CustomersPoint {
     customers: u32,
     /// Memory limit of the instance, bytes.

@@ -95,3 +95,29 @@ fn answer<P: Point>(
 fn rounded(figure: f64) -> String {
     units::count(figure.round() as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Holds the keys of a point to the page; the sweeps of records and customers take too long to
+    /// be run by a test.
+    fn check(sweep: &str, point: &impl Point) {
+        let page = include_str!("../../../../../../docs/cli-json.md");
+        let (_, section) =
+            page.split_once(&format!("### fraud bench --sweep {sweep}\n")).expect(sweep);
+        let section = section.split("\n#").next().expect("at least one part");
+        let mut documented: Vec<_> = section.split("`rows[].").skip(1).collect();
+        documented.iter_mut().for_each(|key| *key = key.split('`').next().expect("a key"));
+        documented.sort();
+        let point = serde_json::to_value(point).expect("plain data");
+        let keys: Vec<_> = point.as_object().expect("an object").keys().collect();
+        assert_eq!(keys, documented, "{sweep}");
+    }
+
+    #[test]
+    fn keys_are_documented() {
+        check("records", &records::SizePoint::default());
+        check("customers", &customers::CustomersPoint::default());
+    }
+}

@@ -21,7 +21,7 @@ const SLICE_BYTES: usize = 1 << 20;
 const READ_BYTES: usize = 128 << 10;
 
 /// The costs with one size.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub struct SizePoint {
     record_bytes: f64,
     identity_ns: f64,
