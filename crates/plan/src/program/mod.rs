@@ -19,8 +19,8 @@ pub struct Program {
     pub warm_after: u32,
     /// The fields that are read from a record, parents before children. At most [`MAX_FIELDS`].
     pub fields: Vec<Field>,
-    /// Unit of a timestamp that is a number.
-    pub time_unit: TimeUnit,
+    /// The way in which times are written.
+    pub time: Time,
     /// Numbers of the record, in the order that [`Value::Number`] counts them.
     pub numbers: Vec<Number>,
     /// Categories of the record, in the order that [`Role::Category`] counts them.
@@ -72,7 +72,7 @@ pub enum Role {
     ReportId,
     /// The time when a report was made, written as [`Role::Time`] is.
     ReportTime,
-    /// The transaction's time: RFC 3339 text, or an integer in [`Program::time_unit`].
+    /// The transaction's time: RFC 3339 text, or a number in [`Program::time`]'s unit.
     Time,
     /// The id of entity number `.0`: text or an integer.
     Entity(u8),
@@ -86,14 +86,42 @@ pub enum Role {
     Category(u16),
 }
 
-/// Unit of an integer timestamp since 1970.
+/// The way in which times are written, if not as RFC 3339 text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Time {
+    /// The meaning of a time that is a number, or digits in text.
+    pub unit: TimeUnit,
+    /// The clock of a text that names no zone, minutes east of UTC; without it, such a text is no time.
+    pub utc_offset: Option<i16>,
+}
+
+impl Time {
+    /// Milliseconds, and texts that name their zone.
+    pub const USUAL: Self = Self { unit: TimeUnit::Milliseconds, utc_offset: None };
+}
+
+/// The meaning of a time that is a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeUnit {
-    /// Whole seconds.
+    /// Seconds since 1970.
     Seconds,
-    /// Milliseconds.
+    /// Milliseconds since 1970.
     Milliseconds,
+    /// Microseconds since 1970.
+    Microseconds,
+    /// Nanoseconds since 1970.
+    Nanoseconds,
+    /// None: the time is an array, `[year, month, day, hour, minute, second, nanosecond]`, of the clock
+    /// that [`Time::utc_offset`] gives. Parts behind the day may be absent.
+    Parts,
+    /// Steps from a beginning.
+    Steps {
+        /// Step 0, milliseconds since 1970.
+        start: i64,
+        /// A step's length, milliseconds.
+        step: i64,
+    },
 }
 
 /// A number of the record.

@@ -12,18 +12,12 @@ mod record;
 mod tests;
 mod window;
 
-use std::ops::RangeInclusive;
-
 use anyhow::Result;
 
 use super::Spec;
 use crate::compile::document::{At, Section};
 use crate::forest::MAX_FEATURES;
 use crate::program::{Feature, Program, Source, Value};
-use crate::time::seconds::{DAY, HOUR, MINUTE};
-
-/// Shortest and longest half-life, seconds: one second and ten years of 365 days.
-const HALF_LIVES: RangeInclusive<f64> = 1.0..=(3_650 * DAY) as f64;
 
 /// Reads one `[[feature]]` but its name, which [`Section::name`] has read, and adds what it makes to
 /// the program.
@@ -96,19 +90,4 @@ fn push(name: String, source: Source, section: &Section, spec: &mut Spec) -> Res
     }
     features.push(Feature { name, source });
     Ok(())
-}
-
-/// Returns the seconds of a number with its unit; `None` beyond the limits.
-fn seconds(text: &str) -> Option<f32> {
-    let (number, unit) = text.split_at_checked(text.len() - 1)?;
-    let unit = match unit {
-        "s" => 1,
-        "m" => MINUTE,
-        "h" => HOUR,
-        "d" => DAY,
-        _ => return None,
-    };
-    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds = number.parse::<f64>().ok().filter(|_| is_plain)? * f64::from(unit);
-    HALF_LIVES.contains(&seconds).then_some(seconds as f32)
 }

@@ -5,8 +5,9 @@
 
 use anyhow::Result;
 
+use super::super::time::duration;
 use super::super::{MAX_EVENTS, Spec};
-use super::{number_of, seconds, value_of};
+use super::{number_of, value_of};
 use crate::compile::document::{At, Section};
 use crate::program::{Cell, Events, Program, Role, Source, Stat, Value};
 use crate::time::seconds::DAY;
@@ -111,7 +112,7 @@ pub(super) fn reports(section: &Section, spec: &mut Spec) -> Result<Source> {
             stat
         }
         ReportStat::DaysSinceFirst => {
-            let gap = cells.duration("gap")?.map_or(DEFAULT_GAP, |gap| gap as u32);
+            let gap = duration(cells.section, "gap")?.map_or(DEFAULT_GAP, |gap| gap as u32);
             Stat::SinceFirst { cell: cells.keep(Cell::Streak { gap })?, unit: DAY }
         }
         ReportStat::DaysSinceLast => Stat::SinceLast { unit: DAY },
@@ -174,7 +175,7 @@ impl Cells<'_, '_> {
 
     /// Reads the key `half_life`; returns its index in the table's list.
     fn half_life(&mut self) -> Result<u8> {
-        let seconds = self.section.need("half_life", self.duration("half_life")?)?;
+        let seconds = self.section.need("half_life", duration(self.section, "half_life")?)?;
         let list = &mut self.program.tables[self.table].half_lives;
         index_in(list, seconds).ok_or_else(|| self.too_many("half-lives"))
     }
@@ -186,18 +187,6 @@ impl Cells<'_, '_> {
         let counted = Some(value).filter(|value| self.may_be_missing(*value));
         let count = self.keep(Cell::Count { value: counted, half_life })?;
         Ok(Stat::Mean { sum, count })
-    }
-
-    /// Reads a length of time, in seconds.
-    fn duration(&self, key: &'static str) -> Result<Option<f32>> {
-        let Some(text) = self.section.text(key)? else {
-            return Ok(None);
-        };
-        seconds(text.value).map(Some).ok_or_else(|| {
-            let wanted = "it takes a number with its unit s, m, h or d, from \"1s\" to \"3650d\"";
-            let message = format!("`{key}` is \"{}\", but {wanted}", text.value);
-            self.section.error(text.at, message)
-        })
     }
 
     /// Adds a cell to the table, if it is not there; returns its index.
