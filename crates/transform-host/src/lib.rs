@@ -102,7 +102,8 @@
 //! - `engine`: compiling and linking;
 //! - `vm`: starting a module and giving it batches, over `host` (the state behind the imports),
 //!   `guest` (the module's memory as the imports see it), `stats` (logs and figures), `memory`
-//!   (where linear memory lies) and `ballast` (less call stack); `fault`: how a VM ends;
+//!   (where linear memory lies), `interrupt` (an end from outside) and `ballast` (less call stack);
+//!   `fault`: how a VM ends;
 //! - `abi`: the imports (`transform`, `registry`, `wasi`); `registry`: the schemas themselves;
 //! - `record`: `batch` in, `output` out, `payload`: the records in both; `partitioner`: where a key
 //!   goes.
@@ -141,6 +142,7 @@ pub use shard::options::{BrokerVersion, ShardOptions};
 pub use shard::processor::State;
 pub use shard::{PartitionStatus, Shard};
 pub use vm::Vm;
+pub use vm::interrupt::Interrupter;
 pub use vm::stats::{Level, LogLine, Stats};
 
 /// Two short guides, for the two halves of this crate.
@@ -164,4 +166,5 @@ const _: () = {
     moves::<Shard>();
     is_shared::<Engine>();
     is_shared::<Module>();
+    is_shared::<Interrupter>();
 };

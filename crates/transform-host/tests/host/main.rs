@@ -5,6 +5,7 @@
 mod abi;
 mod deploy;
 mod facts;
+mod interrupt;
 mod proposals;
 mod registry;
 mod shard;
