@@ -28,7 +28,8 @@ impl Interrupter {
     /// Ends the call of [`Vm::start`](crate::Vm::start) or [`Vm::process`](crate::Vm::process) that is
     /// under way, otherwise the next one, with [`Fault::Interrupted`](crate::Fault::Interrupted).
     ///
-    /// It does not wait: the call ends within milliseconds. Two interrupts before that are one.
+    /// It does not wait: the call ends within milliseconds. Two interrupts before that are one, and
+    /// [`Vm::stop`](crate::Vm::stop) forgets them.
     pub fn interrupt(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

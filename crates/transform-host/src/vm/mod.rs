@@ -79,7 +79,7 @@ impl Vm {
     /// # Errors
     /// If the module ends before that, or cannot be instantiated within the limits.
     pub fn start(&mut self) -> Result<(), Fault> {
-        self.stop();
+        self.end();
         if std::mem::replace(&mut self.started, true) {
             lock(&self.shared).stats.restarts += 1;
         }
@@ -151,8 +151,13 @@ impl Vm {
         self.run.is_some()
     }
 
-    /// Ends the module and drops its memory.
+    /// Ends the module and drops its memory. An interrupt that has ended no call yet is forgotten.
     pub fn stop(&mut self) {
+        self.interrupter.take();
+        self.end();
+    }
+
+    fn end(&mut self) {
         self.run = None;
         lock(&self.shared).input = None;
     }
@@ -183,7 +188,7 @@ impl Vm {
     /// Runs the module until it waits for a batch, or ends.
     fn poll(&mut self) -> Result<(), Fault> {
         if self.interrupter.take() {
-            self.stop();
+            self.end();
             return Err(Fault::Interrupted);
         }
         let Some(run) = &mut self.run else { return Err(Fault::NotRunning) };

@@ -88,6 +88,9 @@ fn an_interrupt_between_calls_ends_the_next() {
     interrupter.interrupt();
     assert_eq!(vm.start(), Err(Fault::Interrupted));
     assert_eq!(vm.start(), Ok(()));
+    interrupter.interrupt();
+    vm.stop();
+    assert_eq!(vm.start(), Ok(()), "a stop forgets the interrupt");
     drop(vm);
     interrupter.interrupt();
 }

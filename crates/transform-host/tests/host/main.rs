@@ -6,6 +6,7 @@ mod abi;
 mod deploy;
 mod facts;
 mod interrupt;
+mod processor;
 mod proposals;
 mod registry;
 mod shard;
