@@ -1,6 +1,6 @@
 //! The pipeline's stages natively, each with its results checked: `cargo native-bench`.
 //!
-//! What they cost in the broker is `fraud bench`'s to say; this is for working on one of them.
+//! `fraud bench` says what they cost in the broker; this is for work on one of them.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -18,11 +18,11 @@ use fraud_simulator::Config;
 
 const HISTORY: usize = 1 << 20;
 
-/// Two simulated days, and what every stage makes of them.
+/// Two simulated days, and the results of every stage.
 #[derive(Default)]
 struct Stages {
     records: Vec<Vec<u8>>,
-    /// What is read of a record, and where its last brace is.
+    /// The event of each record, and the offset of the record's last brace.
     events: Vec<(Event, usize)>,
     vectors: Vec<Vec<f32>>,
     sums: Vec<f64>,
@@ -30,7 +30,7 @@ struct Stages {
     scored: Vec<Vec<u8>>,
 }
 
-/// As [`Detector::score`] does it.
+/// Runs all stages as [`Detector::score`] does.
 fn run(plan: &Plan) -> Stages {
     let mut detector = Detector::new(plan.clone(), &Settings::default()).with_history(HISTORY);
     let mut reader = Reader::new(&plan.program);
@@ -127,7 +127,7 @@ fn stages(criterion: &mut Criterion) {
         let verdict = judge.judge(stages.sums[at], stages.verdicts[at].history);
         output.clear();
         splicer.splice(&verdict, "", record, end, &mut output);
-        // Reasons are the engine's work, and frauds are few.
+        // Not those of frauds, which have reasons: finding them is the engine's work.
         verdict.fraud || output == stages.scored[at]
     };
     assert!((0..stages.records.len()).all(&mut verdict));

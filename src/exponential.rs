@@ -1,9 +1,10 @@
-//! Powers of 2 and of e for what becomes an f32: a third of the steps of a correctly rounded one, and
-//! the same bits on every target, since it is made of additions and multiplications alone.
+//! Powers of 2 and of e, precise enough for results that become an f32. They take a third of the
+//! steps of correctly rounded powers, and have the same bits on every target, because they are made
+//! of additions and multiplications alone.
 
 use std::f64::consts::{LN_2, LOG2_E};
 
-/// `2^f = Σ (f ln 2)^n / n!`; for |f| ≤ 1/2 what follows is below 10⁻¹¹.
+/// The factors of `2^f = Σ (f ln 2)^n / n!`; for |f| ≤ 1/2 the rest of the series is below 10⁻¹¹.
 const SERIES: [f64; 10] = {
     let mut series = [1.0; 10];
     let mut n = 1;
@@ -14,18 +15,19 @@ const SERIES: [f64; 10] = {
     series
 };
 
-/// `2^x` to within 10⁻¹¹ of its value; from 2⁻¹⁰²² to 2¹⁰²³, whatever x is. NaN stays NaN.
+/// Returns `2^x` to within 10⁻¹¹ of its value, and from 2⁻¹⁰²² to 2¹⁰²³ whatever x is. NaN stays
+/// NaN.
 #[inline]
 pub fn exp2(x: f64) -> f64 {
     let x = x.clamp(-1022.0, 1023.0);
-    // x is a whole number and f, |f| ≤ 1/2: added to this, x loses its fraction, and what is left of
-    // it stands in the lowest bits.
+    // x is a whole number and f, with |f| ≤ 1/2. Added to this constant, x loses its fraction, and
+    // the whole number is in the lowest bits of the sum.
     const ROUND: f64 = 1.5 * (1_u64 << 52) as f64;
     let rounded = x + ROUND;
     let f = x - (rounded - ROUND);
-    // The exponent in a float's bits is 1023 more than what it means.
+    // The exponent in a float's bits is 1023 more than the power that it means.
     let whole = f64::from_bits(rounded.to_bits().wrapping_add(1023) << 52);
-    // Even and odd powers apart: two short chains of operations in place of a long one.
+    // Even and odd powers separately: two short chains of operations instead of a long one.
     let [a, b, c, d, e, g, h, i, j, k] = SERIES;
     let square = f * f;
     let even = (((j * square + h) * square + e) * square + c) * square + a;
@@ -33,7 +35,7 @@ pub fn exp2(x: f64) -> f64 {
     whole * (even + f * odd)
 }
 
-/// `e^x`, as [`exp2`].
+/// Returns `e^x`, as precisely as [`exp2`].
 #[inline]
 pub fn exp(x: f64) -> f64 {
     exp2(x * LOG2_E)

@@ -1,29 +1,33 @@
 //! Card-fraud scoring as a Redpanda Data Transform, with the model compiled in.
 //!
 //! [`Detector::score`] is the whole way of a transaction: bytes and the broker's timestamp in, a
-//! decision and the bytes with the verdict out. The transform's shell (`main.rs`), the `fraud`
-//! command, the trainer's feature export and the tests all call it.
+//! decision and the bytes with the verdict out. The transform's [`shell`], the `fraud` command, the
+//! feature export for training and the tests all call it.
 //!
 //! # Layout
 //!
 //! In the order a transaction passes through:
 //!
-//! - [`record`]: finding the spec's fields in a record's bytes, in one pass
-//! - [`history`]: what is remembered per entity, in fixed tables
-//! - [`features`]: record + history → feature vector, then the record into history
+//! - [`record`]: a record's bytes → an event, or the reason why there is none
+//! - [`history`]: fixed tables of what is remembered of each entity
+//! - [`features`]: event + history → feature vector, then the event into history
 //! - [`engine`]: feature vector → the model's raw output
-//! - [`verdict`]: raw output → score, decision and reasons, and the record with the verdict spliced in
+//! - [`verdict`]: raw output → score, decision and reasons, and the record with the verdict spliced
+//!   in
 //!
-//! `simd`: looking at many bytes at once; `exponential.rs`: powers for decay, link and calibration
+//! They are built on:
 //!
-//! Beside it:
+//! - `simd`: the kernels that look at many bytes, words or masks at once
+//! - `exponential.rs`: powers for decay, link and calibration
+//!
+//! Around them:
 //!
 //! - [`settings`]: `FRAUD_*` variables → [`Settings`], or a clear refusal at start
 //! - [`shell`]: SDK callback, environment, topics, headers, the module's allocator; no logic
 //! - `main.rs`: the module that the broker runs: a plan, an allocator, and the shell
 //!
-//! What this crate is *not*: it has no clock, no I/O, no SDK outside [`shell`], and reads the model
-//! only from a plan (`fraud-plan`), never from an ONNX file.
+//! **Boundaries**: outside of [`shell`] there is no clock, no I/O and no SDK. The model comes from
+//! a plan (`fraud-plan`) only, never from an ONNX file.
 
 pub mod engine;
 mod exponential;
@@ -42,12 +46,12 @@ use engine::Engine;
 use features::Features;
 use history::History;
 use history::reported::Reported;
-pub use record::Reason;
 use record::{Reader, Record};
+pub use record::{Reason, Refusal};
 pub use settings::Settings;
 use verdict::{Judge, Reasons, Splicer, Verdict, Warmth};
 
-/// Scores transactions one after the other; see the crate's documentation.
+/// The detector: scores transactions one after the other, and remembers them.
 pub struct Detector<'p> {
     plan: Plan<'p>,
     reader: Reader,
@@ -61,19 +65,19 @@ pub struct Detector<'p> {
     settings: Settings,
 }
 
-/// What became of a record.
+/// The outcome of a record.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {
-    /// It was scored, and the record with the verdict written.
+    /// It was scored, and written with its verdict.
     Scored(Verdict),
-    /// It cannot be scored, and nothing was remembered of it.
-    Unscorable(Reason),
-    /// Nothing is to be written: fraud reports, or a record outside the time that this deployment
-    /// emits for. It has been remembered.
+    /// It cannot be scored, and nothing of it was remembered.
+    Unscorable(Refusal),
+    /// It was remembered, and nothing is to be written: fraud reports, or a record outside the time
+    /// that this deployment emits for.
     Silent,
 }
 
-/// What was observed in a record.
+/// The content of a record that was observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observed<'r> {
     /// A transaction; [`Detector::vector`] has its features.
@@ -89,12 +93,12 @@ pub enum Observed<'r> {
     Reports,
 }
 
-/// Fraud reports whose ids are remembered, at least; more with more memory.
+/// Minimum number of report ids that are remembered; it grows with the memory given.
 const MIN_REPORTS: usize = 8192;
 
 impl<'p> Detector<'p> {
-    /// A detector that remembers sixteen entities of a kind, until [`Detector::with_history`] gives it
-    /// memory. Everything else has its own.
+    /// Makes a detector with all the memory that it needs but history: that has room for sixteen
+    /// entities in each table, until [`Detector::with_history`] gives it memory.
     pub fn new(plan: Plan<'p>, settings: &Settings) -> Self {
         let threshold = settings.threshold.unwrap_or(plan.decision.threshold);
         Self {
@@ -111,7 +115,7 @@ impl<'p> Detector<'p> {
         }
     }
 
-    /// The detector with an empty history of at most `bytes`, whatever it has remembered so far.
+    /// Gives the detector an empty history of at most `bytes`, whatever it has remembered so far.
     pub fn with_history(self, bytes: usize) -> Self {
         let program = &self.plan.program;
         let takes_reports = program.fields.iter().any(|field| field.role == Role::Reports);
@@ -120,8 +124,8 @@ impl<'p> Detector<'p> {
         Self { history: History::new(program, left), reported: Reported::new(reports), ..self }
     }
 
-    /// Scores one record; appends a scored one with its verdict to `output`. `broker_timestamp` is in
-    /// milliseconds since 1970, negative if there is none.
+    /// Scores one record; if it can be scored, appends it with its verdict to `output`.
+    /// `broker_timestamp` is in milliseconds since 1970, negative if there is none.
     pub fn score(
         &mut self,
         value: Option<&[u8]>,
@@ -135,7 +139,7 @@ impl<'p> Detector<'p> {
         let (history, record, end) = match observed {
             Ok(Observed::Transaction { history, record, end }) => (history, record, end),
             Ok(Observed::Reports) => return Outcome::Silent,
-            Err(reason) => return Outcome::Unscorable(reason),
+            Err(refusal) => return Outcome::Unscorable(refusal),
         };
         let sum = self.sum();
         let verdict = self.judge.judge(sum, history);
@@ -152,7 +156,7 @@ impl<'p> Detector<'p> {
         &mut self,
         value: Option<&'r [u8]>,
         broker_timestamp: i64,
-    ) -> Result<Observed<'r>, Reason> {
+    ) -> Result<Observed<'r>, Refusal> {
         let record = value.ok_or(Reason::NoValue)?;
         let (features, history) = (&mut self.features, &mut self.history);
         match self.reader.read(record, broker_timestamp)? {
@@ -173,27 +177,28 @@ impl<'p> Detector<'p> {
         }
     }
 
-    /// The last observed record's features, in the order of the spec; NaN is missing.
+    /// Returns the last observed transaction's features, in the order of the spec; NaN is missing.
     pub fn vector(&self) -> &[f32] {
         self.features.vector()
     }
 
-    /// The sum of the model's leaves on the last observed transaction, which a verdict is made of.
+    /// Returns the sum of the model's leaves on the last observed transaction, of which a verdict
+    /// is made.
     pub fn sum(&mut self) -> f64 {
         self.engine.sum(self.features.vector())
     }
 
-    /// The model's output on the last observed transaction, before calibration.
+    /// Returns the model's output on the last observed transaction, before calibration.
     pub fn raw(&mut self) -> f32 {
         self.engine.run(self.features.vector())
     }
 
-    /// The score from which on a transaction is fraud.
+    /// Returns the score from which on a transaction is fraud.
     pub fn threshold(&self) -> f32 {
         self.judge.threshold()
     }
 
-    /// Forgets everything that was remembered of one kind of event, as a restart forgets all.
+    /// Forgets all events of one kind, as a restart forgets those of both kinds.
     pub fn forget(&mut self, events: Events) {
         self.history.forget(&self.plan.program, events);
         if events == Events::Reports {
@@ -201,12 +206,12 @@ impl<'p> Detector<'p> {
         }
     }
 
-    /// How full history is.
+    /// Returns history, which tells how full it is.
     pub fn history(&self) -> &History {
         &self.history
     }
 
-    /// The plan in use.
+    /// Returns the plan in use.
     pub fn plan(&self) -> &Plan<'p> {
         &self.plan
     }

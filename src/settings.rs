@@ -1,10 +1,10 @@
-//! `FRAUD_*` variables → [`Settings`], or a clear refusal at start.
+//! Settings: `FRAUD_*` variables → [`Settings`], or a clear refusal at the start.
 
 use std::fmt;
 
 use crate::record::timestamp;
 
-/// What a deployment can set without a new module.
+/// The settings of a deployment, which need no new module.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// `FRAUD_THRESHOLD`: overrides the model's own, 0 to 1.
@@ -15,7 +15,8 @@ pub struct Settings {
     /// `FRAUD_EMIT_FROM`: records whose broker timestamp is before this (milliseconds since 1970)
     /// are remembered, but not written. Those without one are written.
     pub emit_from: Option<i64>,
-    /// `FRAUD_EMIT_UNTIL`: the same for records at or after this.
+    /// `FRAUD_EMIT_UNTIL`: records whose broker timestamp is at or after this are remembered, but
+    /// not written.
     pub emit_until: Option<i64>,
 }
 
@@ -28,23 +29,23 @@ impl Default for Settings {
 /// Largest `FRAUD_MAX_RECORD`.
 const MAX_RECORD: usize = 32 << 20;
 
-/// Why the transform cannot start with its variables. Every message names the variable, its value
-/// and what would do.
+/// The reason why the transform cannot start with its variables. Every message names the variable,
+/// its value and a value that would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingsError {
-    /// A variable beginning with `FRAUD_` that is not known.
+    /// A variable that begins with `FRAUD_` is not known.
     Unknown(String),
-    /// `FRAUD_THRESHOLD` is no number from 0 to 1.
+    /// `FRAUD_THRESHOLD` is not a number from 0 to 1.
     Threshold(String),
-    /// `FRAUD_MAX_RECORD` is no number of bytes from 1 KiB to 32 MiB.
+    /// `FRAUD_MAX_RECORD` is not a size from 1 KiB to 32 MiB.
     MaxRecord(String),
-    /// `FRAUD_EMIT_FROM` or `FRAUD_EMIT_UNTIL` (the first) is no time.
+    /// `FRAUD_EMIT_FROM` or `FRAUD_EMIT_UNTIL`, which `.0` names, is not a time.
     Time(&'static str, String),
     /// `FRAUD_EMIT_FROM` is not before `FRAUD_EMIT_UNTIL`: nothing would ever be written.
     EmitsNothing,
 }
 
-/// The variables that there are.
+/// The known variables.
 const KNOWN: [&str; 4] =
     ["FRAUD_THRESHOLD", "FRAUD_MAX_RECORD", "FRAUD_EMIT_FROM", "FRAUD_EMIT_UNTIL"];
 
@@ -79,7 +80,7 @@ impl fmt::Display for SettingsError {
 impl std::error::Error for SettingsError {}
 
 impl Settings {
-    /// Reads the variables that begin with `FRAUD_`; others are not ours.
+    /// Reads the variables that begin with `FRAUD_`; other variables are left to others.
     pub fn from_variables(
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
@@ -108,20 +109,21 @@ impl Settings {
         }
     }
 
-    /// Whether a record with this broker timestamp is remembered, but not written. One without the
-    /// broker's time is written: better twice than not at all.
+    /// Returns whether a record with this broker timestamp is remembered, but not written. A record
+    /// without the broker's time is written: better twice than not at all.
     pub fn silences(&self, broker_timestamp: i64) -> bool {
         self.emit_from.is_some_and(|from| (0..from).contains(&broker_timestamp))
             || self.emit_until.is_some_and(|until| broker_timestamp >= until)
     }
 }
 
+/// Reads a time of the variable `name`: RFC 3339, or milliseconds since 1970.
 fn time(name: &'static str, value: String) -> Result<i64, SettingsError> {
     let time = value.parse().ok().or_else(|| timestamp::parse(value.as_bytes()));
     time.ok_or(SettingsError::Time(name, value))
 }
 
-/// Bytes of `65536`, `64KiB` or `1MiB`.
+/// Reads a size such as `65536`, `64KiB` or `1MiB`, in bytes.
 fn size(text: &str) -> Option<usize> {
     let (digits, unit) = match text {
         _ if text.ends_with("KiB") => (&text[..text.len() - 3], 1 << 10),

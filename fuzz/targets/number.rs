@@ -1,8 +1,8 @@
-//! Numbers from and to text, as std has them.
+//! Numbers are read and written as std does it.
 
 #![no_main]
 
-use fraud_detector::record::json::number;
+use fraud_detector::record::number;
 use fraud_detector::verdict::number::write;
 use libfuzzer_sys::fuzz_target;
 

@@ -1,5 +1,5 @@
-//! Records one after the other, a line each: what was read before makes no difference, and what is
-//! read is JSON to serde_json too.
+//! Records are read one after the other, a line each: earlier records make no difference, and a
+//! record that is read is JSON to serde_json too.
 
 #![no_main]
 
@@ -14,7 +14,8 @@ static PROGRAM: LazyLock<Program> = LazyLock::new(|| {
     spec::parse(include_str!("../../model/fraud.toml"), "fraud.toml").expect("a valid spec")
 });
 
-/// Reads a record, its reports included, as text: missing numbers are NaN, which is not equal to itself.
+/// Reads a record, its reports included, as text: missing numbers are NaN, which is not equal to
+/// itself.
 fn read(reader: &mut Reader, record: &[u8]) -> (bool, Vec<String>) {
     let read = reader.read(record, -1);
     let mut found = vec![format!("{read:?}")];

@@ -1,5 +1,5 @@
-//! The whole detector with the shipped model, a record a line: every one gets an answer, and what is
-//! scored leaves as it came, with one member more.
+//! The whole detector with the shipped model scores records, a line each: every record gets an
+//! answer, and one that is scored leaves as it came, with one member more.
 
 #![no_main]
 

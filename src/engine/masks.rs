@@ -1,6 +1,29 @@
-//! Trees as masks of their leaves: find each feature's interval, combine the masks that it stands
-//! for, and look up the leaf that is left of each tree. No branch depends on the data, but for one: what
-//! was combined for the features that seldom change is kept.
+//! Trees as masks of their leaves. `fraud_plan::forest::Masks` describes the arrays, and how their
+//! masks and searches work; this is how they are evaluated.
+//!
+//! **The idea.** For each feature a search finds the interval that the value is in, and with it a
+//! row of masks: a bit for each leaf of each tree that this value leaves possible. The rows of all
+//! features, combined by "and", leave one leaf of each tree. No branch depends on the data, with
+//! one exception: the *steady* features, at the vector's end, mostly have the values that they had
+//! last time, so their combined masks are kept until one of them changes.
+//!
+//! **The invariants.**
+//! - `kept` is the combination of the rows of the values in `last`, bit for bit (`same_bits`).
+//! - Blocks are combined `group` at a time, so that they stay in registers: a group's loop goes
+//!   over the features. The compiler chose 1 to 8, and each is a function of its own.
+//!
+//! **A worked example**: two trees of 8 leaves, whose masks are the two lowest bytes of a block,
+//! and two features, of which the second is steady.
+//!
+//! ```text
+//!                              tree 1     tree 0
+//! second feature: interval 3   11110000   11111111   = kept, from the vector before
+//! first feature: interval 0    11010001   00001100
+//! combined                     11010000   00001100   first bits: leaf 4 and leaf 2
+//! ```
+//!
+//! **To check a change**: `tests/forest.rs` holds this to the plain walk on generated forests, to
+//! the bit; `simd` tests the kernels; `tests/fuel.rs` tells the cost.
 
 use std::borrow::Borrow;
 
@@ -9,24 +32,25 @@ use fraud_plan::forest::{KEYS, Masks, Search};
 use super::add_four;
 use crate::simd::{self, MaskBlock, Register, bytes, not_below};
 
-/// No leaf is excluded.
+/// A block of masks that exclude no leaf.
 const ALL: MaskBlock = [u64::MAX; 2];
 
-/// The masks with all that can be looked up before there is a vector, and buffers.
+/// A forest of masks, prepared for evaluation, and its buffers.
 #[derive(Debug)]
 pub(super) struct ForestMasks<'p> {
     masks: Masks<'p>,
     searches: Vec<RootedSearch<'p>>,
     rows: Rows<'p>,
-    /// Each feature's row, where there are several groups.
+    /// The row of each feature, where there are several groups.
     found: Vec<usize>,
-    /// The combined masks.
+    /// The combined masks of all features.
     left: Vec<MaskBlock>,
-    /// Index of the first steady feature: from it to the end, values rarely change from one vector to the
-    /// next.
+    /// Index of the first steady feature: from it to the end, values rarely change from one vector
+    /// to the next.
     first_steady: usize,
-    /// The values of the steady features in the last vector, and their combined masks.
+    /// The values of the steady features in the last vector.
     last: Vec<f32>,
+    /// The combined masks of the steady features.
     kept: Vec<MaskBlock>,
 }
 
@@ -40,9 +64,10 @@ struct RootedSearch<'p> {
     row: u32,
 }
 
-/// All rows, `group` blocks of which are combined together.
+/// The rows of all features.
 #[derive(Debug)]
 struct Rows<'p> {
+    /// Number of blocks that are combined together.
     group: u32,
     blocks: RowBlocks<'p>,
 }
@@ -50,7 +75,7 @@ struct Rows<'p> {
 #[derive(Debug)]
 enum RowBlocks<'p> {
     Masks(&'p [MaskBlock]),
-    /// Where rows are numbers, the masks that they mean.
+    /// Where the plan's rows are numbers of blocks: the blocks that they mean.
     Numbers(Vec<&'p MaskBlock>),
 }
 
@@ -79,7 +104,7 @@ impl<'p> ForestMasks<'p> {
         }
     }
 
-    /// `base` and a leaf of each tree.
+    /// Returns the sum of `base` and a leaf of each tree.
     pub(super) fn sum(&mut self, base: f64, vector: &[f32]) -> f64 {
         let (moving, steady) = vector.split_at(self.first_steady);
         let Self { rows, searches, found, left, kept, .. } = self;
@@ -99,7 +124,8 @@ impl<'p> ForestMasks<'p> {
         }
     }
 
-    /// `base` and the leaves of all trees; `leaves` gives a block's.
+    /// Returns the sum of `base` and the leaf that is left of each tree; `leaves` finds the leaves
+    /// of a block.
     #[inline]
     fn sum_of<const WIDTH: usize, const TREES: usize>(
         &self,
@@ -121,7 +147,7 @@ impl<'p> ForestMasks<'p> {
 }
 
 impl RootedSearch<'_> {
-    /// The row of the interval that x lies in.
+    /// Finds the row of the interval that x is in.
     #[inline(always)]
     fn find(&self, x: f32) -> usize {
         let mut last = not_below(x, &self.root);
@@ -139,7 +165,8 @@ fn same_bits(one: &[f32], other: &[f32]) -> bool {
 }
 
 impl Rows<'_> {
-    /// Combines the rows of these features, which have these values, and other masks.
+    /// Combines the rows of some features, which have these values, with the masks `with`, into
+    /// `left`.
     #[inline]
     fn combine(
         &self,

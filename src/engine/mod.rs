@@ -1,7 +1,9 @@
-//! Feature vector → the model's raw output.
+//! Engine: feature vector → the model's raw output.
 //!
-//! - `walk`: trees node by node, for any forest
-//! - `masks`: trees as masks of leaves, where the compiler chose that; `lanes`: its SIMD
+//! - `walk`: trees evaluated node by node, for any forest
+//! - `masks`: trees evaluated as masks of their leaves, where the compiler chose that
+//!
+//! Both add the leaves up in the same order, so they give the same sum to the bit.
 
 mod masks;
 mod walk;
@@ -13,7 +15,7 @@ use crate::exponential::exp;
 use masks::ForestMasks;
 use walk::ForestWalk;
 
-/// Evaluates a plan's model; keeps its buffers.
+/// The evaluation of a plan's model, with its buffers.
 #[derive(Debug)]
 pub struct Engine<'p> {
     base: f64,
@@ -28,7 +30,7 @@ enum Trees<'p> {
 }
 
 impl<'p> Engine<'p> {
-    /// The engine of a plan's model, with all the memory that it will need.
+    /// Makes the engine of a plan's model, with all the memory that it will need.
     pub fn new(plan: &Plan<'p>) -> Self {
         let trees = plan.forest.map(|forest| match forest.trees {
             forest::Trees::Walk(walk) => {
@@ -42,8 +44,8 @@ impl<'p> Engine<'p> {
         Self { base, link: plan.link(), trees }
     }
 
-    /// The sum of the model's leaves for a feature vector; NaN is missing. A plan without a model,
-    /// which only computes features, gives 0.
+    /// Returns the sum of the model's leaves for a feature vector; NaN is missing. A plan without a
+    /// model, which only computes features, gives 0.
     pub fn sum(&mut self, vector: &[f32]) -> f64 {
         match &mut self.trees {
             None => 0.0,
@@ -52,7 +54,7 @@ impl<'p> Engine<'p> {
         }
     }
 
-    /// The model's output for a feature vector.
+    /// Returns the model's output for a feature vector, before calibration.
     pub fn run(&mut self, vector: &[f32]) -> f32 {
         let sum = self.sum(vector);
         match self.link {
@@ -62,8 +64,8 @@ impl<'p> Engine<'p> {
     }
 }
 
-/// The first of the features at the vector's end that read fraud reports: most transactions are of
-/// entities that were never reported.
+/// Returns the index from which on all features read fraud reports. They rarely change from one
+/// vector to the next, because most transactions are of entities that were never reported.
 fn first_steady(program: &Program) -> usize {
     let reads_reports = |feature: &Feature| match feature.source {
         Source::Remembered { table, .. } => {
@@ -75,13 +77,13 @@ fn first_steady(program: &Program) -> usize {
     others.map_or(0, |last| last + 1)
 }
 
-/// `1 / (1 + e^-x)`
+/// Returns `1 / (1 + e^-x)`.
 #[inline]
 pub(crate) fn logistic(x: f64) -> f32 {
     (1.0 / (1.0 + exp(-x))) as f32
 }
 
-/// Four leaves more: the order of additions is part of what a forest means.
+/// Adds four leaves: the order of additions is part of what a forest means.
 fn add_four(sum: f64, leaves: [f32; 4]) -> f64 {
     let [a, b, c, d] = leaves.map(f64::from);
     sum + ((a + b) + (c + d))

@@ -1,14 +1,14 @@
-//! Trees node by node: several at a time, one step each in turn, so that the processor has loads
-//! of one tree to wait for while it compares in another. No branch depends on the data.
+//! Trees evaluated node by node: eight trees together, one step each in turn. So while one tree's
+//! node is loaded, the processor compares in the others. No branch depends on the data.
 
 use fraud_plan::forest::{Tree, Walk};
 
 use super::add_four;
 
-/// Trees walked together.
+/// Number of trees that are walked together.
 const LANES: usize = 8;
 
-/// Trees to walk along, and a buffer.
+/// A forest of nodes, and a buffer.
 #[derive(Debug)]
 pub(super) struct ForestWalk<'p> {
     walk: Walk<'p>,
@@ -21,7 +21,7 @@ impl<'p> ForestWalk<'p> {
         Self { walk, doubled: vec![0.0; 2 * features] }
     }
 
-    /// `base` and a leaf of each tree.
+    /// Returns the sum of `base` and a leaf of each tree.
     pub(super) fn sum(&mut self, base: f64, vector: &[f32]) -> f64 {
         let (low, high) = self.doubled.split_at_mut(vector.len());
         for ((x, low), high) in vector.iter().zip(low).zip(high) {
@@ -54,7 +54,7 @@ fn sum(walk: &Walk, base: f64, doubled: &[f32]) -> f64 {
     sum
 }
 
-/// The leaf that each tree's walk ends on.
+/// Returns the leaf that each tree's walk ends on.
 fn leaves<const N: usize>(walk: &Walk, trees: &[Tree; N], doubled: &[f32]) -> [f32; N] {
     let mut at = [0; N];
     // Shallow trees come first, so the last tree of a group is its deepest.

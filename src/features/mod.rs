@@ -1,12 +1,19 @@
-//! Record + history → feature vector; then the record, or a fraud report, into history.
+//! Features: record + history → feature vector; then the record, or a fraud report, into history.
 //!
-//! The formulas stand with the types of `fraud_plan::program`. Time runs in whole seconds. A late
-//! event (before the entity's last) reads the state as it is at the last event, and adds its value
-//! decayed to that time: a decayed sum depends on the set of events, not on their order.
+//! - `mod.rs`: the program, resolved for evaluation, and the order of its steps
+//! - `record`: features of the record alone: a number, a time, two values combined; `category`: a
+//!   category
+//! - `window`: features of what is remembered of an entity, and remembering an event
 //!
-//! The program is resolved once, at start: all values that a formula can name (the features
-//! themselves, the record's numbers, remembered cells) lie in one row, and a formula knows its places.
+//! The formulas are documented with the types of `fraud_plan::program`. Time runs in whole seconds.
+//! A late event (before the entity's last) reads the state as it is at the last event, and adds its
+//! value decayed to that time: a decayed sum depends on the set of events, not on their order.
+//!
+//! The program is resolved once, at the start: every value that a formula can name (a feature, a
+//! number of the record, a remembered cell) has an index in one row of values, and a formula knows
+//! its indices.
 
+mod category;
 mod record;
 mod window;
 
@@ -15,30 +22,35 @@ use fraud_plan::program::{self, Events, Stat, Value};
 
 use crate::history::{History, blank};
 use crate::record::Event;
-use record::OfRecord;
-use window::{Entity, OfTable, Resolved};
+use category::{Codes, Form};
+use record::RecordFeature;
+use window::{Entity, Statistic, TableFeature};
 
-/// Computes feature vectors; keeps its buffers.
+/// The feature program, resolved, with its buffers.
 pub struct Features {
-    /// The vector; the record's numbers; for each table its cells as they are remembered, then as
-    /// they are at the event.
+    /// The row of values: the vector; the record's numbers; for each table its cells as they are
+    /// remembered, and then as they are at the event.
     values: Vec<f32>,
+    /// Number of features.
     count: usize,
-    /// The features in their order, those of one source together.
+    /// The features in their order; neighbours with the same source are in one run.
     runs: Vec<Run>,
+    /// The tables, in the program's order.
     entities: Vec<Entity>,
+    /// The codes of each category's known values.
+    categories: Vec<Codes>,
 }
 
-/// Features that stand side by side in the vector.
+/// Features that are side by side in the vector and have the same source, each with its index.
 enum Run {
-    /// Of the record alone.
-    Record(Vec<(usize, OfRecord)>),
-    /// Of one table.
-    Table(usize, Vec<(usize, OfTable)>),
+    /// Features of the record alone.
+    Record(Vec<(usize, RecordFeature)>),
+    /// Features of table number `.0`.
+    Table(usize, Vec<(usize, TableFeature)>),
 }
 
 impl Features {
-    /// Resolves the program, whose indices are known to be within their lists.
+    /// Resolves the program. Its indices are within their lists: reading a plan has checked that.
     pub fn new(program: &Program) -> Self {
         let mut first = program.features.len() + program.numbers.len();
         let entities: Vec<_> = (program.tables.iter())
@@ -51,22 +63,29 @@ impl Features {
         for (at, feature) in program.features.iter().enumerate() {
             add(&mut runs, program, &entities, at, &feature.source);
         }
-        Self { values: vec![f32::NAN; first], count: program.features.len(), runs, entities }
+        Self {
+            values: vec![f32::NAN; first],
+            count: program.features.len(),
+            runs,
+            entities,
+            categories: program.categories.iter().map(Codes::new).collect(),
+        }
     }
 
-    /// The last vector; NaN is missing.
+    /// Returns the last vector; NaN is missing.
     pub fn vector(&self) -> &[f32] {
         &self.values[..self.count]
     }
 
-    /// Makes the transaction's vector, then remembers the transaction. Returns how many of the first
-    /// entity's transactions were remembered before.
+    /// Makes the transaction's vector, then remembers the transaction. Returns the number of the
+    /// first entity's transactions that were remembered before.
     pub fn compute(&mut self, transaction: &Event, history: &mut History) -> u32 {
         self.set_numbers(transaction);
         for (entity, table) in self.entities.iter_mut().zip(history.tables()) {
             entity.place = table.find(transaction.ids[entity.id]);
         }
-        // Apart, so that memory is waited for once and not for one table after the other.
+        // A second loop on purpose: the first one touches every table, so that their cache misses
+        // overlap.
         for (entity, table) in self.entities.iter_mut().zip(history.tables()) {
             entity.recall(transaction, table, &mut self.values);
         }
@@ -74,7 +93,8 @@ impl Features {
             match run {
                 Run::Record(features) => {
                     for (at, feature) in features {
-                        self.values[*at] = feature.value(transaction, &self.values);
+                        self.values[*at] =
+                            feature.value(transaction, &self.categories, &self.values);
                     }
                 }
                 Run::Table(table, features) => {
@@ -108,12 +128,14 @@ impl Features {
         self.remember(Events::Reports, report, history);
     }
 
+    /// Puts the event's numbers into the row of values.
     fn set_numbers(&mut self, event: &Event) {
         for (value, &number) in self.values[self.count..].iter_mut().zip(&event.numbers) {
             *value = number;
         }
     }
 
+    /// Remembers the event in all tables of such events.
     fn remember(&mut self, events: Events, event: &Event, history: &mut History) {
         for (at, entity) in self.entities.iter().enumerate() {
             if entity.events == events {
@@ -123,7 +145,7 @@ impl Features {
     }
 }
 
-/// Adds the feature that stands at `at`.
+/// Adds feature number `at` to the runs.
 fn add(
     runs: &mut Vec<Run>,
     program: &Program,
@@ -138,10 +160,19 @@ fn add(
     let (table, stat, dividend) = match *source {
         program::Source::Number { number, min, max, log1p } => {
             let at = place(program, Value::Number(number));
-            return of_record(OfRecord::Number { at, min, max, log1p });
+            return of_record(RecordFeature::Number { at, min, max, log1p });
+        }
+        program::Source::Category { category, form } => {
+            let category = usize::from(category);
+            let form = Form::new(&program.categories[category], form);
+            return of_record(RecordFeature::Category { category, form });
+        }
+        program::Source::Combine { operation, left, right } => {
+            let [left, right] = [left, right].map(|value| place(program, value));
+            return of_record(RecordFeature::Combine { operation, left, right });
         }
         program::Source::Time { part, form, offset } => {
-            return of_record(OfRecord::Time { part, form, offset });
+            return of_record(RecordFeature::Time { part, form, offset });
         }
         program::Source::Remembered { table, stat } => (usize::from(table), stat, None),
         program::Source::Ratio { value, table, stat } => (usize::from(table), stat, Some(value)),
@@ -152,8 +183,8 @@ fn add(
         Stat::RunningMean { cell } => blank(&cells[usize::from(cell)]),
         _ => f32::NAN,
     };
-    let feature = OfTable {
-        stat: Resolved::new(&entities[table], cells, stat),
+    let feature = TableFeature {
+        stat: Statistic::new(&entities[table], cells, stat),
         dividend: dividend.map(|value| place(program, value)),
         unseen,
     };
@@ -162,14 +193,14 @@ fn add(
         _ => runs.push(Run::Table(table, vec![(at, feature)])),
     }
 }
-/// Where a value lies in the row.
+/// Returns the index of a value in the row.
 fn place(program: &Program, value: Value) -> usize {
     match value {
         Value::Feature(feature) => feature.into(),
         Value::Number(number) => program.features.len() + usize::from(number),
     }
 }
-/// The nearest finite number; missing stays missing.
+/// Returns the nearest finite number; missing stays missing.
 fn finite(value: f32) -> f32 {
     if value.is_infinite() { f32::MAX.copysign(value) } else { value }
 }

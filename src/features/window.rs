@@ -1,4 +1,4 @@
-//! Features of what is remembered of an entity, and remembering.
+//! Features of what is remembered of an entity, and remembering an event.
 
 use fraud_plan::Program;
 use fraud_plan::program::{self, Cell, Events, Stat};
@@ -8,15 +8,17 @@ use crate::exponential::exp2;
 use crate::history::{Place, Table};
 use crate::record::Event;
 
-pub(super) struct OfTable {
-    pub(super) stat: Resolved,
+/// A feature of a table: a statistic, or the ratio of a value to it.
+pub(super) struct TableFeature {
+    pub(super) stat: Statistic,
+    /// Index of the value that is divided by the statistic.
     pub(super) dividend: Option<usize>,
-    /// The statistic while the entity has not been seen.
+    /// The statistic of an entity that has never been seen.
     pub(super) unseen: f32,
 }
 
-/// A statistic over the values in their places.
-pub(super) enum Resolved {
+/// A statistic, with the indices of its values in the row.
+pub(super) enum Statistic {
     Value(usize),
     Mean { sum: usize, count: usize },
     Events { cap: u32 },
@@ -24,26 +26,32 @@ pub(super) enum Resolved {
     SinceFirst { cell: usize, gap: u32, unit: f32 },
 }
 
-/// One table's part in an event.
+/// A table's part in an event: the entity that the event names, and what is remembered of it.
 pub(super) struct Entity {
+    /// Number of the entity's id in [`Event::ids`].
     pub(super) id: usize,
+    /// The events that the table remembers.
     pub(super) events: Events,
     half_lives: Vec<HalfLife>,
-    /// Where the cells' values begin.
+    /// Index of the first cell in the row of values.
     pub(super) first: usize,
     cells: Vec<Remember>,
+    /// The entity's place in the table, for the event at hand.
     pub(super) place: Place,
+    /// Seconds from the entity's last event to the event at hand.
     since_last: u32,
 }
 
+/// A half-life, and the decay by it at the event at hand.
 struct HalfLife {
     seconds: f32,
-    /// What remains of what is remembered, and what counts of the event: one of them is 1.
+    /// Factor of the remembered values: 1 if the event is late.
     kept: f32,
+    /// Factor of the event's own value: 1 unless the event is late.
     new: f32,
 }
 
-/// How a cell takes an event; `half_life` and the place of the value are resolved.
+/// The way in which a cell takes an event, with indices of values and half-lives.
 enum Remember {
     Count { value: Option<usize>, half_life: usize },
     Sum { value: usize, half_life: usize },
@@ -52,14 +60,15 @@ enum Remember {
     Streak { gap: u32 },
 }
 
-impl OfTable {
+impl TableFeature {
+    /// Puts the feature into the row of values.
     #[inline]
     pub(super) fn set(&self, at: usize, stat: f32, values: &mut [f32]) {
         values[at] = self.dividend.map_or(stat, |dividend| ratio(values[dividend], stat));
     }
 }
 
-impl Resolved {
+impl Statistic {
     pub(super) fn new(entity: &Entity, cells: &[Cell], stat: Stat) -> Self {
         let remembered = |cell: u8| entity.first + usize::from(cell);
         let value = |cell: u8| entity.first + cells.len() + usize::from(cell);
@@ -67,19 +76,19 @@ impl Resolved {
             Stat::Count { cell }
             | Stat::Sum { cell }
             | Stat::Max { cell }
-            | Stat::RunningMean { cell } => Resolved::Value(value(cell)),
-            // Both have decayed alike, so the decay cancels out.
+            | Stat::RunningMean { cell } => Statistic::Value(value(cell)),
+            // Both have decayed by the same factor, which cancels out.
             Stat::Mean { sum, count } => {
-                Resolved::Mean { sum: remembered(sum), count: remembered(count) }
+                Statistic::Mean { sum: remembered(sum), count: remembered(count) }
             }
-            Stat::Events { cap } => Resolved::Events { cap: cap.into() },
-            Stat::SinceLast { unit } => Resolved::SinceLast { unit: unit as f32 },
+            Stat::Events { cap } => Statistic::Events { cap: cap.into() },
+            Stat::SinceLast { unit } => Statistic::SinceLast { unit: unit as f32 },
             Stat::SinceFirst { cell, unit } => {
                 let gap = match cells[usize::from(cell)] {
                     Cell::Streak { gap } => gap,
                     _ => 0,
                 };
-                Resolved::SinceFirst { cell: remembered(cell), gap, unit: unit as f32 }
+                Statistic::SinceFirst { cell: remembered(cell), gap, unit: unit as f32 }
             }
         }
     }
@@ -116,7 +125,7 @@ impl Entity {
         }
     }
 
-    /// The values of the cells at the event.
+    /// Computes the values of the cells at the event.
     #[inline]
     pub(super) fn recall(&mut self, event: &Event, table: &Table, values: &mut [f32]) {
         let Some((last, _)) = self.place.seen else { return };
@@ -140,23 +149,25 @@ impl Entity {
         }
     }
 
+    /// Computes a statistic at the event; `events` is the number of events seen.
     #[inline]
-    pub(super) fn stat(&self, stat: &Resolved, events: u32, event: &Event, values: &[f32]) -> f32 {
+    pub(super) fn stat(&self, stat: &Statistic, events: u32, event: &Event, values: &[f32]) -> f32 {
         match *stat {
-            Resolved::Value(at) => values[at],
-            Resolved::Mean { sum, count } if values[count] > 0.0 => {
+            Statistic::Value(at) => values[at],
+            Statistic::Mean { sum, count } if values[count] > 0.0 => {
                 finite(values[sum] / values[count])
             }
-            Resolved::Mean { .. } => f32::NAN,
-            Resolved::Events { cap } => events.min(cap) as f32,
-            Resolved::SinceLast { unit } => self.since_last as f32 / unit,
-            Resolved::SinceFirst { gap, .. } if self.since_last > gap => f32::NAN,
-            Resolved::SinceFirst { cell, unit, .. } => {
+            Statistic::Mean { .. } => f32::NAN,
+            Statistic::Events { cap } => events.min(cap) as f32,
+            Statistic::SinceLast { unit } => self.since_last as f32 / unit,
+            Statistic::SinceFirst { gap, .. } if self.since_last > gap => f32::NAN,
+            Statistic::SinceFirst { cell, unit, .. } => {
                 event.seconds.saturating_sub(values[cell].to_bits()) as f32 / unit
             }
         }
     }
 
+    /// Puts the event into the table.
     #[inline]
     pub(super) fn remember(&self, event: &Event, table: &mut Table, values: &[f32]) {
         let is_new = self.place.seen.is_none();
@@ -164,7 +175,7 @@ impl Entity {
         let now = &values[self.first + self.cells.len()..][..self.cells.len()];
         let cells = table.touch(&self.place, event.seconds);
         for ((remember, cell), now) in self.cells.iter().zip(cells).zip(now) {
-            // A new entity has nothing to decay, and is not late.
+            // A new entity has nothing that could decay, and its first event is not late.
             let old = if is_new { f32::from_bits(*cell) } else { *now };
             let factor = |at: usize| if is_new { 1.0 } else { self.half_lives[at].new };
             let new = match *remember {
@@ -193,12 +204,13 @@ impl Entity {
         }
     }
 }
-/// Missing without a divisor above 0.
+/// Returns a ratio; it is missing unless the divisor is above 0.
 fn ratio(dividend: f32, divisor: f32) -> f32 {
     if divisor > 0.0 { finite(dividend / divisor) } else { f32::NAN }
 }
 
-/// The mean of `events` values and one more, which counts at most `clip` times a mean above 0.
+/// Returns the mean of `events` values with mean `mean` and one value more, which counts at most
+/// `clip` times a mean above 0.
 fn running_mean(mean: f32, value: f32, clip: f32, events: u32) -> f32 {
     if value.is_nan() {
         return mean;
@@ -211,7 +223,7 @@ fn running_mean(mean: f32, value: f32, clip: f32, events: u32) -> f32 {
     mean + (value - mean) / (events + 1) as f32
 }
 
-/// The first time of the streak that holds the last event, after one more at `seconds`.
+/// Returns when the current streak began, after one more event at `seconds`.
 fn streak(first: u32, last: u32, seconds: u32, gap: u32, events: u32) -> u32 {
     let begins = events == 0 || seconds.saturating_sub(last) > gap;
     let reaches_back = seconds < first && first - seconds <= gap;

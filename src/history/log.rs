@@ -1,4 +1,5 @@
-//! What the log is told of history: how full it is, and how much gave way.
+//! The lines about history in the transform's log: how full it is, and how many entities were
+//! evicted.
 
 use std::io::Write;
 use std::ops::Range;
@@ -8,32 +9,33 @@ use fraud_plan::time::millis::{DAY, MINUTE};
 
 use super::History;
 
-/// At most one line a minute, and only with news: a table has filled by another tenth of its room,
-/// or evictions are a quarter more than the log knows.
+/// The writer of these lines: at most one a minute, and only with news. It is news if a table has
+/// filled by another tenth of its room, or evictions are a quarter more than the log knows.
 ///
-/// A module has no clock but the broker's timestamps of the records. The news are what bounds the
-/// log while a backlog is read, when minutes pass in an instant.
+/// The broker's timestamps of the records are the only clock that a module has. While a backlog is
+/// read, minutes pass in an instant; then it is the news that bounds the log.
 pub struct HistoryLog {
-    /// Broker timestamps of the running minute, and of a day before it.
+    /// Broker timestamps for which no line is due: the running minute and the day before it.
     quiet: Range<i64>,
-    /// Each table's entities and evictions, as the log knows them.
+    /// Entities and evictions of each table, as the log knows them.
     told: Vec<(usize, u64)>,
 }
 
 impl HistoryLog {
-    /// Of a history that is empty.
+    /// Makes the log of a history that is empty.
     pub fn new(history: &History) -> Self {
         Self { quiet: 0..0, told: vec![(0, 0); history.tables().len()] }
     }
 
-    /// Whether a minute has passed at this broker timestamp. The day is for a timestamp far ahead of
-    /// all others, which is not to silence the log.
+    /// Returns whether a minute has passed at this broker timestamp. A timestamp far ahead of all
+    /// others must not silence the log for good: a line is due again when the others are a day
+    /// behind it.
     pub fn is_due(&self, timestamp: i64) -> bool {
         !self.quiet.contains(&timestamp)
     }
 
-    /// Begins a minute; appends a line if there are news. It holds numbers and the spec's names,
-    /// nothing of a record.
+    /// Begins a minute; appends a line to `out` if there is news. The line has numbers and the
+    /// spec's names, and nothing of a record.
     #[cold]
     pub fn write(
         &mut self,

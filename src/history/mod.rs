@@ -1,18 +1,12 @@
-//! What is remembered per entity: fixed, set-associative tables, sized once.
+//! History: what the detector remembers of each entity, in fixed tables that are sized once.
 //!
-//! An entity is in one of two sets, whichever was emptier when it came, so that almost all slots fill
-//! before one gives way: of both sets' that seen longest ago, in event time.
+//! - `mod.rs`: the program's tables, and how they share the memory
+//! - `table`: one table: how an entity is found, and which one is evicted
+//! - [`reported`]: the ids of fraud reports that have been counted
+//! - [`log`]: the lines about history in the transform's log
 //!
-//! A slot is known by 48 bits of its id's hash. An id never seen before matches one of the
-//! 2 · [`WAYS`] = 32 slots with probability at most 32 · 2⁻⁴³ = 2⁻³⁸: the first set's number (below
-//! 2²⁰) settles the upper 20 of the hash's bits, of which the tag has 4; the second set's distance
-//! from the first follows from the tag, so it settles no more; and 0, the empty slot's, counts as 1,
-//! which makes one tag twice as likely as the others.
-//!
-//! Nothing is allocated after [`History::new`].
-//!
-//! - `table`: one table; [`reported`]: which fraud reports have been counted; [`log`]: what the log
-//!   is told of history
+//! Nothing is allocated after [`History::new`]. History knows events, times and cells; what a cell
+//! means is for `features/` to say.
 
 pub mod log;
 pub mod reported;
@@ -31,8 +25,8 @@ pub struct History {
 }
 
 impl History {
-    /// Tables of at most `bytes` together, shared out in proportion to how many distinct entities
-    /// the program expects in each; each has at least one set, whatever `bytes` says.
+    /// Makes tables of at most `bytes` together, which they share in proportion to the number of
+    /// entities that the program expects in each. Each has at least one set, whatever `bytes` is.
     pub fn new(program: &Program, bytes: usize) -> Self {
         let words = |table: &program::Table| 1 + HEAD + table.cells.len();
         let weight =
@@ -47,7 +41,7 @@ impl History {
         Self { tables: program.tables.iter().map(table).collect() }
     }
 
-    /// The tables, in the order of the program's.
+    /// Returns the tables, in the program's order.
     pub fn tables(&self) -> &[Table] {
         &self.tables
     }
@@ -61,13 +55,13 @@ impl History {
         }
     }
 
-    /// Table number `table`.
+    /// Returns table number `table`.
     pub fn table_mut(&mut self, table: usize) -> &mut Table {
         &mut self.tables[table]
     }
 }
 
-/// What a cell holds before its first value.
+/// Returns what a cell holds before its first value.
 pub(crate) fn blank(cell: &Cell) -> f32 {
     match cell {
         Cell::Mean { prior, .. } => prior.unwrap_or(f32::NAN),

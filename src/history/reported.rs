@@ -1,19 +1,27 @@
-//! Which fraud reports have been counted: the ids of the last ones, each once.
+//! The ids of the fraud reports that have been counted, so that a report counts once however often
+//! it is delivered.
+//!
+//! **The idea**: a ring of the last N distinct ids, so that the oldest id makes room for a new one;
+//! and a hash table over the ring, of as many chains. A chain goes from its youngest id to its
+//! oldest, so the id that the ring forgets is always the last of its chain.
 
-/// The last `N` distinct ids, as hashes: a ring, and chains through it to find an id.
+/// The last distinct ids, as hashes.
 pub struct Reported {
     ring: Vec<u64>,
-    /// For each chain the youngest id's slot in the ring, for each slot the next older one's.
+    /// For each chain its youngest id's slot in the ring.
     heads: Vec<u16>,
+    /// For each slot of the ring the slot of the next older id of its chain.
     next: Vec<u16>,
+    /// The slot that the next new id takes.
     oldest: usize,
     len: usize,
 }
 
+/// The end of a chain.
 const NONE: u16 = u16::MAX;
 
 impl Reported {
-    /// Remembers `capacity` ids, at most 65,535 and at least one.
+    /// Makes room for `capacity` ids, at most 65,535 and at least one.
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.clamp(1, usize::from(NONE));
         Self {
@@ -25,12 +33,12 @@ impl Reported {
         }
     }
 
-    /// Bytes of memory that `capacity` ids take.
+    /// Returns the bytes of memory that `capacity` ids take.
     pub const fn bytes(capacity: usize) -> usize {
         capacity * (size_of::<u64>() + 2 * size_of::<u16>())
     }
 
-    /// Remembers an id; false if it is remembered already.
+    /// Remembers an id; returns false if it is remembered already.
     pub fn insert(&mut self, id: u64) -> bool {
         let chain = self.chain(id);
         let mut at = self.heads[chain];
@@ -59,7 +67,7 @@ impl Reported {
         (self.oldest, self.len) = (0, 0);
     }
 
-    /// Takes a slot, the last of its chain, out of it.
+    /// Takes a slot out of its chain, of which it is the last.
     fn forget(&mut self, slot: usize) {
         let chain = self.chain(self.ring[slot]);
         let slot = slot as u16;
@@ -74,6 +82,7 @@ impl Reported {
         self.next[at] = NONE;
     }
 
+    /// Returns the chain that an id belongs to.
     fn chain(&self, id: u64) -> usize {
         (((id >> 32) * self.heads.len() as u64) >> 32) as usize
     }

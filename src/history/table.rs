@@ -1,13 +1,49 @@
-//! One table of what is remembered.
+//! A table: a fixed number of slots, one for each entity remembered.
+//!
+//! **The idea** is a set-associative cache with two choices. An entity's hash names two sets of 16
+//! slots; the entity is in one of them, that which was emptier when it came, so almost all slots
+//! fill before one has to be reused. If both sets are full, the victim is the slot of the two sets
+//! with the oldest last event, in event time.
+//!
+//! **The layout** of a set, in words of 32 bits, for an entity with c cells:
+//!
+//! ```text
+//! tags    16 words: the lower part of each slot's tag; 0: the slot is empty
+//! slots   16 times 2 + c words: upper part of the tag << 16 | number of events; time of the last
+//!         event; the cells
+//! ```
+//!
+//! The tags of a set fill a cache line, and each slot's words lie together. So finding an entity
+//! costs the two lines of tags, both asked for before either is used, and then the slot's.
+//!
+//! **The invariant**: nothing is remembered of an id beyond 48 bits of its hash, its tag, and an id
+//! never seen before matches a slot with a probability of at most 2⁻³⁸:
+//! - the tag is the lower 48 bits of the hash;
+//! - the first set's number, below 2²⁰, is settled by the upper 20 bits, of which the tag has 4;
+//!   the second set's distance from the first follows from the tag. So given the sets, 44 bits are
+//!   still free;
+//! - a lower part of 0 counts as 1, because 0 is the empty slot's. That makes one tag twice as
+//!   likely as the others: 43 bits;
+//! - there are 32 = 2⁵ slots to match.
+//!
+//! **A worked example**: in a table of 3 sets, the hash 0x8000_0000_4000_0000 has the tag 0x0000
+//! and 0x4000_0000. Its first set is ⌊0x8000_0000 · 3 / 2³²⌋ = 1; the second is ⌊0x4000_0000 · 2 /
+//! 2³²⌋ + 1 = 1 further: 2.
+//!
+//! **To check a change**: the tests below fill tables and look for every entity;
+//! `tests/features/` compares all that is remembered with a list of all events; `tests/start.rs`
+//! counts what fits.
 
 use crate::simd::positions_of;
 
 /// Slots in a set.
 pub const WAYS: usize = 16;
 
-/// Words of a slot before its cells: 16 bits of the tag and the number of events; the last time.
+/// Words of a slot before its cells.
 pub(super) const HEAD: usize = 2;
-const EVENTS: u32 = 0xffff;
+/// Most events that are counted: the lower half of a slot's first word.
+const MAX_EVENTS: u32 = 0xffff;
+/// Bits of the upper part of a tag: the upper half of a slot's first word.
 const HIGH_TAG: u32 = 0xffff;
 /// The lower part of the tag of a slot that is empty.
 const EMPTY: u32 = 0;
@@ -15,34 +51,42 @@ const EMPTY: u32 = 0;
 /// Words of a cache line.
 pub(super) const LINE: usize = 16;
 
-/// A fixed table of sets. A set is its [`WAYS`] tags, which fill a cache line, and its slots one
-/// after the other: finding an entity touches one or two lines of tags and those of its slot.
+// The tags of a set fill a cache line.
+const _: () = assert!(WAYS == LINE);
+
+/// A fixed table of sets.
 pub struct Table {
     words: Vec<u32>,
-    /// Where the first set begins, for sets to lie on cache lines.
+    /// Index of the first set's first word, so that sets begin on cache lines.
     start: usize,
     sets: usize,
     /// Words of a slot.
     width: usize,
-    /// What a cell holds before its first value.
+    /// The cells of an entity before its first event.
     blank: Vec<u32>,
+    /// Number of entities remembered.
     len: usize,
+    /// Number of entities evicted.
     evictions: u64,
 }
 
-/// Where an entity is in its table.
+/// An entity's place in its table.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Place {
-    /// Where its slot begins; while the entity has not been seen, where its two sets do.
+    /// Index of its slot's first word; of its first set's, while the entity has not been seen.
     at: usize,
+    /// Index of its second set's first word, while the entity has not been seen.
     other: usize,
+    /// Lower part of the tag, and upper part.
     tag: [u32; 2],
-    /// Time of the latest event, and the number of events (at most 65,535); `None` when never
-    /// seen.
+    /// Time of the last event, and the number of events (at most 65,535); `None` if the entity has
+    /// never been seen.
     pub seen: Option<(u32, u32)>,
 }
 
 impl Table {
+    /// Makes a table of `sets` empty sets; `blank` are the cells of an entity before its first
+    /// event.
     pub(super) fn new(sets: usize, blank: Vec<u32>) -> Self {
         let width = HEAD + blank.len();
         let words = vec![0; LINE - 1 + sets * WAYS * (1 + width)];
@@ -56,18 +100,18 @@ impl Table {
         self.len = 0;
     }
 
-    /// Where the entity with this hash is; if it is not there, the sets it belongs to.
+    /// Finds the entity with this hash; if it is not remembered, the sets that it belongs to.
     #[inline(always)]
     pub fn find(&self, hash: u64) -> Place {
         let sets = self.sets as u64;
         let tag = [(hash as u32).max(EMPTY + 1), (hash >> 32) as u32 & HIGH_TAG];
         let first = ((hash >> 32) * sets) >> 32;
-        // As far from the first as the tag says: who shares both sets and the tag shares all three.
+        // The distance follows from the tag, so that two sets tell no more of the hash than one.
         let second = first + ((u64::from(tag[0]) * (sets - 1)) >> 32) + 1;
         let second = if second < sets { second } else { second - sets };
         let [at, other] =
             [first, second].map(|set| self.start + set as usize * (WAYS * (1 + self.width)));
-        // Both before either is looked at, so that memory is waited for once.
+        // Both before either is used, so that the two cache misses overlap.
         let (in_first, in_second) = (self.ways(at, tag[0]), self.ways(other, tag[0]));
         let mut ways = u32::from(in_first) | u32::from(in_second) << WAYS;
         while ways != 0 {
@@ -75,7 +119,7 @@ impl Table {
             let slot = self.slot_of(if way < WAYS { at } else { other }, way % WAYS);
             let head = self.words[slot];
             if head >> 16 == tag[1] {
-                let seen = Some((self.words[slot + 1], head & EVENTS));
+                let seen = Some((self.words[slot + 1], head & MAX_EVENTS));
                 return Place { at: slot, other: slot, tag, seen };
             }
             ways &= ways - 1;
@@ -83,19 +127,20 @@ impl Table {
         Place { at, other, tag, seen: None }
     }
 
-    /// Which ways of a set have this lower part of a tag, a bit each.
+    /// Returns which ways of a set have this lower part of a tag, a bit each.
     #[inline]
     fn ways(&self, set: usize, low: u32) -> u16 {
         let tags = self.words[set..].first_chunk().expect("a set has its tags");
         positions_of(low, tags)
     }
 
+    /// Returns the index of a slot's first word.
     fn slot_of(&self, set: usize, way: usize) -> usize {
         set + WAYS + way * self.width
     }
 
-    /// Of both sets the slot that is empty, in the set with more of them, else the one seen longest
-    /// ago: its set and way.
+    /// Chooses the slot for a new entity, as set and way: an empty slot of the set with more of
+    /// them, else the slot with the oldest last event.
     #[cold]
     fn victim(&self, place: &Place) -> (usize, usize) {
         let (first, second) = (place.at, place.other);
@@ -112,7 +157,7 @@ impl Table {
         slots.min_by_key(last).expect("sets have slots")
     }
 
-    /// The remembered cells of an entity that has been seen: the bits of each.
+    /// Returns the cells of an entity that has been seen.
     #[inline]
     pub fn cells(&self, place: &Place) -> &[u32] {
         &self.words[place.at..][HEAD..self.width]
@@ -122,7 +167,7 @@ impl Table {
     #[inline]
     pub fn touch(&mut self, place: &Place, seconds: u32) -> &mut [u32] {
         let (at, last, events) = match place.seen {
-            Some((last, events)) => (place.at, last.max(seconds), (events + 1).min(EVENTS)),
+            Some((last, events)) => (place.at, last.max(seconds), (events + 1).min(MAX_EVENTS)),
             None => (self.take(place), seconds, 1),
         };
         let slot = &mut self.words[at..][..self.width];
@@ -131,7 +176,7 @@ impl Table {
         &mut slot[HEAD..]
     }
 
-    /// Takes a slot for an entity that has none.
+    /// Takes a slot for an entity that has none, and returns the index of its first word.
     fn take(&mut self, place: &Place) -> usize {
         let (set, way) = self.victim(place);
         let at = self.slot_of(set, way);
@@ -143,27 +188,27 @@ impl Table {
         at
     }
 
-    /// Number of entities remembered.
+    /// Returns the number of entities remembered.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Nothing is remembered.
+    /// Returns whether nothing is remembered.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Most entities that fit.
+    /// Returns the number of entities that there is room for.
     pub fn capacity(&self) -> usize {
         self.sets * WAYS
     }
 
-    /// Entities that gave way to others.
+    /// Returns the number of entities that were evicted for others.
     pub fn evictions(&self) -> u64 {
         self.evictions
     }
 
-    /// Bytes of a slot.
+    /// Returns the bytes of a slot and its tag.
     pub fn bytes_per_slot(&self) -> usize {
         (1 + self.width) * size_of::<u32>()
     }
@@ -219,6 +264,6 @@ mod tests {
         for _ in 0..70_000 {
             table.touch(&table.find(7), 5);
         }
-        assert_eq!(table.find(7).seen, Some((5, EVENTS)));
+        assert_eq!(table.find(7).seen, Some((5, MAX_EVENTS)));
     }
 }

@@ -1,4 +1,4 @@
-//! What is read of a record.
+//! The event that a record tells of.
 
 /// A transaction, or a fraud report of one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,6 +9,8 @@ pub struct Event {
     pub ids: Vec<u64>,
     /// The spec's numbers; NaN is missing.
     pub numbers: Vec<f32>,
+    /// The hashes of the spec's categories, as of ids; `None` is missing.
+    pub categories: Vec<Option<u64>>,
     /// The hash of the id by which a report is known.
     pub report: u64,
 }

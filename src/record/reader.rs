@@ -1,23 +1,24 @@
 //! Reading a record: what its fields mean, in one pass over its bytes.
 //!
-//! The scanner and the layouts (`json/`) know where a record's members are; [`Fields`] knows which of
-//! them the spec asks for; the pass here turns their values into an [`Event`] and judges the whole: a
-//! transaction, fraud reports, or the reason why it is neither.
+//! The scanner and the layouts (`json/`) know where a record's members are; [`Fields`] knows which
+//! of them the spec asks for; the pass here turns their values into an [`Event`] and judges the
+//! whole: a transaction, fraud reports, or the reason why it is neither.
 //!
-//! **Invariant**: what a record is depends on its bytes and the broker's timestamp alone, never on the
-//! records before it. The layouts only make it cheaper to find out.
+//! **Invariant**: what a record is depends on its bytes and the broker's timestamp alone, never on
+//! the records before it. The layouts only make it cheaper to find out.
 //!
-//! To check a change: the property test below and the fuzz target `record` compare a reader that has
-//! read much with a fresh one, `tests/records.rs` has a record for each reason.
+//! To check a change: the property test below and the fuzz target `record` compare a reader that
+//! has read much with a fresh one, `tests/records.rs` has a record for each reason.
 
 use fraud_plan::Program;
 use fraud_plan::program::Role;
 use fraud_plan::time::millis::DAY;
 
-use super::fields::Fields;
+use super::fields::{Fields, Finder, Use};
 use super::json::layouts::Layouts;
-use super::json::{self, Fault, Member, Token, Visitor};
-use super::{Event, Reason, value};
+use super::json::{self, Fault};
+use super::scalar::{Member, Scalar, Text, Values, Visitor};
+use super::{Event, Reason, Refusal, value};
 
 /// A record that was read.
 #[derive(Debug)]
@@ -47,9 +48,9 @@ impl std::fmt::Debug for Reports<'_> {
 }
 
 impl Reports<'_> {
-    /// Hands the reports on in their order. It reads the record a second time: the first time, a report
-    /// passes before it is known whether all those behind it are good too, and one bad report makes all
-    /// of them void. So no memory is needed for reports, however many there are.
+    /// Hands the reports on in their order. It reads the record a second time: the first time, a
+    /// report passes before it is known whether all reports behind it are good too, and one bad
+    /// report makes all of them void. So no memory is needed for reports, however many there are.
     pub fn for_each(self, mut report: impl FnMut(&Event)) {
         let read = self.reader.pass(self.record, self.broker_timestamp, &mut report);
         debug_assert_eq!(read.map(|(kind, _)| kind), Ok(Kind::Reports));
@@ -66,14 +67,26 @@ enum Kind {
 /// Milliseconds from 1970 to 2000.
 const EPOCH_2000: i64 = 946_684_800_000;
 
-/// Reads records; keeps its buffers.
+/// A reader of records, with its buffers.
 pub struct Reader {
     layouts: Layouts,
     fields: Fields,
-    /// The transaction that was read last, or is being read.
+    finder: Finder,
+    /// What is known of each field of a record that is being scanned.
+    marks: Vec<Mark>,
+    /// The transaction that is being read.
     transaction: Event,
     /// The report that is being read.
     report: Event,
+}
+
+/// What is known of a field.
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    /// Its name has occurred.
+    seen: bool,
+    /// It has a value.
+    present: bool,
 }
 
 impl Reader {
@@ -83,25 +96,28 @@ impl Reader {
             seconds: 0,
             ids: vec![0; program.entities.len()],
             numbers: vec![f32::NAN; program.numbers.len()],
+            categories: vec![None; program.categories.len()],
             report: 0,
         };
         Self {
             layouts: Layouts::new(),
             fields: Fields::new(program),
+            finder: Finder::of_features(program),
+            marks: vec![Mark::default(); program.fields.len()],
             transaction: event.clone(),
             report: event,
         }
     }
 
-    /// Reads one record's value; `broker_timestamp` is in milliseconds since 1970, negative if there is
-    /// none.
+    /// Reads one record's value; `broker_timestamp` is in milliseconds since 1970, negative if
+    /// there is none.
     pub fn read<'r>(
         &'r mut self,
         record: &'r [u8],
         broker_timestamp: i64,
-    ) -> Result<Record<'r>, Reason> {
+    ) -> Result<Record<'r>, Refusal> {
         if record.first() == Some(&0) {
-            return Err(Reason::SchemaFramed);
+            return Err(Reason::SchemaFramed.into());
         }
         Ok(match self.pass(record, broker_timestamp, &mut |_| ())? {
             (Kind::Transaction, end) => Record::Transaction { event: &self.transaction, end },
@@ -111,19 +127,19 @@ impl Reader {
         })
     }
 
-    /// Passes over a record, and hands on each good report. Returns the record's kind and the offset of
-    /// its closing brace. Most records look as one before them did; the others are scanned.
+    /// Passes over a record, and hands on each good report. Returns the record's kind and the
+    /// offset of its closing brace. Most records look as one before them did; the others are
+    /// scanned.
     #[inline]
     fn pass(
         &mut self,
         record: &[u8],
         broker_timestamp: i64,
         report: &mut dyn FnMut(&Event),
-    ) -> Result<(Kind, usize), Reason> {
+    ) -> Result<(Kind, usize), Refusal> {
         for layout in self.layouts.known() {
             let (event, in_report) = (&mut self.transaction, &mut self.report);
-            let mut pass =
-                Pass::new(&self.fields, event, in_report, record, broker_timestamp, report);
+            let mut pass = Pass::new(&self.fields, event, in_report, broker_timestamp, report);
             if let Some(end) = layout.read(record, &mut pass) {
                 return Ok((pass.finish()?, end));
             }
@@ -139,35 +155,34 @@ impl Reader {
         record: &[u8],
         broker_timestamp: i64,
         report: &mut dyn FnMut(&Event),
-    ) -> Result<(Kind, usize), Reason> {
+    ) -> Result<(Kind, usize), Refusal> {
         let mut reports = 0;
         let mut counted = |event: &Event| {
             reports += 1;
             report(event);
         };
         let (event, in_report) = (&mut self.transaction, &mut self.report);
-        let mut pass =
-            Pass::new(&self.fields, event, in_report, record, broker_timestamp, &mut counted);
-        let end = json::scan(record, &mut pass).map_err(|fault| match fault {
+        let pass = Pass::new(&self.fields, event, in_report, broker_timestamp, &mut counted);
+        self.marks.fill(Mark::default());
+        let mut scan = Scan { pass, finder: &mut self.finder, marks: &mut self.marks };
+        let end = json::scan(record, &mut scan).map_err(|fault| match fault {
             Fault::Utf8 => Reason::InvalidUtf8,
             Fault::Grammar => Reason::InvalidJson,
             Fault::TooDeep => Reason::TooDeep,
         })?;
         let end = end.ok_or(Reason::NotAnObject)?;
-        let kind = pass.finish()?;
+        let kind = scan.finish()?;
         // Not from several reports: `Layout::read` would hand on the first before it knows that the
         // rest of the record has the layout.
         if reports <= 1 {
-            let fields = &self.fields;
-            let find = |parent, name: &[u8], escaped| fields.find(parent, name, escaped);
-            self.layouts.learn(record, end, find);
+            self.layouts.learn(record, end, &mut self.finder);
         }
         Ok((kind, end))
     }
 }
 
-/// Returns the seconds since 2000 of a time that is neither before 2000 nor more than a day after the
-/// broker's.
+/// Returns the seconds since 2000 of a time that is neither before 2000 nor more than a day after
+/// the broker's.
 fn seconds(millis: i64, broker_timestamp: i64) -> Result<u32, Reason> {
     let latest = match broker_timestamp {
         ..0 => i64::MAX,
@@ -177,75 +192,57 @@ fn seconds(millis: i64, broker_timestamp: i64) -> Result<u32, Reason> {
     seconds.ok().filter(|_| millis <= latest).ok_or(Reason::BadTime)
 }
 
-/// Returns the reason to give where two hold.
-fn first(fault: Option<Reason>, other: Reason) -> Option<Reason> {
-    Some(fault.map_or(other, |fault| fault.min(other)))
-}
-
-/// One pass over one record.
-struct Pass<'r> {
-    text: &'r [u8],
+/// Takes the values of one record.
+struct Pass<'p> {
     broker_timestamp: i64,
-    fields: &'r Fields,
-    transaction: &'r mut Event,
+    fields: &'p Fields,
+    transaction: &'p mut Event,
     /// The report that is being read.
-    report: &'r mut Event,
-    /// Bit set of the fields whose name has occurred.
-    seen: u64,
-    /// Bit set of the fields that have no value so far.
-    absent: u64,
+    report: &'p mut Event,
     /// The record's own time.
     time: Option<i64>,
-    fault: Option<Reason>,
+    fault: Option<Refusal>,
     /// Whether all reports so far are good; `None` until the record is known to bring reports.
     reports: Option<bool>,
+    /// The first field that makes a report bad.
+    bad_field: Option<u16>,
     /// Whether a report has begun and not ended.
     in_report: bool,
     /// Takes each good report.
-    sink: &'r mut dyn FnMut(&Event),
+    sink: &'p mut dyn FnMut(&Event),
 }
 
-impl Visitor for Pass<'_> {
-    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
-        let member = self.fields.find(parent, name, escaped);
-        match member {
-            Member::Take(field) => self.take(field),
-            Member::Skip if self.fields.is_verdict(parent, name, escaped) => {
-                self.fault = first(self.fault, Reason::VerdictPresent);
-            }
-            Member::Skip => {}
-        }
-        member
-    }
-
+impl<'r> Values<'r> for Pass<'_> {
     #[inline(always)]
-    fn value(&mut self, field: u8, token: Token) {
-        let field = usize::from(field);
-        let role = self.fields.roles[field];
+    fn value(&mut self, field: u16, value: Scalar<'r>) {
+        let Use { role, in_report } = self.fields.uses[usize::from(field)];
         if role == Role::Reports {
-            return self.reports_value(token);
+            return self.reports_value(field, value);
         }
-        if token == Token::Null {
+        if value == Scalar::Null {
             return;
         }
-        self.absent &= !(1 << field);
-        let (text, unit) = (self.text, self.fields.time_unit);
-        let in_report = self.fields.in_report >> field & 1 == 1;
+        let unit = self.fields.time_unit;
         let event = if in_report { &mut *self.report } else { &mut *self.transaction };
         let read = match role {
-            Role::Object | Role::Reports => match token {
-                Token::Object => Ok(()),
+            Role::Object | Role::Reports => match value {
+                Scalar::Object => Ok(()),
                 _ => Err(Reason::WrongType),
             },
-            Role::Entity(entity) => {
-                value::id(text, token).map(|id| event.ids[usize::from(entity)] = id)
-            }
+            Role::Array => match value {
+                Scalar::Array => Ok(()),
+                _ => Err(Reason::WrongType),
+            },
+            Role::Entity(entity) => value::id(value).map(|id| event.ids[usize::from(entity)] = id),
             Role::Number(number) => {
-                value::number(text, token).map(|value| event.numbers[usize::from(number)] = value)
+                value::number(value).map(|value| event.numbers[usize::from(number)] = value)
             }
-            Role::Time => value::time(text, token, unit).map(|millis| self.time = Some(millis)),
-            Role::ReportId => value::id(text, token).map(|id| event.report = id),
-            Role::ReportTime => value::time(text, token, unit)
+            Role::Category(category) => value::category(value)
+                .map(|value| event.categories[usize::from(category)] = Some(value)),
+            Role::Id => Ok(()),
+            Role::Time => value::time(value, unit).map(|millis| self.time = Some(millis)),
+            Role::ReportId => value::id(value).map(|id| event.report = id),
+            Role::ReportTime => value::time(value, unit)
                 .and_then(|millis| seconds(millis, self.broker_timestamp))
                 .map(|seconds| event.seconds = seconds),
         };
@@ -255,27 +252,25 @@ impl Visitor for Pass<'_> {
     }
 }
 
-impl<'r> Pass<'r> {
+impl<'p> Pass<'p> {
     fn new(
-        fields: &'r Fields,
-        transaction: &'r mut Event,
-        report: &'r mut Event,
-        text: &'r [u8],
+        fields: &'p Fields,
+        transaction: &'p mut Event,
+        report: &'p mut Event,
         broker_timestamp: i64,
-        sink: &'r mut dyn FnMut(&Event),
+        sink: &'p mut dyn FnMut(&Event),
     ) -> Self {
         transaction.numbers.fill(f32::NAN);
+        transaction.categories.fill(None);
         Self {
-            text,
             broker_timestamp,
             fields,
             transaction,
             report,
-            seen: 0,
-            absent: u64::MAX,
             time: None,
             fault: None,
             reports: None,
+            bad_field: None,
             in_report: false,
             sink,
         }
@@ -283,81 +278,161 @@ impl<'r> Pass<'r> {
 
     /// Returns the record's kind, once all of it has passed.
     #[inline]
-    fn finish(mut self) -> Result<Kind, Reason> {
+    fn finish(mut self) -> Result<Kind, Refusal> {
         self.end_report();
-        let required = self.fields.required & !self.fields.in_report;
-        if let Some(good) = self.reports {
-            // A record is one or the other: reports are not written, and no transaction is lost.
-            let is_transaction = self.seen & required != 0;
-            return if good && !is_transaction {
-                Ok(Kind::Reports)
-            } else {
-                Err(Reason::BadReport)
-            };
-        }
-        let mut fault = self.fault;
-        if self.absent & required != 0 {
-            fault = first(fault, Reason::MissingField);
+        match self.reports {
+            Some(true) => return Ok(Kind::Reports),
+            Some(false) => {
+                return Err(Refusal { reason: Reason::BadReport, field: self.bad_field });
+            }
+            None => {}
         }
         match seconds(self.time.unwrap_or(self.broker_timestamp), self.broker_timestamp) {
             Ok(seconds) => self.transaction.seconds = seconds,
-            Err(reason) => fault = first(fault, reason),
+            Err(reason) => self.blame(self.fields.time, reason),
         }
-        match fault {
-            Some(reason) => Err(reason),
+        match self.fault {
+            Some(refusal) => Err(refusal),
             None => Ok(Kind::Transaction),
         }
     }
 
-    /// Marks a field's name as seen; the second time it is a duplicate.
-    #[inline(always)]
-    fn take(&mut self, field: u8) {
-        if self.seen >> field & 1 == 1 {
-            self.fail(usize::from(field), Reason::DuplicateField);
-        }
-        self.seen |= 1 << field;
-    }
-
     /// Notes what is wrong with a field.
     #[cold]
-    fn fail(&mut self, field: usize, reason: Reason) {
-        if self.fields.in_report >> field & 1 == 1 {
+    fn fail(&mut self, field: u16, reason: Reason) {
+        if self.fields.uses[usize::from(field)].in_report {
             self.reports = Some(false);
+            self.bad_field = self.bad_field.or(Some(field));
         } else {
-            self.fault = first(self.fault, reason);
+            self.blame(Some(field), reason);
+        }
+    }
+
+    /// Notes a reason, unless one that comes before it is known.
+    #[cold]
+    fn blame(&mut self, field: Option<u16>, reason: Reason) {
+        if self.fault.is_none_or(|fault| reason < fault.reason) {
+            self.fault = Some(Refusal { reason, field });
         }
     }
 
     /// Takes a value of the field with the reports: the array first, then each of its values.
-    fn reports_value(&mut self, token: Token) {
+    fn reports_value(&mut self, field: u16, value: Scalar) {
         self.end_report();
         let first = self.reports.is_none();
-        let good = match token {
-            Token::Array => first,
-            Token::Object => !first,
+        let good = match value {
+            Scalar::Array => first,
+            Scalar::Object => !first,
             _ => false,
         };
+        if !good {
+            self.bad_field = self.bad_field.or(Some(field));
+        }
         self.reports = Some(self.reports.unwrap_or(true) && good);
-        if token == Token::Object {
+        if value == Scalar::Object {
             self.in_report = true;
-            self.seen &= !self.fields.in_report;
-            self.absent |= self.fields.in_report;
             self.report.numbers.fill(f32::NAN);
         }
     }
 
-    /// Ends the report that is being read, if there is one, and hands it on if it and all before it are
-    /// good.
+    /// Ends the report that is being read, if there is one, and hands it on if it and all before it
+    /// are good.
     fn end_report(&mut self) {
-        if !std::mem::take(&mut self.in_report) {
-            return;
-        }
-        if self.absent & self.fields.required & self.fields.in_report != 0 {
-            self.reports = Some(false);
-        }
-        if self.reports == Some(true) {
+        if std::mem::take(&mut self.in_report) && self.reports == Some(true) {
             (self.sink)(self.report);
         }
+    }
+}
+
+/// Takes the values of a record that is scanned, and sees to it that each field is there once. A record
+/// of a known layout needs no such look: the one from which the layout was learnt had it.
+struct Scan<'p> {
+    pass: Pass<'p>,
+    finder: &'p mut Finder,
+    marks: &'p mut [Mark],
+}
+
+impl<'r> Visitor<'r> for Scan<'_> {
+    fn member(&mut self, parent: u16, name: Text<'r>) -> Member {
+        let member = self.finder.member(parent, name);
+        match member {
+            Member::Take(field) => {
+                let mark = &mut self.marks[usize::from(field)];
+                if std::mem::replace(&mut mark.seen, true) {
+                    self.pass.fail(field, Reason::DuplicateField);
+                }
+            }
+            Member::Skip if self.pass.fields.is_verdict(parent, name) => {
+                self.pass.blame(None, Reason::VerdictPresent);
+            }
+            Member::Skip => {}
+        }
+        member
+    }
+
+    fn item(&mut self, array: u16) -> Member {
+        let member = self.finder.item(array);
+        if let Member::Take(field) = member {
+            self.marks[usize::from(field)].seen = true;
+        }
+        member
+    }
+}
+
+impl<'r> Values<'r> for Scan<'_> {
+    #[inline(always)]
+    fn value(&mut self, field: u16, value: Scalar<'r>) {
+        self.finder.value(field, value);
+        let is_reports = self.pass.fields.uses[usize::from(field)].role == Role::Reports;
+        if is_reports {
+            self.check_report();
+        }
+        self.marks[usize::from(field)].present |= value != Scalar::Null;
+        self.pass.value(field, value);
+        if is_reports && value == Scalar::Object {
+            for (mark, field) in self.marks.iter_mut().zip(&self.pass.fields.uses) {
+                if field.in_report {
+                    *mark = Mark::default();
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, field: u16) {
+        self.pass.end(field);
+    }
+}
+
+impl Scan<'_> {
+    /// Returns the record's kind, once all of it has passed.
+    fn finish(mut self) -> Result<Kind, Refusal> {
+        self.check_report();
+        let required = || self.pass.fields.required.iter().copied();
+        if self.pass.reports.is_some() {
+            // A record is one or the other: reports are not written, and no transaction is lost.
+            let both = required().find(|&field| self.marks[usize::from(field)].seen);
+            if both.is_some() {
+                self.pass.reports = Some(false);
+                self.pass.bad_field = self.pass.bad_field.or(both);
+            }
+        } else if let Some(field) = self.absent(&self.pass.fields.required) {
+            self.pass.fail(field, Reason::MissingField);
+        }
+        self.pass.finish()
+    }
+
+    /// Sees to it that the report that is being read, if there is one, has all that it must have.
+    fn check_report(&mut self) {
+        if let Some(field) = self.absent(&self.pass.fields.required_in_report)
+            && self.pass.in_report
+        {
+            self.pass.fail(field, Reason::MissingField);
+        }
+    }
+
+    /// Returns the first of these fields that has no value.
+    fn absent(&self, required: &[u16]) -> Option<u16> {
+        required.iter().copied().find(|&field| !self.marks[usize::from(field)].present)
     }
 }
 
@@ -489,7 +564,7 @@ mod tests {
         record
     }
 
-    /// What a record is read as, its reports included.
+    /// Reads a record as text, its reports included.
     fn read(reader: &mut Reader, record: &[u8]) -> Vec<String> {
         let read = reader.read(record, -1);
         let mut found = vec![format!("{read:?}")];

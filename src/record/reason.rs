@@ -1,6 +1,6 @@
-//! Why a record cannot be scored.
+//! The reasons why a record cannot be scored: a closed list, documented in the README.
 
-/// Why a record cannot be scored. Where several hold, the first in this order is given.
+/// The reason why a record cannot be scored. Where several hold, the first in this order is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// The record has no value (a tombstone).
@@ -13,9 +13,9 @@ pub enum Reason {
     TooDeep,
     /// The value is not one JSON value.
     InvalidJson,
-    /// The value is JSON, but no object.
+    /// The value is JSON, but not an object.
     NotAnObject,
-    /// A field of the spec stands twice.
+    /// A field of the spec occurs twice.
     DuplicateField,
     /// The record already has a member with the verdict's name.
     VerdictPresent,
@@ -25,16 +25,33 @@ pub enum Reason {
     WrongType,
     /// A number is beyond what a 32-bit float holds.
     NotFinite,
-    /// The time is no time, before 2000, or more than a day after the broker's; or the record has
-    /// none and neither has the broker.
+    /// The time is not a time, before 2000, or more than a day after the broker's; or neither the
+    /// record nor the broker has a time.
     BadTime,
-    /// The record brings fraud reports, and one of them has not what the spec wants of it, or it is
-    /// a transaction at the same time. None of them counts.
+    /// The record brings fraud reports, and one of them lacks or mistypes a required field, or the
+    /// record is also a transaction. No report in it counts.
     BadReport,
 }
 
+/// A record that cannot be scored: why, and because of which field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// The field that is to blame, by its number in the program; `None` where no field is, as in a record
+    /// that is no JSON.
+    pub field: Option<u16>,
+}
+
+impl From<Reason> for Refusal {
+    /// Blames no field.
+    fn from(reason: Reason) -> Self {
+        Self { reason, field: None }
+    }
+}
+
 impl Reason {
-    /// All of them, in order.
+    /// All reasons, in their order.
     pub const ALL: [Reason; 13] = [
         Reason::NoValue,
         Reason::SchemaFramed,
@@ -51,7 +68,7 @@ impl Reason {
         Reason::BadReport,
     ];
 
-    /// The code in the header `fraud-error`.
+    /// Returns the code that the shell puts into the header `fraud-error`.
     pub fn code(self) -> &'static str {
         match self {
             Reason::NoValue => "no_value",

@@ -1,10 +1,13 @@
 //! Times in text: RFC 3339, to the millisecond.
+//!
+//! The common form `YYYY-MM-DDThh:mm:ssZ` is read in three words of eight bytes (`common`), any
+//! other form byte after byte (`any`). Both give the same, which the property test below checks.
 
 use fraud_plan::time::seconds::DAY;
 
-/// Milliseconds since 1970 of `YYYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm)`; `T` may be a space and
-/// letters may be small, as RFC 3339 allows. A fraction is cut after the millisecond; second 60 is
-/// the one after 59. `None` for anything else.
+/// Returns the milliseconds since 1970 of `YYYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm)`, or `None` for
+/// anything else. As RFC 3339 allows, `T` may be a space and letters may be small. A fraction is
+/// cut after the millisecond; second 60 is the second after 59.
 #[inline(always)]
 pub fn parse(text: &[u8]) -> Option<i64> {
     match text.try_into().ok().and_then(common) {
@@ -13,18 +16,20 @@ pub fn parse(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// Seconds since 1970 of the form that is most common, `YYYY-MM-DDThh:mm:ssZ`: eight bytes at a time.
-/// `None` for another form, `Some(None)` for what is no time.
+/// Returns the seconds since 1970 of `YYYY-MM-DDThh:mm:ssZ`; `None` for another form, `Some(None)`
+/// for this form with numbers that make no time, such as a 13th month.
 #[inline(always)]
 fn common(text: &[u8; 20]) -> Option<Option<i64>> {
+    // A bit of 0x80 is set for each byte that is neither the right separator nor a digit where one
+    // belongs.
     let mut wrong = 0;
     let mut pairs = |at: usize, form: &[u8; 8]| {
         let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-        // In each byte, a digit's value, or 0 for a separator that is right.
+        // In each byte a digit's value, or 0 for the right separator.
         let values = word(&text[at..at + 8]) ^ word(form);
         let room = word(&form.map(|byte| if byte == b'0' { 0x7f - 9 } else { 0x7f }));
         wrong |= values | values.wrapping_add(room);
-        // In each byte, the number that two digits make.
+        // In each byte the number that it makes with the next byte, as two digits.
         move |at: usize| (values * 10 + (values >> 8)) >> (8 * at) & 0xff
     };
     let date = pairs(0, b"0000-00-");
@@ -37,6 +42,7 @@ fn common(text: &[u8; 20]) -> Option<Option<i64>> {
     Some(seconds([year, date(5), middle(0), middle(3), middle(6), end(5)].map(|n| n as u32)))
 }
 
+/// Reads any form of a time.
 #[cold]
 #[inline(never)]
 fn any(text: &[u8]) -> Option<i64> {
@@ -77,7 +83,7 @@ fn any(text: &[u8]) -> Option<i64> {
     Some(seconds * 1000 + i64::from(millis))
 }
 
-/// Seconds since 1970, if the numbers make a time.
+/// Returns the seconds since 1970, if the numbers make a time.
 #[inline(always)]
 fn seconds([year, month, day, hour, minute, second]: [u32; 6]) -> Option<i64> {
     let in_range = (1..=12).contains(&month)
@@ -99,8 +105,9 @@ fn days_in_month(year: u32, month: u32) -> u32 {
     }
 }
 
-/// Days from 1970-01-01 in the proleptic Gregorian calendar; years counted from March, so that the
-/// leap day comes last, and from 400 years earlier, so that there is one before the year 0.
+/// Returns the days from 1970-01-01 in the proleptic Gregorian calendar. Years begin in March, so
+/// that the leap day is the last of its year; and they are counted from 400 years earlier, so that
+/// the year before the year 0 is not negative.
 #[inline(always)]
 fn days_since_1970(year: u32, month: u32, day: u32) -> i64 {
     let (year, month) = if month > 2 { (year + 400, month - 3) } else { (year + 399, month + 9) };
@@ -158,7 +165,6 @@ mod tests {
     proptest! {
         #![proptest_config(crate::cases(20_000))]
 
-        /// The common form is read as any form is.
         #[test]
         fn the_common_form(
             numbers: [u16; 6],

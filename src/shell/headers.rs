@@ -1,7 +1,7 @@
 //! A record's headers, packed as on the wire while the detector works.
 //!
-//! The SDK's list takes 16 bytes for a header that has 2 on the wire, and a write needs a list of its
-//! own. Packed in between, the two need not be held at once.
+//! The SDK's list takes 16 bytes for a header that has 2 on the wire, and a write needs a list of
+//! its own. Packed in between, the two need not be held at once.
 
 use redpanda_transform_sdk::BorrowedHeader;
 use redpanda_transform_sdk_varint as varint;
@@ -48,8 +48,8 @@ mod tests {
             headers in prop::collection::vec((any::<Vec<u8>>(), any::<Option<Vec<u8>>>()), 0..8),
             has_last: bool,
         ) {
-            let given = headers.iter().map(|(key, value)| BorrowedHeader::new(key, value.as_deref()));
-            let mut given: Vec<_> = given.collect();
+            let given = headers.iter().map(|(key, value)| (key, value.as_deref()));
+            let mut given: Vec<_> = given.map(|(key, value)| BorrowedHeader::new(key, value)).collect();
             let mut packed = b"before".to_vec();
             pack(&given, &mut packed);
             let last = || has_last.then(|| BorrowedHeader::new(b"last", None));

@@ -1,17 +1,17 @@
 //! The module's allocator, and how the broker's memory is shared out at the start.
 //!
-//! The SDK holds a record in two byte vectors that double as they grow, and its headers in a list of 16
-//! bytes for each. In a general allocator such blocks leave holes behind that history could have
-//! used: a third of the stock memory limit. So the system's allocator keeps the small blocks, and each
-//! of these three has an arena of its own, in which it grows without moving.
+//! The SDK holds a record in two byte vectors that double as they grow, and its headers in a list
+//! of 16 bytes for each. In a general allocator such blocks leave holes behind that history could
+//! have used: a third of the stock memory limit. So the system's allocator keeps the small blocks,
+//! and each of these three has an arena of its own, in which it grows without moving.
 //!
-//! An arena holds at most one block. A block belongs in an arena if it is of 4 KiB or more and aligned
-//! as the arena says; while the arena is taken, or too small, the system's allocator has the block. The
-//! module's life is: claim memory for the arenas, give history the rest, and only then open the arenas
-//! ([`RecordArenas::provide`]), so that history does not take one of them.
+//! An arena holds at most one block. A block belongs in an arena if it is of 4 KiB or more and
+//! aligned as the arena says; while the arena is taken, or too small, the system's allocator has
+//! the block. The module's life is: claim memory for the arenas, give history the rest, and only
+//! then open the arenas (`RecordArenas::provide`), so that history does not take one of them.
 //!
-//! To check a change: `./scripts/miri` runs the tests below under Miri, `tests/memory.rs` runs records
-//! of every size through the finished module.
+//! To check a change: `./scripts/miri` runs the tests below under Miri, `tests/memory.rs` runs
+//! records of every size through the finished module.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -25,8 +25,8 @@ const BYTES: usize = 1;
 /// Alignment of its lists of headers.
 const WORDS: usize = align_of::<usize>();
 
-/// The module's allocator: the system's, and an arena for each block that grows with a record. It has
-/// no arenas until [`RecordArenas::provide`].
+/// The module's allocator: the system's, and an arena for each block that grows with a record. It
+/// has no arenas until the shell has started.
 pub struct RecordArenas(UnsafeCell<[Arena; 3]>);
 
 /// Memory for one block.
@@ -38,7 +38,8 @@ struct Arena {
     taken: bool,
 }
 
-// SAFETY: the module has one thread.
+// SAFETY: without atomics, WebAssembly has one thread. Elsewhere this is no global allocator.
+#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
 unsafe impl Sync for RecordArenas {}
 
 impl Default for RecordArenas {
@@ -55,14 +56,14 @@ impl RecordArenas {
     }
 
     /// Returns the bytes of each arena for records of `max_record` bytes: the SDK's input and its
-    /// output, which may be twice as large as what they hold, and a list of headers of two bytes each.
+    /// output, which may be twice as large as what they hold, and a list of headers of two bytes
+    /// each.
     fn sizes(max_record: usize) -> [usize; 3] {
         let payload = 2 * (max_record + 1024);
         [payload, payload, WORDS * (2 * max_record + 64)]
     }
 
-    /// Opens the arenas, in memory that is given away for good: `blocks` are those of
-    /// [`Claimed::arenas`].
+    /// Opens the arenas, once, in memory that is given away for good: [`Claimed::arenas`].
     pub(super) fn provide(&self, blocks: [Vec<u64>; 3]) {
         let aligns = [BYTES, BYTES, WORDS];
         for ((arena, block), align) in self.arenas().iter_mut().zip(blocks).zip(aligns) {
@@ -72,21 +73,23 @@ impl RecordArenas {
         }
     }
 
-    /// The arenas, for as long as one method looks at them.
+    /// Returns the arenas, for as long as one method looks at them.
     #[allow(clippy::mut_from_ref, reason = "as in any allocator, what is shared changes in a cell")]
     fn arenas(&self) -> &mut [Arena; 3] {
-        // SAFETY: one thread, and no method that has them calls another one that asks for them.
+        // SAFETY: one thread, since the type is not `Sync` where there could be more; and no method
+        // that has them calls another one that asks for them.
         unsafe { &mut *self.0.get() }
     }
 
+    /// Returns the arena that a block is in.
     fn arena_of(arenas: &mut [Arena; 3], block: *mut u8) -> Option<&mut Arena> {
         arenas.iter_mut().find(|arena| arena.taken && arena.start == block)
     }
 }
 
-// SAFETY: an arena is memory of its own, leaked by `provide`, aligned to 8; it is given to one block
-// at a time, of at most its size and alignment. Everything else is the system's, which keeps its own
-// promises and never sees an arena's address.
+// SAFETY: an arena is memory of its own, leaked by `provide`, aligned to 8; it is given to one
+// block at a time, of at most its size and alignment. Everything else is the system's, which keeps
+// its own promises and never sees an arena's address.
 unsafe impl GlobalAlloc for RecordArenas {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let fits = |arena: &&mut Arena| {
@@ -116,7 +119,8 @@ unsafe impl GlobalAlloc for RecordArenas {
         let arena = Self::arena_of(self.arenas(), block).map(|arena| arena.size);
         match arena {
             Some(arena) if size <= arena => block,
-            // SAFETY: not an arena's and not about to be, so it is between the system and the caller.
+            // SAFETY: not an arena's and not about to be, so it is between the system and the
+            // caller.
             None if size < MIN_BLOCK => unsafe { System.realloc(block, layout, size) },
             _ => {
                 // SAFETY: two blocks of at least the copied size, the new one not null.
@@ -161,7 +165,8 @@ pub(super) fn available_memory() -> usize {
     bytes
 }
 
-/// Allocates `bytes`; `black_box` keeps the optimiser from removing an allocation that nobody reads.
+/// Allocates `bytes`; `black_box` keeps the optimiser from removing an allocation that nobody
+/// reads.
 fn claim(bytes: usize) -> Option<Vec<u64>> {
     let mut memory = Vec::new();
     memory.try_reserve_exact(bytes.div_ceil(8)).ok()?;
@@ -175,8 +180,8 @@ mod tests {
 
     const KIB: usize = 1 << 10;
 
-    /// Arenas of 16, 8 and 8 KiB: two for bytes, one for words. Given back at the end, so that Miri finds
-    /// no leak.
+    /// Arenas of 16, 8 and 8 KiB: two for bytes, one for words. Given back at the end, so that Miri
+    /// finds no leak.
     struct Opened(RecordArenas);
 
     /// A block, every byte of which is its number.

@@ -1,5 +1,5 @@
-//! The shell around the detector: the SDK's callback, environment, output topics, headers, memory and
-//! log. No logic of its own: what a record means is the detector's to say.
+//! The shell around the detector: the SDK's callback, environment, output topics, headers, memory
+//! and log. No logic of its own: what a record means is the detector's to say.
 //!
 //! - `mod.rs`: the start, and the way of one record from the SDK's callback to an output topic
 //! - `topics`: the output topics by position
@@ -35,18 +35,21 @@ pub use start_line::StartLine;
 use memory::{Claimed, available_memory, claim_for_records};
 use topics::Topics;
 
-/// Name of the header that gives the [reason](crate::Reason::code) why a record could not be scored.
+/// Name of the header that gives the [reason](crate::Reason::code) why a record could not be
+/// scored.
 pub const ERROR_HEADER: &str = "fraud-error";
 
 /// The name with which the shell's lines in the transform's log begin.
 const NAME: &str = "fraud-detector";
 
-/// With fewer bytes than this for history and the ids of fraud reports, the module refuses to start.
+/// With fewer bytes than this for history and the ids of fraud reports, the module refuses to
+/// start.
 const MIN_HISTORY: usize = 256 << 10;
 
 /// A detector as the shell runs it: the real one, or one cut short to be measured.
 pub trait Score {
-    /// Makes the detector before its history: the shell finds out in between how much memory is left.
+    /// Makes the detector before its history: the shell finds out in between how much memory is
+    /// left.
     fn new(plan: Plan<'static>, settings: &Settings) -> Self;
     /// Gives it history of at most `bytes`.
     fn with_history(self, bytes: usize) -> Self;
@@ -102,7 +105,7 @@ pub fn run<D: Score>(plan: &'static [u8], memory: &RecordArenas) -> ! {
     }
 }
 
-/// The log line of a start that fails.
+/// Returns the log line of a start that fails.
 fn refusal(error: &Error) -> String {
     format!("{NAME} cannot start: {error:#}\n")
 }
@@ -122,7 +125,8 @@ impl<D: Score> Shell<D> {
         let settings = Settings::from_variables(variables)?;
         let topics = Topics::from_environment()?;
         let plan = Plan::read(plan).context("the plan compiled into the module")?;
-        // The order matters: first the detector, then what records need, and history takes the rest.
+        // The order matters: first the detector, then what records need, and history takes the
+        // rest.
         let detector = D::new(plan, &settings);
         let claimed = claim_for_records(settings.max_record);
         let available = claimed.as_ref().map_or(0, |_| available_memory());
@@ -173,8 +177,8 @@ impl<D: Score> Shell<D> {
         let (topic, value, error) = match outcome {
             Outcome::Scored(verdict) if verdict.fraud => (&topics.fraud, Some(scored), None),
             Outcome::Scored(_) => (&topics.valid, Some(scored), None),
-            Outcome::Unscorable(reason) => {
-                let code = reason.code().as_bytes();
+            Outcome::Unscorable(refusal) => {
+                let code = refusal.reason.code().as_bytes();
                 let error = BorrowedHeader::new(ERROR_HEADER.as_bytes(), Some(code));
                 (topics.unscorable(), value, Some(error))
             }
@@ -187,7 +191,8 @@ impl<D: Score> Shell<D> {
     }
 }
 
-/// Milliseconds since 1970. The SDK makes a far future of the timestamp −1; the cast brings it back.
+/// Returns the milliseconds since 1970. The SDK turns the timestamp −1 into a far future; the cast
+/// turns it back.
 fn millis(timestamp: SystemTime) -> i64 {
     timestamp.duration_since(UNIX_EPOCH).map_or(-1, |since| {
         (since.as_secs() as i64).wrapping_mul(1000).wrapping_add(since.subsec_millis().into())
@@ -218,8 +223,8 @@ mod tests {
 
         fn score(&mut self, value: Option<&[u8]>, _: i64, output: &mut Vec<u8>) -> Outcome {
             let fraud = match value {
-                Some(b"?") => return Outcome::Unscorable(Reason::InvalidJson),
-                None => return Outcome::Unscorable(Reason::NoValue),
+                Some(b"?") => return Outcome::Unscorable(Reason::InvalidJson.into()),
+                None => return Outcome::Unscorable(Reason::NoValue.into()),
                 Some(b"-") => return Outcome::Silent,
                 Some(value) => value == b"!",
             };
@@ -265,7 +270,8 @@ mod tests {
         of = "amount"
     "#;
 
-    /// What a shell with these topics writes of a record with a key, this value and two headers.
+    /// Returns the writes of a shell with these topics, for a record with a key, this value and two
+    /// headers.
     fn written(topics: &[&str], value: Option<&[u8]>) -> Vec<String> {
         let program = fraud_plan::compile::spec::parse(SPEC, "SPEC").expect("a valid spec");
         let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };

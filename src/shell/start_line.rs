@@ -1,5 +1,5 @@
-//! What the log says of a module that has started: written here, and read here by `fraud inspect`
-//! and the tests.
+//! The log line of a module that has started. It is written and read here, so that `fraud inspect`
+//! and the tests read what the shell writes.
 
 use std::fmt;
 

@@ -1,17 +1,18 @@
-//! What the detector does with short texts: find where plain text ends, compare, hash and copy, without
-//! the calls that the usual ways make.
+//! Work on short texts without the calls that the usual ways make: finding where plain text ends,
+//! comparing, making a word of a text, copying.
 //!
-//! **The idea** behind `equal`, `short_word` and `append`: a text of N to 2 N bytes is its first N bytes
-//! and its last N, which overlap in the middle. Both have a size that the compiler knows, so two loads
-//! do for any length in between: the 20 bytes of a time are bytes 0 to 15 and bytes 4 to 19.
+//! **The idea** behind `equal`, `short_word` and `append`: a text of N to 2 N bytes is its first N
+//! bytes and its last N, which overlap in the middle. Both have a size that the compiler knows, so
+//! two loads do for any length in between: the 20 bytes of a time are bytes 0 to 15 and bytes 4 to
+//! 19.
 
 use std::mem::MaybeUninit;
 
 use super::{BLOCK, first_special};
 
-/// Returns the offset, from `at` on, of the first byte that does not simply mean itself in a JSON text: a
-/// quote, a backslash, a control character, or part of a character beyond ASCII. The length of `text`
-/// if there is none.
+/// Returns the offset, from `at` on, of the first byte that does not simply mean itself in a JSON
+/// text: a quote, a backslash, a control character, or part of a character beyond ASCII. The length
+/// of `text` if there is none.
 #[inline(always)]
 pub fn plain_until(text: &[u8], mut at: usize) -> usize {
     while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {

@@ -12,8 +12,8 @@ pub fn first_special(block: &[u8; BLOCK]) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
     let block = u64::from_le_bytes(*block);
-    // The highest bit of a byte is set where it is below the limit. A borrow may set it in a byte above
-    // such a byte too, never in one below, so the first is right.
+    // The highest bit of a byte is set where it is below the limit. A borrow may set it in a byte
+    // above such a byte too, never in one below, so the first is right.
     let below = |block: u64, limit: u64| block.wrapping_sub(ONES * limit) & !block;
     let is = |byte: u8| below(block ^ (ONES * u64::from(byte)), 1);
     let special = (block | below(block, 0x20) | is(b'"') | is(b'\\')) & HIGH;

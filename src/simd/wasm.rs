@@ -61,8 +61,8 @@ impl Register {
 pub fn leaves_16(&[low, high]: &MaskBlock, trees: &[[f32; 16]; 8]) -> [f32; 8] {
     // The last bit is set, so that there is one to find.
     let masks = v128_or(u64x2(low, high), u16x8_splat(1 << 15));
-    // The bits below the first, each of them 4 bytes of leaves; the shift comes before the sum, since
-    // the other order makes the compiler mask each lane again.
+    // The bits below the first, each of them 4 bytes of leaves; the shift comes before the sum,
+    // since the other order makes the compiler mask each lane again.
     let below = v128_andnot(i16x8_sub(masks, u16x8_splat(1)), masks);
     let offsets = u16x8_extadd_pairwise_u8x16(u8x16_shl(u8x16_popcnt(below), 2));
     let offsets = u16x8_add(offsets, u16x8(0, 64, 128, 192, 256, 320, 384, 448));

@@ -4,19 +4,19 @@ use fraud_plan::{Calibration, Link, Plan};
 
 use crate::engine::logistic;
 
-/// Whether there is enough history to judge by.
+/// The state of an entity's history: whether there is enough to judge by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warmth {
     /// The first entity has fewer events than the spec's `warm_after`.
     Cold,
-    /// It has as many or more.
+    /// The first entity has `warm_after` events or more.
     Warm,
 }
 
-/// What the detector says of a transaction.
+/// The detector's verdict on a transaction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verdict {
-    /// `score >= threshold`
+    /// Whether it is fraud: `score >= threshold`.
     pub fraud: bool,
     /// The calibrated output of the model, 0 to 1.
     pub score: f32,
@@ -24,7 +24,7 @@ pub struct Verdict {
     pub history: Warmth,
 }
 
-/// Makes verdicts.
+/// The judge: turns the model's raw output into verdicts.
 pub struct Judge {
     threshold: f32,
     link: Link,
@@ -32,24 +32,24 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// A judge with the plan's calibration and a threshold.
+    /// Makes a judge with the plan's calibration and this threshold.
     pub fn new(plan: &Plan, threshold: f32) -> Self {
         Self { threshold, link: plan.link(), calibration: plan.decision.calibration.clone() }
     }
 
-    /// The score from which on a transaction is fraud.
+    /// Returns the score from which on a transaction is fraud.
     pub fn threshold(&self) -> f32 {
         self.threshold
     }
 
-    /// The verdict on the sum of the model's leaves.
+    /// Judges a transaction by the sum of the model's leaves.
     pub fn judge(&self, sum: f64, history: Warmth) -> Verdict {
         let score = match (&self.calibration, self.link) {
             (Calibration::Identity, Link::Identity) => sum as f32,
             (Calibration::Identity, Link::Logistic) => logistic(sum),
             (Calibration::Isotonic { knots }, Link::Identity) => interpolate(knots, sum as f32),
             (Calibration::Isotonic { knots }, Link::Logistic) => interpolate(knots, logistic(sum)),
-            // The sum is the odds' logarithm: no need to go to a probability and back.
+            // The sum is the logarithm of the odds already.
             (Calibration::Platt { slope, offset }, Link::Logistic) => {
                 logistic(slope * sum + offset)
             }
@@ -58,16 +58,17 @@ impl Judge {
                 logistic(slope * libm::log(raw / (1.0 - raw)) + offset)
             }
         };
-        // NaN, which no engine gives on finite leaves, would be printed; it counts as the worst.
+        // No engine gives NaN on finite leaves. If one did, the score is 1, not something that is
+        // no JSON.
         let score = if score.is_nan() || score > 1.0 { 1.0 } else { score };
         let score = if score < 0.0 { 0.0 } else { score };
         Verdict { fraud: score >= self.threshold, score, history }
     }
 }
 
-/// The score of a raw output on the lines between knots of (raw output, score).
+/// Returns the score of a raw output, on the lines between knots of (raw output, score).
 fn interpolate(knots: &[[f32; 2]], raw: f32) -> f32 {
-    // From below, where most outputs are.
+    // From below, because most outputs are low.
     let lines = knots.windows(2);
     let line = lines.clone().find(|line| raw < line[1][0]).or(lines.last());
     let Some(&[below, above]) = line else { unreachable!("two knots or more") };

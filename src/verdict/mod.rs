@@ -1,8 +1,8 @@
-//! Raw output → score, decision and reasons, and the record with the verdict spliced in.
+//! Verdict: raw output → score, decision and reasons, and the record with the verdict spliced in.
 //!
 //! - `judge`: raw output → score and decision
-//! - `reasons`: the features that made a score high
-//! - `splice`: the record with the verdict; [`number`]: scores as text
+//! - `reasons`: finds the features that made a score high
+//! - `splice`: writes the record with its verdict; [`number`]: prints the score
 
 mod judge;
 pub mod number;

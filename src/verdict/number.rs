@@ -1,10 +1,33 @@
-//! f32 to decimal text: exactly what std gives, and quicker for scores.
+//! Numbers: f32 to decimal text, as std's `{}` does, and quicker for scores.
+//!
+//! **The idea.** All texts that read back as an f32 are those of an interval around it, half way to
+//! its neighbours. From a thousandth to 1 that interval fits into integers of 64 bits: in units of
+//! 10⁻⁸ (or a power more) it goes from `least` to `most`. As long as there is a whole number in it
+//! with a digit less, a digit is taken off both ends. The answer is the number itself, rounded to
+//! the digits left.
+//!
+//! **A worked example**: 0.2022 is 13,569,412 / 2²⁶ as an f32.
+//!
+//! ```text
+//! places   8         7        6       5      4     3
+//! least    20219999  2022000  202200  20220  2022  203
+//! most     20220000  2022000  202200  20220  2022  202
+//! ```
+//!
+//! With 3 places the interval has no whole number any more, so there are 4: 0.2022.
+//!
+//! **The invariants**: `scaled` is below 2⁶²; `least` ≤ `most` with all places, because 10^-places
+//! is at most the distance to the next f32; powers of two are left to std, since their neighbours
+//! are not equally far.
+//!
+//! **To check a change**: the tests below compare with std; the ignored one does so for all 84
+//! million numbers, and `fuzz/targets/number.rs` for any.
 
-/// Bytes of the longest text that [`write()`] gives for a number from 0 to 1, and a few more.
+/// Most bytes that [`write()`] appends for a number from 0 to 1, and a few more.
 pub const MAX_LENGTH: usize = 64;
 
-/// Appends a number as `{}` does: the fewest digits that read back as the same f32, and of these the
-/// nearest.
+/// Appends a number as `{}` does: the fewest digits that read back as the same f32, and of these
+/// the nearest.
 pub fn write(number: f32, output: &mut Vec<u8>) {
     if !write_share(number, output) {
         use std::io::Write;
@@ -23,8 +46,8 @@ const POWERS: [u64; 16] = {
     powers
 };
 
-/// Numbers from a thousandth up to, not including, 1; no powers of two, whose neighbours are not
-/// equally far.
+/// Writes a number from a thousandth to less than 1 that is no power of two; returns false for any
+/// other.
 #[inline(always)]
 fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
     let bits = number.to_bits();
@@ -35,12 +58,13 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
     // 10^-places / 2^(shift + 1), below 2^62:
     let fraction = u64::from(bits & 0x7f_ffff | 0x80_0000);
     let shift = 150 - (bits >> 23) + 1;
-    // So many that 10^-places is at most the distance to the next f32; 1233 / 4096 is log10(2).
+    // The fewest with which 10^-places is at most the distance to the next f32; 1233 / 4096 is
+    // log10(2).
     let mut places = ((shift - 1) * 1233 / 4096 + 1) as usize;
     let half = POWERS[places];
     let scaled = 2 * fraction * half;
-    // What reads back as this number, in units of 10^-places: the ends belong to it if it is even, and
-    // no end is a whole number, because it has more places.
+    // The interval that reads back as this number, in units of 10^-places. Whether its ends belong
+    // to it makes no difference: no end is a whole number, because it has more places.
     let mut least = ((scaled - half - 1) >> shift) + 1;
     let mut most = (scaled + half) >> shift;
     let mut unit = 1;
@@ -54,7 +78,7 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
         places -= 1;
     }
     let nearest = (scaled + (unit << (shift - 1))) / (unit << shift);
-    // To sixteen places, of which the first are wanted.
+    // Printed to sixteen places, of which the first `places` are kept.
     let sixteen = nearest * POWERS[16 - places];
     let mut text = *b"0.0123456789abcdef";
     text[2..10].copy_from_slice(&eight_digits(sixteen / 100_000_000));
@@ -65,8 +89,9 @@ fn write_share(number: f32, output: &mut Vec<u8>) -> bool {
     true
 }
 
-/// The digits of a number below 10^8: split into fours, both of these into twos, all of these into
-/// ones, side by side in one word. 10486 / 2^20 and 103 / 2^10 are close enough above 1/100 and 1/10.
+/// Returns the digits of a number below 10^8. It is split into two numbers of four digits, both of
+/// these into two of two digits, all of these into digits, side by side in one word. 10486 / 2^20
+/// and 103 / 2^10 are close enough above 1/100 and 1/10.
 #[inline(always)]
 fn eight_digits(number: u64) -> [u8; 8] {
     let fours = (number / 10_000) | ((number % 10_000) << 32);
@@ -112,7 +137,7 @@ mod tests {
 
     #[test]
     fn writes_what_is_special() {
-        // What has few digits, and its neighbours.
+        // Numbers with few digits, and their neighbours.
         let decimals = (0..=10_000).map(|count| count as f32 / 10_000.0);
         let binaries = (0..=4096).map(|count| count as f32 / 4096.0);
         let powers = (0..150).map(|power| 2_f32.powi(-power));

@@ -1,4 +1,4 @@
-//! Why a transaction was flagged: the features without whose unusual value the score would be lower.
+//! Reasons for a verdict: the features without whose unusual value the score would be lower.
 
 use fraud_plan::Plan;
 
@@ -8,9 +8,9 @@ use crate::engine::Engine;
 /// Most reasons in a verdict.
 const MAX_REASONS: usize = 3;
 
-/// Finds reasons; keeps its buffers.
+/// The finder of reasons, with its buffers.
 pub struct Reasons {
-    /// For each feature its usual value; empty: no reasons are given.
+    /// The usual value of each feature. If there are none, no reasons are given.
     baselines: Vec<f32>,
     /// The features' names as JSON texts.
     names: Vec<String>,
@@ -19,7 +19,7 @@ pub struct Reasons {
 }
 
 impl Reasons {
-    /// Reasons by the plan's baselines.
+    /// Makes a finder by the plan's baselines.
     pub fn new(plan: &Plan) -> Self {
         let names = plan.program.features.iter().map(|feature| escape(&feature.name));
         let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
@@ -32,8 +32,9 @@ impl Reasons {
         }
     }
 
-    /// `,"reasons":["…"]`: the features whose replacement by their usual value lowers the model's
-    /// sum the most, the strongest first. Costs one evaluation of the model for each feature.
+    /// Returns `,"reasons":["…"]` with the features whose replacement by their usual value lowers
+    /// the model's sum the most, the strongest first. It costs one evaluation of the model for each
+    /// feature.
     pub fn find(&mut self, engine: &mut Engine, vector: &[f32], sum: f64) -> &str {
         self.text.clear();
         if self.baselines.is_empty() {
@@ -41,7 +42,7 @@ impl Reasons {
         }
         self.vector.clear();
         self.vector.extend_from_slice(vector);
-        // Strongest first: how much the sum falls, and which feature makes it.
+        // By how much the sum falls, and without which feature: the strongest first.
         let mut top = [(0.0, None); MAX_REASONS];
         for (at, &usual) in self.baselines.iter().enumerate() {
             let actual = std::mem::replace(&mut self.vector[at], usual);

@@ -1,4 +1,4 @@
-//! The record with the verdict spliced in.
+//! Splicing: the record's bytes, with the verdict as one more member.
 
 use fraud_plan::Plan;
 
@@ -6,16 +6,17 @@ use super::judge::{Verdict, Warmth};
 use super::number::{self, MAX_LENGTH};
 use crate::simd::bytes;
 
-/// Splices verdicts into records; keeps the text that all verdicts share.
+/// The writer of verdicts into records; keeps the texts that all verdicts share.
 pub struct Splicer {
-    /// `,"fraud":{"decision":"valid","score":`, and with `"fraud"`.
+    /// The text before the score: `,"fraud":{"decision":"valid","score":`, and with `"fraud"`.
     open: [String; 2],
-    /// `,"threshold":0.5,"model":"0123abcd","history":"cold"`, and with `"warm"`.
+    /// The text behind it: `,"threshold":0.5,"model":"0123abcd","history":"cold"`, and with
+    /// `"warm"`.
     middle: [String; 2],
 }
 
 impl Splicer {
-    /// Makes the texts of the plan's verdicts by this threshold.
+    /// Makes the texts of the plan's verdicts with this threshold.
     pub fn new(plan: &Plan, threshold: f32) -> Self {
         let (name, id) = (escape(&plan.program.verdict), plan.id);
         Self {
@@ -28,9 +29,9 @@ impl Splicer {
         }
     }
 
-    /// Appends `record` to `output` with the verdict as the last member of the object that closes at
-    /// `end`, and `reasons` as the verdict's last. The object has members: an empty one lacks the
-    /// spec's fields.
+    /// Appends `record` to `output`, with the verdict as the last member of the object that closes
+    /// at `end`, and `reasons` as the verdict's last member. The object has other members before
+    /// it, because the spec has fields.
     pub fn splice(
         &self,
         verdict: &Verdict,
@@ -58,7 +59,7 @@ impl Splicer {
     }
 }
 
-/// A text as it stands between the quotes of a JSON text.
+/// Returns a text as it is written between the quotes of a JSON text.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

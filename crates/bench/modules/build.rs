@@ -26,7 +26,7 @@ fn main() -> Result<()> {
     let onnx = model.join("fraud.onnx");
     let ensemble = lower(&fs::read(&onnx)?, &onnx.display().to_string())?;
     let plan = compiled.plan.read()?;
-    // Nodes, whatever the compiler chose.
+    // As nodes, whichever form the compiler chose.
     let nodes: Forest = ensemble.as_forest();
     fs::write(out.join("nodes.plan"), Plan { forest: Some(nodes), ..plan }.write().bytes())?;
     fs::write(out.join("fraud.plan"), compiled.plan.bytes())?;

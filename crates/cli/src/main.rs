@@ -6,15 +6,17 @@
 //! - [`module`]: the compiled module, run as a broker would run it
 //! - [`data`]: files that are read: transactions, lists of frauds, feature specs
 //! - [`show`]: how an answer looks: text, JSON, Markdown, units, progress
+//! - [`numbers`]: shares, means and quantiles
 //!
-//! Arrows go down this list only.
+//! **Invariant**: imports go down this list only.
 //!
-//! What it is *not*: it scores nothing itself. Vectors and what they are tuned on come from
-//! `fraud-detector`, verdicts from the compiled module on `transform-host`.
+//! What it is *not*: it scores nothing itself. Feature vectors and the outputs that decisions are made
+//! of come from `fraud-detector`, verdicts from the compiled module on `transform-host`.
 
 mod commands;
 mod data;
 mod module;
+mod numbers;
 mod show;
 
 use std::process::ExitCode;
@@ -32,7 +34,8 @@ A first look, from nothing to verdicts:
   fraud inspect  fraud-detector.wasm
   fraud bench
 
-Every command takes --json for one machine-readable object on standard output.
+Every command takes --json for one machine-readable object on standard output; docs/cli-json.md has
+its keys.
 Exit status: 0 success, 1 the answer is no, 2 usage or bad input.";
 
 /// Fraud scoring inside Redpanda: make data, run the transform, see what it catches and whether it
@@ -61,7 +64,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let answer = match &cli.command {
+    let answer = match cli.command {
         Command::Simulate(args) => simulate::run(args),
         Command::Features(args) => features::run(args),
         Command::Tune(args) => tune::run(args),

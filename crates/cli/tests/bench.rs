@@ -1,6 +1,7 @@
 //! `fraud bench`: the shape of its answers, and those of its figures that do not depend on the
 //! machine.
 
+mod page;
 mod place;
 
 use std::path::{Path, PathBuf};
@@ -84,6 +85,7 @@ fn modules_side_by_side() {
         assert!(named(&cores["modules"], name)["scaling"].as_f64() > Some(0.0));
     }
     named(&cores["ratios"], "scaling_to_identity");
+    page::check(&["fraud bench"], &[answer]);
 }
 
 #[test]
@@ -92,6 +94,8 @@ fn growth() {
         let answer = bench(&format!("--sweep {what}"));
         assert_eq!(answer["sweep"], what);
         assert_eq!(answer["rows"].as_array().map(Vec::len), Some(6));
+        let rows = format!("fraud bench --sweep {what}");
+        page::check(&["fraud bench --sweep", &rows], &[answer]);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The built `fraud` command as a user meets it.
 
+mod page;
 mod place;
 
 use std::fs;
@@ -51,6 +52,29 @@ fn a_preset_shifts_the_frauds() {
 }
 
 #[test]
+fn other_worlds_have_other_shapes() {
+    let place = Place::new();
+    for (world, file, begins) in [
+        ("cards", "c.jsonl", r#"{"local_time": "2018-04-01 0"#),
+        ("cards", "c.csv", "local_time,reference,card_no,shop,category,paid,"),
+        ("transfers", "t.csv.zst", "hour,reference,kind,sum,payer,payer_before,"),
+        ("charges", "e.jsonl", r#"{"event_id":"ev_"#),
+    ] {
+        let simulate = format!("simulate --world {world} --customers 300 --frauds f.csv");
+        let (report, status) = place.json(&format!("{simulate} --output {file}"));
+        assert_eq!(status, 0, "{report}");
+        let mut bytes = place.read(file);
+        if file.ends_with(".zst") {
+            bytes = zstd::decode_all(&bytes[..]).expect("valid zstd");
+        }
+        assert!(text(&bytes).starts_with(begins), "{file}: {}", &text(&bytes)[..200]);
+        let names = usize::from(file.contains(".csv"));
+        assert_eq!(report["records"], lines(&bytes).len() - names, "{file}");
+        assert_eq!(report["frauds"], lines(&place.read("f.csv")).len() - 1, "{file}");
+    }
+}
+
+#[test]
 fn features_of_simulated_transactions() {
     let place = Place::new();
     let (simulated, _) = place.json("simulate --days 3 --output t.jsonl.zst --frauds f.csv");
@@ -95,7 +119,8 @@ version = 1
 time = { path = "timestamp", unit = "seconds" }
 entity = [{ name = "customer", path = "customer_id" }, { name = "terminal", path = "terminal_id" }]
 number = [{ name = "amount", path = "amount" }]
-reports = { path = "fraud_reports", id = "transaction_id", time = "reported_at" }
+transaction = { id = "transaction_id" }
+reports = { path = "fraud_reports", time = "reported_at" }
 feature = [
     { name = "mean", kind = "window", entity = "customer", stat = "mean", of = "amount", prior = 50.0 },
     { name = "last", kind = "window", entity = "customer", stat = "since_last" },
@@ -157,21 +182,21 @@ not JSON
 fn features_of_mixed_lines() {
     let place = Place::new();
     place.write("t.jsonl", MIXED);
-    place.write("f.csv", "scenario,transaction_id\n3,7\n1,4\n2,nobody\n");
+    place.write("f.csv", "scenario,transaction_id\n3,7\n1,4\n2,nobody\n1,\n");
     let features =
         format!("features --spec {SPEC} --input t.jsonl --frauds f.csv --output t.arrow");
     let (report, status) = place.json(&features);
     assert_eq!(status, 0);
-    assert_eq!((&report["rows"], &report["frauds"]), (&3.into(), &2.into()), "{report}");
-    assert_eq!(report["frauds_not_found"], 1);
+    assert_eq!((&report["rows"], &report["frauds"]), (&3.into(), &1.into()), "{report}");
+    assert_eq!((&report["frauds_not_found"], &report["without_id"]), (&3.into(), &1.into()));
     assert_eq!(report["unscorable"], serde_json::json!({ "invalid_json": 1, "missing_field": 1 }));
 
     let file = fs::File::open(place.path("t.arrow")).expect("written");
     let mut reader = FileReader::try_new(file, None).expect("an Arrow file");
     let batch = reader.next().expect("one batch").expect("readable");
     let ids: Vec<_> = batch.column(0).as_string::<i32>().iter().flatten().collect();
-    assert_eq!(ids, ["a", "7", "4"]);
-    assert_eq!(batch.column(3).as_primitive::<UInt8Type>().values()[..], [0, 3, 1]);
+    assert_eq!(ids, ["a", "7", ""], "no label by line number");
+    assert_eq!(batch.column(3).as_primitive::<UInt8Type>().values()[..], [0, 3, 0]);
     let since_last = batch.column(5).as_primitive::<Float32Type>();
     assert!(since_last.value(0).is_nan());
     assert_eq!(since_last.values()[1..], [1.0, 2.0]);
@@ -190,6 +215,16 @@ fn bad_input_is_named() {
     for (command, expect) in [
         ("simulate --days 0 --output a --frauds b", "0 is not in 1..=3660"),
         ("simulate --output a", "--frauds"),
+        ("simulate --output a.csv --frauds b", "name the output FILE.jsonl"),
+        ("simulate --world charges --output a.csv.zst --frauds b", "name the output FILE.jsonl"),
+        (
+            "simulate --world cards --terminals 9 --output a --frauds b",
+            "world cards has no terminals",
+        ),
+        (
+            "simulate --world cards --preset shifted --output a --frauds b",
+            "world cards has no presets",
+        ),
         ("simulate --start 2018-02-30 --output a --frauds b", "write it like 2018-04-01"),
         ("simulate --days 1 --output none/a --frauds b", "cannot write none/a"),
         ("features --input t.jsonl --frauds ids.csv --output x", "name another with --spec FILE"),
@@ -347,7 +382,7 @@ fn the_fraud_detector_loses_nothing() {
     let mut input = place.read("t.jsonl");
     input.extend_from_slice(b"not JSON\n");
     place.write("t.jsonl", &input);
-    let (summary, status) = place.json(&format!("run --spec {SPEC} --input t.jsonl --output o"));
+    let (summary, status) = place.json("run --input t.jsonl --output o");
     assert_eq!((status, &summary["lost"]), (0, &0.into()), "{summary:#}");
     assert_eq!(summary["unscorable"], serde_json::json!({ "invalid_json": 1 }));
     assert_eq!(lines(&place.read("o/unscorable.jsonl")), ["not JSON"]);
@@ -364,6 +399,28 @@ fn the_fraud_detector_loses_nothing() {
     originals.sort();
     expect.sort();
     assert_eq!(originals, expect);
+}
+
+/// Every command that reads a module, with the spec of another one.
+#[test]
+fn a_spec_of_another_model_is_refused() {
+    let place = Place::new();
+    fs::copy(fraud_detector(), place.path("fraud-detector.wasm")).expect("a writable directory");
+    place.json("simulate --days 1 --customers 20 --output t.jsonl --frauds f.csv");
+    for command in [
+        "run --input t.jsonl --output o",
+        "backtest --input t.jsonl --frauds f.csv",
+        "inspect fraud-detector.wasm",
+        "bench --input t.jsonl",
+    ] {
+        let expect = format!("which was not built from the feature spec {SPEC}");
+        place.refused(&format!("{command} --spec {SPEC}"), &expect);
+    }
+    // The model is named as in every verdict.
+    let (summary, _) = place.json(&format!("run --spec {MODEL} --input t.jsonl --output o"));
+    let verdict = format!("\"model\":{}", summary["model"]);
+    let valid = text(&place.read("o/valid.jsonl"));
+    assert!(valid.lines().all(|line| line.contains(&verdict)), "{verdict} {valid}");
 }
 
 #[test]
@@ -390,4 +447,5 @@ fn the_fraud_detector_is_deployable() {
     let note = note.as_str().expect("text");
     assert!(note.contains(" reports; its log says it holds ") && note.contains(" + "), "{note}");
     assert_eq!(report["topics"].as_array().map(Vec::len), Some(4));
+    page::check(&["fraud inspect"], &[report]);
 }

@@ -1,4 +1,4 @@
-//! Synthetic card transactions with known frauds.
+//! Synthetic transactions with known frauds.
 //!
 //! The simulation is that of the *Fraud Detection Handbook* (Le Borgne, Siblini, Lebichot,
 //! Bontempi, 2022), chapter "Transaction data simulator", written anew from its description:
@@ -22,6 +22,9 @@
 //! - `write.rs`: a transaction as a JSON line, a fraud as a CSV row
 //! - `date.rs`: days since 1970 to and from the calendar
 //!
+//! `worlds/` has three other simulations, [`World`]: their records have other shapes, and their
+//! frauds show in other ways. Each has a file, and `table.rs` writes flat records as JSON or CSV.
+//!
 //! No part of a simulation is `split_mix.rs`: a small generator for tools, tests and benchmarks.
 
 mod config;
@@ -30,11 +33,13 @@ mod frauds;
 mod purchases;
 mod random;
 mod split_mix;
+mod worlds;
 mod write;
 
 pub use config::Config;
 pub use date::{civil_from_days, days_from_civil};
 pub use split_mix::SplitMix64;
+pub use worlds::{Format, Population, World, Written};
 pub use write::{write_fraud_row, write_frauds_header, write_transaction};
 
 /// One card transaction, and whether it is fraud.

@@ -15,6 +15,13 @@ pub enum Purpose {
     CompromisedTerminals = 3,
     CompromisedCustomers = 4,
     StolenCards = 5,
+    // The rest is of the other worlds: what one person does, what is done to one, what is done to many.
+    Place = 6,
+    Life = 7,
+    Crime = 8,
+    Ring = 9,
+    Aftermath = 10,
+    Card = 11,
 }
 
 /// A stream. The distributions are written out here because their bits must never change: not with a
@@ -47,6 +54,16 @@ impl Random {
     pub fn normal(&mut self, mean: f64, deviation: f64) -> f64 {
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.uniform(0.0, 1.0)));
         mean + deviation * (radius * libm::cos(self.uniform(0.0, TAU)))
+    }
+
+    /// Draws a number whose logarithm is normal with this deviation.
+    pub fn log_normal(&mut self, median: f64, deviation: f64) -> f64 {
+        median * libm::exp(self.normal(0.0, deviation))
+    }
+
+    /// Draws whether something of this probability happens.
+    pub fn chance(&mut self, probability: f64) -> bool {
+        self.uniform(0.0, 1.0) < probability
     }
 
     /// Draws from a Poisson distribution, by Knuth's product of uniforms; the time grows with the rate.
@@ -99,6 +116,8 @@ mod tests {
         check(-3.0, 4.0, |r| r.normal(-3.0, 2.0));
         check(1.0, 1.0, |r| f64::from(r.poisson(1.0)));
         check(3.9, 3.9, |r| f64::from(r.poisson(3.9)));
+        check(0.3, 0.21, |r| f64::from(u8::from(r.chance(0.3))));
+        check(2.0 * 1.005_012_5, 0.040_607, |r| r.log_normal(2.0, 0.1));
         check(4.5, 8.25, |r| r.distinct(3, 10)[r.below(3)] as f64);
     }
 

@@ -1,16 +1,8 @@
-//! Names and texts with escapes.
+//! Texts with escapes, unescaped.
 
-use crate::simd::bytes;
-
-/// Whether a name between its quotes, `escaped` if it holds a backslash, means `name`.
-#[inline(always)]
-pub fn is_name(found: &[u8], escaped: bool, name: &str) -> bool {
-    if escaped { unescape(found).eq(name.bytes()) } else { bytes::equal(found, name.as_bytes()) }
-}
-
-/// The bytes of a text that passed [`scan`], unescaped. Half of a surrogate pair, which JSON allows
-/// and UTF-8 does not, comes out as the three bytes that UTF-8's scheme gives it.
-pub fn unescape(text: &[u8]) -> impl Iterator<Item = u8> + '_ {
+/// Returns the bytes that a text means; it has passed the scanner. Half of a surrogate pair, which
+/// JSON allows and UTF-8 does not, comes out as the three bytes that UTF-8's scheme gives it.
+pub fn unescape(text: &[u8]) -> impl Iterator<Item = u8> + use<'_> {
     let mut rest = text;
     let mut encoded = [0; 4].into_iter().take(0);
     std::iter::from_fn(move || {
@@ -40,7 +32,8 @@ pub fn unescape(text: &[u8]) -> impl Iterator<Item = u8> + '_ {
     })
 }
 
-/// The code point of a `\u` escape whose digits `rest` begins with, its second half included.
+/// Returns the code point of a `\u` escape, of which `rest` begins with the digits. If it is the
+/// first half of a surrogate pair, takes the second half too.
 fn unicode_escape(rest: &mut &[u8]) -> u32 {
     let hex = |digits: &[u8]| {
         (digits.iter()).fold(0, |sum, digit| sum << 4 | (*digit as char).to_digit(16).unwrap_or(0))
@@ -61,7 +54,7 @@ fn unicode_escape(rest: &mut &[u8]) -> u32 {
     first
 }
 
-/// UTF-8's scheme for any number below 0x110000, surrogates included.
+/// Returns the bytes of a code point in UTF-8's scheme, surrogates included, and their number.
 fn encode(point: u32) -> ([u8; 4], usize) {
     let low = |shift: u32| (point >> shift & 0x3f) as u8 | 0x80;
     match point {
@@ -84,7 +77,7 @@ mod tests {
         ] {
             assert!(unescape(escaped.as_bytes()).eq(plain.bytes()), "{escaped}");
         }
-        // Halves of pairs, alone.
+        // Halves of pairs.
         assert!(unescape(br"\ud83d\u0041").eq([0xed, 0xa0, 0xbd, b'A']));
         assert!(unescape(br"\ude00").eq([0xed, 0xb8, 0x80]));
     }

@@ -1,84 +1,121 @@
-//! Records known by sight: those of a stream look alike, so that between its values a record most
-//! likely has, byte for byte, what one before it had there. Where it does, only the values are left
-//! to look at, and no grammar: with other texts and numbers in the same places, a JSON text is one
-//! still, of the same members.
+//! Layouts: records that are written like an earlier one are read without the grammar.
+//!
+//! **The idea.** The records of a stream are written by one program, so they differ in their values
+//! only: the bytes between the values are the same, from the first brace to the last. A [`Layout`]
+//! keeps these bytes, and what kind of value is between them. A record that has the same bytes
+//! there, and values of the same kinds, is JSON of the same members, because the record that the
+//! layout was learned from is: in JSON a text can take the place of any other text, and a number
+//! that of any other number.
+//!
+//! **A worked example.** From `{"id":"7","amount":5.5}` is learned, with `id` as member 0 and
+//! `amount` as member 1:
+//!
+//! ```text
+//! around: {"id":"  ","amount":  }
+//! values:         0: text     1: number
+//! ```
+//!
+//! Quotes, brackets, `null`, `true` and `false` belong to the bytes around.
+//! `{"id":"88","amount":1e3}` has this layout. So has `{"id":"8","amount":7,"more":1}` up to the
+//! `7`; then it has a comma in place of the brace, and goes to the scanner. White space that
+//! differs, escapes, other members or another order: the scanner.
+//!
+//! **Invariants.**
+//! - A layout gives a visitor what the scanner would give it, or gives up. It may give up late,
+//!   when the visitor has values already: the caller starts again with a fresh one.
+//! - What is learned depends on one record that the scanner has taken whole, so a layout's bytes
+//!   are valid JSON with valid UTF-8.
+//! - A text ends at the first byte that is special in JSON, and a quote has to follow: so it has no
+//!   escapes and is ASCII.
+//!
+//! **To check a change**: the property test in `reader.rs` and the fuzz target `record` compare a
+//! reader that has learned layouts with a fresh one; `tests/fuel.rs` tells what it costs.
 
-use super::{Member, Token, UNREAD, Visitor, number, scan};
+use super::scan;
+use crate::record::number;
+use crate::record::scalar::{Member, Number, Scalar, Text, UNREAD, Values, Visitor};
 use crate::simd::bytes;
 
-/// Layouts that are remembered; their values, and the bytes around these, at most.
-const LAYOUTS: usize = 4;
-const VALUES: usize = 64;
-const BYTES: usize = 1024;
-/// Once there are as many, of so many records that look otherwise one takes the place of another.
+/// Number of layouts kept.
+const MAX_LAYOUTS: usize = 4;
+/// Most values of a layout.
+const MAX_VALUES: usize = 64;
+/// Most bytes around the values of a layout.
+const MAX_AROUND: usize = 1024;
+// `Value::before` is an offset in the bytes around.
+const _: () = assert!(MAX_AROUND <= u16::MAX as usize);
+/// Once all layouts are taken, every record of this many that have none of them replaces a layout,
+/// each in turn.
 const PATIENCE: usize = 16;
 
-/// What records have looked like.
+/// The layouts of records read before.
 pub struct Layouts {
-    known: [Layout; LAYOUTS],
-    /// Records that looked otherwise.
+    known: [Layout; MAX_LAYOUTS],
+    /// Number of records that had none of them.
     unknown: usize,
 }
 
-/// What a record looks like; empty until one is learnt.
+/// The layout of a record; empty until one is learned.
 pub struct Layout {
-    /// All that stands around the values: before each, and behind the last.
+    /// The bytes around the values: before each of them, and behind the last.
     around: Vec<u8>,
     values: Vec<Value>,
-    /// Bytes from the closing brace on.
+    /// Number of bytes from the closing brace to the record's end.
     rest: usize,
 }
 
 struct Value {
-    /// Where in `around` ends what stands before it.
+    /// The offset in `around` up to which the bytes are before this value.
     before: u16,
     kind: Kind,
-    /// The visitor's number for it, or [`UNREAD`].
-    member: u8,
+    /// The visitor's number for the value, or [`UNREAD`].
+    member: u16,
 }
 
 #[derive(Clone, Copy)]
 enum Kind {
     Text,
     Number,
-    /// The bracket itself stands with what is around.
+    /// The array's bracket belongs to the bytes around.
     Array,
-    /// The same.
+    /// The object's brace belongs to the bytes around.
     Object,
+    /// The end of an array, whose bracket belongs to the bytes around too.
+    End,
 }
 
 impl Layouts {
-    /// None yet, with all the memory that they will need.
+    /// Makes room for all layouts, of which there are none yet.
     pub fn new() -> Self {
         let layout = |_| Layout {
-            around: Vec::with_capacity(BYTES),
-            values: Vec::with_capacity(VALUES),
+            around: Vec::with_capacity(MAX_AROUND),
+            values: Vec::with_capacity(MAX_VALUES),
             rest: 0,
         };
         Self { known: std::array::from_fn(layout), unknown: 0 }
     }
 
-    /// Those that are known.
+    /// The layouts that were learned.
     #[inline]
     pub fn known(&self) -> impl Iterator<Item = &Layout> {
         self.known.iter().filter(|layout| !layout.around.is_empty())
     }
 
-    /// Learns from a record that none is known of, whose object closes at `end`; `member` is a
-    /// visitor's.
+    /// Learns from a record that has none of the layouts, and whose object closes at `end`; `visitor`
+    /// says which of its values are read.
     #[inline(never)]
-    pub fn learn(&mut self, text: &[u8], end: usize, member: impl Fn(u8, &[u8], bool) -> Member) {
+    pub fn learn<'t>(&mut self, text: &'t [u8], end: usize, visitor: &mut impl Visitor<'t>) {
         let turn = self.unknown;
         self.unknown += 1;
         let place = match turn {
-            ..LAYOUTS => turn,
-            _ if turn.is_multiple_of(PATIENCE) => turn / PATIENCE % LAYOUTS,
+            ..MAX_LAYOUTS => turn,
+            _ if turn.is_multiple_of(PATIENCE) => turn / PATIENCE % MAX_LAYOUTS,
             _ => return,
         };
         let layout = &mut self.known[place];
         layout.around.clear();
         layout.values.clear();
-        let mut learner = Learner { text, layout, at: 0, fits: true, member };
+        let mut learner = Learner { text, layout, at: 0, fits: true, visitor };
         let is_json = scan(text, &mut learner).is_ok();
         learner.add(text.len());
         let fits = learner.fits && is_json;
@@ -90,10 +127,11 @@ impl Layouts {
 }
 
 impl Layout {
-    /// Offset of the closing brace of a record that looks so; `visitor` is given its values. It may
-    /// also be given values of a record that then turns out to look otherwise.
+    /// Gives `visitor` the values of a record that has this layout; returns the offset of its
+    /// closing brace. For a record that turns out to have another layout it returns `None`, and the
+    /// visitor has to forget the values that it was given.
     #[inline(always)]
-    pub fn read(&self, text: &[u8], visitor: &mut impl Visitor) -> Option<usize> {
+    pub fn read<'t>(&self, text: &'t [u8], visitor: &mut impl Values<'t>) -> Option<usize> {
         let (mut at, mut passed) = (0, 0);
         for &Value { before, kind, member } in &self.values {
             let around = self.around.get(passed..usize::from(before))?;
@@ -103,27 +141,32 @@ impl Layout {
             }
             passed += around.len();
             match kind {
-                // What stands behind begins with its quote, so that it has to end there.
+                // The next bytes around begin with the closing quote, so the text has to end there.
                 Kind::Text => {
                     at = bytes::plain_until(text, from);
                     if member != UNREAD {
-                        visitor.value(member, Token::Text { from, to: at, escaped: false });
+                        visitor.value(member, Scalar::Text(Text::plain(&text[from..at])));
                     }
                 }
                 Kind::Number => {
                     let decimal;
                     (at, decimal) = number::read(text, from)?;
                     if member != UNREAD {
-                        visitor.value(member, Token::Number { from, to: at, decimal });
+                        let text = &text[from..at];
+                        visitor.value(member, Scalar::Number(Number { text, decimal }));
                     }
                 }
                 Kind::Array => {
                     at = from;
-                    visitor.value(member, Token::Array);
+                    visitor.value(member, Scalar::Array);
                 }
                 Kind::Object => {
                     at = from;
-                    visitor.value(member, Token::Object);
+                    visitor.value(member, Scalar::Object);
+                }
+                Kind::End => {
+                    at = from;
+                    visitor.end(member);
                 }
             }
         }
@@ -132,49 +175,79 @@ impl Layout {
     }
 }
 
-/// Writes a layout down.
-struct Learner<'l, F> {
-    text: &'l [u8],
+/// The visitor that writes a layout down.
+struct Learner<'l, 't, V> {
+    text: &'t [u8],
     layout: &'l mut Layout,
-    /// Where what has been written down ends.
+    /// Offset in `text` up to which the layout is written down.
     at: usize,
+    /// Whether the layout is within its limits.
     fits: bool,
-    member: F,
+    /// Says which values are read.
+    visitor: &'l mut V,
 }
 
-impl<F> Learner<'_, F> {
-    /// Adds what stands between the last value and `to`.
+impl<V> Learner<'_, '_, V> {
+    /// Adds the bytes between the last value and `to`.
     fn add(&mut self, to: usize) {
         let around = &self.text[self.at..to];
-        self.fits &= self.layout.around.len() + around.len() <= BYTES;
+        self.fits &= self.layout.around.len() + around.len() <= MAX_AROUND;
         if self.fits {
             self.layout.around.extend_from_slice(around);
         }
     }
-}
 
-impl<F: Fn(u8, &[u8], bool) -> Member> Visitor for Learner<'_, F> {
-    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
-        match (self.member)(parent, name, escaped) {
-            Member::Skip => Member::Take(UNREAD),
-            take => take,
-        }
-    }
-
-    fn value(&mut self, member: u8, token: Token) {
-        let (from, to, kind) = match token {
-            Token::Text { from, to, .. } => (from, to, Kind::Text),
-            Token::Number { from, to, .. } => (from, to, Kind::Number),
-            Token::Array if member != UNREAD => (self.at, self.at, Kind::Array),
-            Token::Object if member != UNREAD => (self.at, self.at, Kind::Object),
-            Token::Array | Token::Object | Token::Null | Token::Bool => return,
-        };
+    /// Adds a value at `from..to`.
+    fn add_value(&mut self, from: usize, to: usize, kind: Kind, member: u16) {
         self.add(from);
         self.at = to;
-        self.fits &= self.layout.values.len() < VALUES;
+        self.fits &= self.layout.values.len() < MAX_VALUES;
         if self.fits {
             let before = self.layout.around.len() as u16;
             self.layout.values.push(Value { before, kind, member });
+        }
+    }
+}
+
+/// Gives a value that is not read a number too: it may be another one in the next record.
+fn known(member: Member) -> Member {
+    match member {
+        Member::Skip => Member::Take(UNREAD),
+        take => take,
+    }
+}
+
+impl<'t, V: Visitor<'t>> Visitor<'t> for Learner<'_, 't, V> {
+    fn member(&mut self, parent: u16, name: Text<'t>) -> Member {
+        known(if parent == UNREAD { Member::Skip } else { self.visitor.member(parent, name) })
+    }
+
+    fn item(&mut self, array: u16) -> Member {
+        known(if array == UNREAD { Member::Skip } else { self.visitor.item(array) })
+    }
+}
+
+impl<'t, V: Visitor<'t>> Values<'t> for Learner<'_, 't, V> {
+    fn value(&mut self, member: u16, value: Scalar<'t>) {
+        let (written, kind) = match value {
+            Scalar::Text(text) => (text.written(), Kind::Text),
+            Scalar::Number(number) => (number.text, Kind::Number),
+            Scalar::Array if member != UNREAD => (&self.text[self.at..self.at], Kind::Array),
+            Scalar::Object if member != UNREAD => (&self.text[self.at..self.at], Kind::Object),
+            Scalar::Array | Scalar::Object | Scalar::Null | Scalar::Bool(_) => return,
+        };
+        if member != UNREAD {
+            self.visitor.value(member, value);
+        }
+        // A value's bytes lie in the record.
+        let from = written.as_ptr().addr() - self.text.as_ptr().addr();
+        self.add_value(from, from + written.len(), kind, member);
+    }
+
+    fn end(&mut self, member: u16) {
+        let began = |value: &Value| value.member == member && matches!(value.kind, Kind::Array);
+        if member != UNREAD && self.layout.values.iter().any(began) {
+            self.add_value(self.at, self.at, Kind::End, member);
         }
     }
 }

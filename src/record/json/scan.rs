@@ -1,23 +1,53 @@
-//! A JSON scanner that checks the whole grammar (RFC 8259) in one pass and without recursion, and
-//! tells a visitor which members it passes.
+//! The scanner: it checks a text against the whole grammar of JSON (RFC 8259) and tells a visitor
+//! which members it passes.
 //!
-//! It differs from a derived serde_json struct where the record contract asks for it: the text
-//! must be UTF-8 everywhere, nesting is bounded, and nothing is allocated.
+//! It does what a derived serde_json struct would, and what the record contract asks for besides:
+//! the text is UTF-8 everywhere, nesting is bounded, nothing is allocated, nothing recurses.
+//!
+//! **The idea.** One loop, one turn for each value. Between two turns all that has to be remembered
+//! is the stack of open brackets, as two parallel stacks: whether each bracket is an object (a bit
+//! of `objects`, the innermost lowest), and the visitor's number for each (`outer`, with the
+//! innermost apart in `number`). Members that the visitor does not take have the number
+//! [`SKIPPED`], and so has everything inside them.
+//!
+//! **Invariants.**
+//! - `at` is the offset of the first byte that is not yet checked; all before it is valid.
+//! - `objects` has one bit for each of `depth` open brackets, hence [`MAX_DEPTH`] ≤ 64.
+//! - UTF-8 is not checked on the way: outside of texts the grammar takes ASCII only, and a text
+//!   with other bytes clears `ascii`, so that the whole is checked once, at the end.
+//!
+//! **A worked example**: `{"a":[1]}`, of which the visitor takes `a` as number 0.
+//!
+//! | turn | sees | announces | depth, objects | number |
+//! |---|---|---|---|---|
+//! | 1 | `{` | – | 1, 0b1 | `RECORD` |
+//! | 2 | `"a"`, `:`, `[` | 0: an array | 2, 0b10 | 0 |
+//! | 3 | `1` | 0: a number | 2, 0b10 | 0 |
+//! | 4 | `]` | the end of 0 | 1, 0b1 | `RECORD` |
+//! | 5 | `}` | the end of `RECORD`; it is the record's end | 0, 0 | `SKIPPED` |
+//! | 6 | the end of the text | – | | |
+//!
+//! **To change it**: what every record needs is inlined into the loop, so that the scanner's state
+//! stays in registers; what is rare is a cold function that takes and returns offsets. The loop is
+//! made once for each visitor, and the visitor's `value` once for each kind of token.
+//! `tests/fuel.rs` tells what a change costs; the tests below and the fuzz target `record` hold the
+//! scanner to serde_json.
 
-use super::number;
-use super::{Fault, MAX_DEPTH, Member, RECORD, SKIPPED, Token, Visitor};
+use super::{Fault, MAX_DEPTH};
+use crate::record::number;
+use crate::record::scalar::{Member, Number, RECORD, SKIPPED, Scalar, Text, Visitor};
 use crate::simd::bytes;
 
-/// Scans one JSON value with white space around it; gives the offset of the closing brace if it is an
-/// object. What the visitor is told of a text that turns out to be faulty counts for nothing.
+/// Scans one JSON value with white space around it; returns the offset of its closing brace if it
+/// is an object. If the text turns out to be faulty, the visitor has to forget what it was told.
 #[inline(always)]
-pub fn scan(text: &[u8], visitor: &mut impl Visitor) -> Result<Option<usize>, Fault> {
+pub fn scan<'t>(text: &'t [u8], visitor: &mut impl Visitor<'t>) -> Result<Option<usize>, Fault> {
     let mut scanner = Scanner { text, at: 0, ascii: true };
     let end = scanner.run(visitor);
     if scanner.ascii && end.is_ok() { end } else { check_utf8(text).and(end) }
 }
 
-/// That a text is no UTF-8 counts before what else is wrong with it.
+/// Checks that a text is UTF-8: if not, that takes precedence over every other fault.
 #[cold]
 #[inline(never)]
 fn check_utf8(text: &[u8]) -> Result<(), Fault> {
@@ -29,23 +59,22 @@ const _: () = assert!(MAX_DEPTH <= u64::BITS as usize);
 
 struct Scanner<'t> {
     text: &'t [u8],
+    /// Offset of the next byte to check.
     at: usize,
-    /// No byte beyond ASCII so far.
+    /// Whether there was no byte beyond ASCII in the texts so far.
     ascii: bool,
 }
 
-// What is inlined keeps the scanner's state in registers; what is rare takes and gives positions.
-impl Scanner<'_> {
+impl<'t> Scanner<'t> {
     #[inline(always)]
-    fn run(&mut self, visitor: &mut impl Visitor) -> Result<Option<usize>, Fault> {
-        // The brackets around: how many, whether each is an object (a bit, the innermost lowest), and
-        // the visitor's number for each (the innermost's apart).
+    fn run(&mut self, visitor: &mut impl Visitor<'t>) -> Result<Option<usize>, Fault> {
+        // The stack of open brackets.
         let mut depth = 0;
         let mut objects = 0_u64;
         let mut outer = [0; MAX_DEPTH];
         let mut number = SKIPPED;
         let mut end = None;
-        // Nothing stands before, but the opening bracket.
+        // Whether the next value is the first in its bracket: no comma before it.
         let mut first = true;
         loop {
             // On to the next value, or out of the bracket.
@@ -61,6 +90,9 @@ impl Scanner<'_> {
                 if depth == 0 && in_object {
                     end = Some(self.at);
                 }
+                if number != SKIPPED {
+                    visitor.end(number);
+                }
                 number = outer[depth];
                 objects >>= 1;
                 self.at += 1;
@@ -73,21 +105,30 @@ impl Scanner<'_> {
                 self.at += 1;
                 next = self.next();
             }
-            let member = if in_object { self.name(next, number, visitor)? } else { number };
+            let member = if in_object {
+                self.name(next, number, visitor)?
+            } else {
+                numbered(number, || visitor.item(number))
+            };
             first = false;
-            // Once for each kind of value, so that the visitor's part is made for that kind.
+            // Announced once for each kind of value, so that the visitor's code is specialised for
+            // it.
             match self.next() {
                 b'"' => {
-                    let token = self.text()?;
-                    announce(visitor, member, token);
+                    let text = self.text()?;
+                    announce(visitor, member, Scalar::Text(text));
                 }
                 b'-' | b'0'..=b'9' => {
-                    let token = self.number()?;
-                    announce(visitor, member, token);
+                    let number = self.number()?;
+                    announce(visitor, member, Scalar::Number(number));
                 }
                 bracket @ (b'{' | b'[') => {
                     let is_object = bracket == b'{';
-                    announce(visitor, member, if is_object { Token::Object } else { Token::Array });
+                    announce(
+                        visitor,
+                        member,
+                        if is_object { Scalar::Object } else { Scalar::Array },
+                    );
                     if depth == MAX_DEPTH {
                         return Err(Fault::TooDeep);
                     }
@@ -100,37 +141,36 @@ impl Scanner<'_> {
                 }
                 _ => {
                     let rest = self.text.get(self.at..).unwrap_or_default();
-                    let (length, token) = literal(rest).ok_or(Fault::Grammar)?;
+                    let (length, value) = literal(rest).ok_or(Fault::Grammar)?;
                     self.at += length;
-                    announce(visitor, member, token);
+                    announce(visitor, member, value);
                 }
             }
         }
     }
 
-    /// A member's name and its colon; the visitor's number for it.
+    /// Passes a member's name, which begins with `next`, and its colon; returns the visitor's
+    /// number for it.
     #[inline(always)]
-    fn name(&mut self, next: u8, parent: u8, visitor: &mut impl Visitor) -> Result<u8, Fault> {
+    fn name(
+        &mut self,
+        next: u8,
+        parent: u16,
+        visitor: &mut impl Visitor<'t>,
+    ) -> Result<u16, Fault> {
         if next != b'"' {
             return Err(Fault::Grammar);
         }
-        let Token::Text { from, to, escaped } = self.text()? else {
-            unreachable!("text() gives a text");
-        };
+        let name = self.text()?;
         if self.next() != b':' {
             return Err(Fault::Grammar);
         }
         self.at += 1;
-        if parent == SKIPPED {
-            return Ok(SKIPPED);
-        }
-        Ok(match visitor.member(parent, &self.text[from..to], escaped) {
-            Member::Skip => SKIPPED,
-            Member::Take(number) => number,
-        })
+        Ok(numbered(parent, || visitor.member(parent, name)))
     }
 
-    /// The next byte that is no white space; 0, which no grammar rule takes, at the end.
+    /// Passes white space, and returns the byte behind it without passing it. At the end of the
+    /// text that is 0, which no rule of the grammar takes.
     #[inline(always)]
     fn next(&mut self) -> u8 {
         let byte = self.text.get(self.at).copied().unwrap_or(0);
@@ -141,8 +181,9 @@ impl Scanner<'_> {
         self.text.get(self.at).copied().unwrap_or(0)
     }
 
+    /// Passes a text, from its opening quote to its closing quote.
     #[inline(always)]
-    fn text(&mut self) -> Result<Token, Fault> {
+    fn text(&mut self) -> Result<Text<'t>, Fault> {
         let from = self.at + 1;
         let mut to = bytes::plain_until(self.text, from);
         let mut escaped = false;
@@ -152,34 +193,51 @@ impl Scanner<'_> {
             self.ascii &= ascii;
         }
         self.at = to + 1;
-        Ok(Token::Text { from, to, escaped })
+        Ok(Text::json(&self.text[from..to], escaped))
     }
 
+    /// Passes a number.
     #[inline(always)]
-    fn number(&mut self) -> Result<Token, Fault> {
+    fn number(&mut self) -> Result<Number<'t>, Fault> {
         let from = self.at;
         let (to, decimal) = number::read(self.text, from).ok_or(Fault::Grammar)?;
         self.at = to;
-        Ok(Token::Number { from, to, decimal })
+        Ok(Number { text: &self.text[from..to], decimal })
     }
 }
 
-/// The literal with which a text begins, and its length.
+/// Returns the literal with which a text begins, and its length.
 #[inline(never)]
-fn literal(text: &[u8]) -> Option<(usize, Token)> {
-    let known =
-        [(&b"true"[..], Token::Bool), (&b"false"[..], Token::Bool), (&b"null"[..], Token::Null)];
-    let (word, token) = *known.iter().find(|(word, _)| text.starts_with(word))?;
-    Some((word.len(), token))
+fn literal(text: &[u8]) -> Option<(usize, Scalar<'static>)> {
+    let known = [
+        (&b"true"[..], Scalar::Bool(true)),
+        (&b"false"[..], Scalar::Bool(false)),
+        (&b"null"[..], Scalar::Null),
+    ];
+    let (word, value) = *known.iter().find(|(word, _)| text.starts_with(word))?;
+    Some((word.len(), value))
+}
+
+/// The visitor's number for a value in what has the number `parent`.
+#[inline(always)]
+fn numbered(parent: u16, ask: impl FnOnce() -> Member) -> u16 {
+    if parent == SKIPPED {
+        return SKIPPED;
+    }
+    match ask() {
+        Member::Skip => SKIPPED,
+        Member::Take(number) => number,
+    }
 }
 
 #[inline(always)]
-fn announce(visitor: &mut impl Visitor, member: u8, token: Token) {
+fn announce<'t>(visitor: &mut impl Visitor<'t>, member: u16, value: Scalar<'t>) {
     if member != SKIPPED {
-        visitor.value(member, token);
+        visitor.value(member, value);
     }
 }
 
+/// Returns the offset, from `at` on, of the first byte that is no white space.
 #[cold]
 #[inline(never)]
 fn space_until(text: &[u8], at: usize) -> usize {
@@ -187,8 +245,8 @@ fn space_until(text: &[u8], at: usize) -> usize {
     at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count()
 }
 
-/// From within a text on: its closing quote, whether there was a backslash, and whether all of it was
-/// ASCII.
+/// Reads on from within a text; returns the offset of its closing quote, whether there was a
+/// backslash, and whether all of it was ASCII.
 #[cold]
 #[inline(never)]
 fn text_until(text: &[u8], mut at: usize) -> Option<(usize, bool, bool)> {
@@ -216,38 +274,52 @@ fn text_until(text: &[u8], mut at: usize) -> Option<(usize, bool, bool)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::unescape;
     use super::*;
+    use crate::record::scalar::Values;
     use proptest::prelude::*;
     use serde::de::IgnoredAny;
 
-    /// Takes every member and notes what it sees.
+    /// Takes every value and notes what it sees.
     #[derive(Default)]
-    struct Notes {
-        members: Vec<(u8, String)>,
-        values: Vec<(u8, Token)>,
+    struct Notes<'t> {
+        members: Vec<(u16, String)>,
+        values: Vec<(u16, Scalar<'t>)>,
+        ends: Vec<u16>,
     }
 
-    impl Visitor for Notes {
-        fn member(&mut self, parent: u8, name: &[u8], _: bool) -> Member {
-            self.members.push((parent, String::from_utf8(unescape(name).collect()).expect("text")));
-            Member::Take(self.members.len() as u8 - 1)
+    impl<'t> Visitor<'t> for Notes<'t> {
+        fn member(&mut self, parent: u16, name: Text<'t>) -> Member {
+            let name = String::from_utf8(name.bytes().collect()).expect("text");
+            self.members.push((parent, name));
+            Member::Take(self.members.len() as u16 - 1)
+        }
+    }
+
+    impl<'t> Values<'t> for Notes<'t> {
+        fn value(&mut self, member: u16, value: Scalar<'t>) {
+            self.values.push((member, value));
         }
 
-        fn value(&mut self, member: u8, token: Token) {
-            self.values.push((member, token));
+        fn end(&mut self, member: u16) {
+            self.ends.push(member);
         }
     }
 
     struct Blind;
 
-    impl Visitor for Blind {
-        fn member(&mut self, _: u8, _: &[u8], _: bool) -> Member {
+    impl<'t> Visitor<'t> for Blind {
+        fn member(&mut self, _: u16, _: Text<'t>) -> Member {
             Member::Skip
         }
+    }
 
-        fn value(&mut self, _: u8, _: Token) {
+    impl<'t> Values<'t> for Blind {
+        fn value(&mut self, _: u16, _: Scalar<'t>) {
             unreachable!("no member is taken");
+        }
+
+        fn end(&mut self, member: u16) {
+            assert_eq!(member, RECORD, "no member is taken");
         }
     }
 
@@ -325,6 +397,7 @@ mod tests {
         assert_eq!(names, expect);
         let numbers: Vec<_> = notes.values.iter().map(|(member, _)| *member).collect();
         assert_eq!(numbers, [0, 1, 2, 2, 3, 4, 5], "the array, then the object in it");
+        assert_eq!(notes.ends, [2, 2, 4, 1, RECORD], "the object, then the array around it");
     }
 
     fn json() -> impl Strategy<Value = serde_json::Value> {
@@ -344,7 +417,8 @@ mod tests {
         })
     }
 
-    /// Everything in a value that is neither an object nor an array, with the name that it is under.
+    /// Everything in a value that is neither an object nor an array, with the name that it is
+    /// under.
     fn leaves(name: &str, value: &serde_json::Value, found: &mut Vec<String>) {
         match value {
             serde_json::Value::Array(values) => {
@@ -360,7 +434,7 @@ mod tests {
     proptest! {
         #![proptest_config(crate::cases(2000))]
 
-        /// What serde_json reads is announced, however it is spaced.
+        /// The scanner announces the values that serde_json reads, however they are spaced.
         #[test]
         fn announces_what_serde_json_reads(value in json(), pretty: bool) {
             let root = serde_json::json!({"root": value});
@@ -368,29 +442,27 @@ mod tests {
             let text = write(&root).expect("a value can be written");
             let mut notes = Notes::default();
             prop_assert_eq!(scan(text.as_bytes(), &mut notes), Ok(Some(text.len() - 1)));
-            let announced = notes.values.iter().filter_map(|(member, token)| {
-                let leaf = match *token {
-                    Token::Text { from, to, .. } => &text[from - 1..=to],
-                    Token::Number { from, to, .. } => &text[from..to],
-                    Token::Null => "null",
-                    // Which of them, the token does not tell.
-                    Token::Bool => "true",
-                    Token::Array | Token::Object => return None,
+            let announced = notes.values.iter().filter_map(|(member, value)| {
+                let utf8 = |bytes| std::str::from_utf8(bytes).expect("UTF-8");
+                let leaf = match *value {
+                    Scalar::Text(text) => format!("\"{}\"", utf8(text.written())),
+                    Scalar::Number(number) => utf8(number.text).to_owned(),
+                    Scalar::Null => "null".to_owned(),
+                    Scalar::Bool(value) => value.to_string(),
+                    Scalar::Array | Scalar::Object => return None,
                 };
                 Some(format!("{}: {leaf}", notes.members[usize::from(*member)].1))
             });
             let mut announced: Vec<_> = announced.collect();
             let mut expect = Vec::new();
             leaves("", &root, &mut expect);
-            let mut expect: Vec<_> =
-                expect.iter().map(|leaf| leaf.replace(": false", ": true")).collect();
             announced.sort();
             expect.sort();
             prop_assert_eq!(announced, expect);
         }
 
-        /// What serde_json takes and refuses, so does the scanner: for JSON with bytes changed,
-        /// taken out and put in.
+        /// The scanner takes and refuses the texts that serde_json takes and refuses: JSON with
+        /// bytes changed, taken out and put in.
         #[test]
         fn agrees_with_serde_json(
             value in json(),

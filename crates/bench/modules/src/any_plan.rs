@@ -1,5 +1,5 @@
-//! A detector whose plan comes as the first record, so that any spec can be measured without a build
-//! of its own. A plain shell: no headers, one output topic.
+//! The whole detector, whose plan is its first record: so any spec can be measured without a build
+//! of its own. Its shell is a plain one, without headers and with one output topic.
 
 use std::cell::RefCell;
 
@@ -27,7 +27,7 @@ fn transform(event: WriteEvent, writer: &mut RecordWriter, state: &mut State) ->
         return Ok(());
     };
     scored.clear();
-    // Its records have a time of their own.
+    // The records have a time of their own.
     let outcome = detector.score(value, -1, scored);
     ensure!(matches!(outcome, Outcome::Scored(_)), "{outcome:?}");
     writer.write(BorrowedRecord::new(key, Some(scored)))?;

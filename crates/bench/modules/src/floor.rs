@@ -1,8 +1,9 @@
-//! The least that a scoring transform does the usual way: the record parsed by serde_json into
-//! borrowed fields, a constant score, and the verdict spliced in. No history and no model.
+//! The floor: a scoring transform as one usually writes it, doing as little as it can. The record
+//! is parsed by serde_json into borrowed fields, the score is constant, and the verdict is spliced
+//! in. There is neither history nor a model.
 //!
-//! The pipeline is compared with this, now and later: it stays as it is, whatever could be made
-//! faster here.
+//! The pipeline is compared with it, now and later. So it stays as it is, whatever could be made
+//! faster.
 
 use std::borrow::Cow;
 use std::cell::RefCell;

@@ -1,4 +1,4 @@
-//! What the SDK alone costs: every record leaves as it came.
+//! The SDK alone: every record leaves as it came.
 
 use redpanda_transform_sdk::on_record_written;
 

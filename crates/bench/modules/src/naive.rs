@@ -1,4 +1,5 @@
-//! Everything, with the same model evaluated in the obvious way: tree after tree, from node to node.
+//! Everything, with the same model evaluated in the obvious way: tree after tree, from node to
+//! node.
 
 use fraud_detector::engine::Engine;
 use fraud_detector::shell::Score;
@@ -41,7 +42,7 @@ impl Score for Naive {
         let (history, record, end) = match self.detector.observe(value, time) {
             Ok(Observed::Transaction { history, record, end }) => (history, record, end),
             Ok(Observed::Reports) => return Outcome::Silent,
-            Err(reason) => return Outcome::Unscorable(reason),
+            Err(refusal) => return Outcome::Unscorable(refusal),
         };
         let sum = reference::sum(&self.forest, self.detector.vector());
         let verdict = self.judge.judge(sum, history);

@@ -1,4 +1,4 @@
-//! The shell without a detector.
+//! The shell, around no stage of the detector.
 
 use bench_modules::{Partial, Stages};
 use fraud_detector::Detector;

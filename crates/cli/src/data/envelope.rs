@@ -1,30 +1,22 @@
-//! What is read of a record beside the detector or the module: the partition key, the event time,
-//! the transaction's id and the amount.
+//! The few fields that the commands themselves read of a record: the partition key, the event time,
+//! the transaction's id and the amount. The detector and the module read records on their own.
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::path::Path;
 
-use anyhow::{Context, Result};
-use fraud_detector::record::fields;
-use fraud_detector::record::json::{self, MAX_MEMBER, Member, RECORD, Token, Visitor, is_name};
+use fraud_detector::record::fields::Finder;
+use fraud_detector::record::json;
+use fraud_detector::record::scalar::{Member, Scalar, Text, Values, Visitor};
 use fraud_detector::record::value::{id_text, time};
 use fraud_plan::program::{Program, Role};
-
-/// Reads a feature spec.
-pub fn read_spec(path: &Path) -> Result<Program> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| {
-        format!("cannot read the feature spec {file}; name another with --spec FILE")
-    })?;
-    fraud_plan::compile::spec::parse(&text, &file)
-}
 
 /// Reads envelopes of records by a spec.
 pub struct Envelopes {
     program: Program,
-    /// The number that is the amount: the one of this name, else the first.
-    amount: u8,
+    finder: Finder,
+    /// Index of the number that is the amount: the one called `amount`, else the first.
+    amount: u16,
+    /// Event time of the last record that had one; −1 before the first.
     last_time: i64,
 }
 
@@ -33,87 +25,96 @@ pub struct Envelopes {
 pub struct Envelope<'r> {
     /// The first entity's id as text.
     pub key: Option<Cow<'r, [u8]>>,
-    /// Event time in milliseconds since 1970; of a record without one, the record's before; −1
-    /// before the first.
+    /// Event time in milliseconds since 1970. A record without a time has that of the record before
+    /// it; before the first time it is −1.
     pub millis: i64,
-    /// The member `transaction_id`, if it is text or an integer.
+    /// The transaction's id, if the spec says where it is, and it is text or an integer.
     pub transaction_id: Option<Cow<'r, [u8]>>,
     /// The amount, if it is a number.
     pub amount: Option<f64>,
 }
 
-/// A member `transaction_id` that is no field of the spec.
-const ID: u8 = MAX_MEMBER;
-
 impl Envelopes {
-    /// A reader for records that `program` describes.
+    /// Makes a reader for records that `program` describes.
     pub fn new(program: Program) -> Self {
         let amount = program.numbers.iter().position(|number| number.name == "amount");
-        Self { program, amount: amount.unwrap_or(0) as u8, last_time: -1 }
+        let amount = amount.unwrap_or(0) as u16;
+        Self { finder: Finder::new(&program), program, amount, last_time: -1 }
     }
 
-    /// What describes the records.
+    /// Returns the program that describes the records.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
-    /// Reads the next record. One that is no JSON has neither key nor id.
+    /// Reads the next record. If it is not JSON, it has neither key nor id.
     pub fn read<'r>(&mut self, record: &'r [u8]) -> Envelope<'r> {
-        let mut pass = Pass { of: self, key: None, time: None, id: None, amount: None };
+        let Self { program, finder, amount, .. } = self;
+        let mut pass = Pass {
+            program,
+            finder,
+            amount_field: *amount,
+            key: None,
+            time: None,
+            id: None,
+            amount: None,
+        };
         if json::scan(record, &mut pass).is_err() {
             let millis = self.last_time;
             return Envelope { key: None, millis, transaction_id: None, amount: None };
         }
-        let amount = pass.amount.and_then(|token| match token {
-            Token::Number { from, to, .. } => {
-                std::str::from_utf8(&record[from..to]).ok()?.parse().ok()
-            }
+        let Pass { key, time: at, id, amount, .. } = pass;
+        let amount = amount.and_then(|value| match value {
+            Scalar::Number(number) => std::str::from_utf8(number.text).ok()?.parse().ok(),
             _ => None,
         });
-        let (key, id) = (pass.key, pass.id);
         let unit = self.program.time_unit;
-        let time = pass.time.and_then(|token| time(record, token, unit).ok());
+        let time = at.and_then(|value| time(value, unit).ok());
         if let Some(time) = time.filter(|time| TIMES.contains(time)) {
             self.last_time = time;
         }
-        let text = |token: Option<Token>| token.and_then(|token| id_text(record, token));
+        let text = |value: Option<Scalar<'r>>| value.and_then(id_text).filter(|id| !id.is_empty());
         Envelope { key: text(key), millis: self.last_time, transaction_id: text(id), amount }
     }
 }
 
-/// Up to the end of 2135, milliseconds since 1970: one time beyond would have everything be late.
+/// Times that are believed, milliseconds since 1970: up to the end of 2135. A single later time
+/// would make every record after it count as late.
 const TIMES: Range<i64> = 0..5_238_518_400_000;
 
-struct Pass<'e> {
-    of: &'e Envelopes,
-    key: Option<Token>,
-    time: Option<Token>,
-    id: Option<Token>,
-    amount: Option<Token>,
+/// One pass over a record: the values found so far, each the first of its kind.
+struct Pass<'e, 'r> {
+    program: &'e Program,
+    finder: &'e mut Finder,
+    /// Which number is the amount.
+    amount_field: u16,
+    key: Option<Scalar<'r>>,
+    time: Option<Scalar<'r>>,
+    id: Option<Scalar<'r>>,
+    amount: Option<Scalar<'r>>,
 }
 
-impl Visitor for Pass<'_> {
-    fn member(&mut self, parent: u8, name: &[u8], escaped: bool) -> Member {
-        match fields::find(&self.of.program.fields, parent, name, escaped) {
-            Member::Skip if parent == RECORD && is_name(name, escaped, "transaction_id") => {
-                Member::Take(ID)
-            }
-            member => member,
-        }
+impl<'r> Visitor<'r> for Pass<'_, 'r> {
+    fn member(&mut self, parent: u16, name: Text<'r>) -> Member {
+        self.finder.member(parent, name)
     }
 
-    fn value(&mut self, member: u8, token: Token) {
-        let place = match self.of.program.fields.get(usize::from(member)) {
-            None => &mut self.id,
-            Some(field) => match field.role {
-                Role::Entity(0) => &mut self.key,
-                Role::Time => &mut self.time,
-                Role::Number(number) if number == self.of.amount => &mut self.amount,
-                _ if field.parent.is_none() && field.name == "transaction_id" => &mut self.id,
-                _ => return,
-            },
+    fn item(&mut self, array: u16) -> Member {
+        self.finder.item(array)
+    }
+}
+
+impl<'r> Values<'r> for Pass<'_, 'r> {
+    fn value(&mut self, member: u16, value: Scalar<'r>) {
+        self.finder.value(member, value);
+        let place = match self.program.fields[usize::from(member)].role {
+            Role::Entity(0) => &mut self.key,
+            Role::Id => &mut self.id,
+            Role::Time => &mut self.time,
+            Role::Number(number) if number == self.amount_field => &mut self.amount,
+            _ => return,
         };
-        place.get_or_insert(token);
+        place.get_or_insert(value);
     }
 }
 
@@ -126,6 +127,8 @@ mod tests {
         [time]
         path = "at.time"
         unit = "seconds"
+        [transaction]
+        id = "payment.id"
         [[entity]]
         name = "customer"
         path = "customer.id"
@@ -153,21 +156,22 @@ mod tests {
                 Some(0.5),
             ),
             (
-                r#"{"customer":{"i\u0064":"5\u00396"},"transaction_id":8}"#,
+                r#"{"customer":{"i\u0064":"5\u00396"},"payment":{"id":8}}"#,
                 text("596"),
                 7000,
                 text("8"),
                 None,
             ),
             (
-                r#"{"at":{"time":"1970-01-01T00:00:09Z"},"transaction_id":"a"}"#,
+                r#"{"at":{"time":"1970-01-01T00:00:09Z"},"payment":{"id":"a"},"id":3}"#,
                 None,
                 9000,
                 text("a"),
                 None,
             ),
+            (r#"{"customer":{"id":""},"payment":{"id":""}}"#, None, 9000, None, None),
             (
-                r#"{"id":1,"customer":{"x":{"id":2}},"transaction_id":1.5,"amount":"1"}"#,
+                r#"{"id":1,"customer":{"x":{"id":2}},"payment":{"id":1.5},"amount":"1"}"#,
                 None,
                 9000,
                 None,

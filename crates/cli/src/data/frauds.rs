@@ -1,4 +1,4 @@
-//! The list of known frauds.
+//! The list of known frauds, and when each of them is reported.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -20,15 +20,35 @@ pub struct Fraud {
     pub scenario: u8,
     /// When it is reported, in milliseconds since 1970, if the list says so.
     pub reported_at: Option<i64>,
-    /// Whether its transaction has come by.
+    /// Whether its transaction has been met; set by whoever reads the transactions.
     pub found: Cell<bool>,
 }
 
-/// Known frauds, and how long after its transaction one is reported if the list does not say.
+/// Known frauds, and how long after its transaction each is reported if the list does not say.
 #[derive(Clone, Copy)]
 pub struct Reporting<'f> {
     pub frauds: &'f Frauds,
     pub delay: Duration,
+}
+
+/// The files of transactions whose frauds are known.
+pub struct Labelled {
+    pub input: PathBuf,
+    pub frauds: FraudList,
+}
+
+/// The file that lists the frauds, and how long after its transaction a fraud is reported where the
+/// file does not say.
+pub struct FraudList {
+    pub path: PathBuf,
+    pub report_delay: Duration,
+}
+
+impl FraudList {
+    /// Returns when the frauds that were read from the file are reported.
+    pub fn reporting<'f>(&self, frauds: &'f Frauds) -> Reporting<'f> {
+        Reporting { frauds, delay: self.report_delay }
+    }
 }
 
 impl Frauds {
@@ -46,51 +66,34 @@ impl Frauds {
         let mut by_id = HashMap::new();
         for row in reader.byte_records() {
             let row = row.with_context(|| format!("cannot read {file}"))?;
-            let line = row.position().map_or(0, csv::Position::line);
-            let scenario = match scenario_at.and_then(|at| row.get(at)) {
-                None => 1,
-                Some(text) => {
-                    match std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()) {
-                        Some(number @ 1..) => number,
-                        _ => bail!(
-                            "{file} line {line}: scenario {:?} is no number from 1 to 255",
-                            String::from_utf8_lossy(text)
-                        ),
-                    }
-                }
-            };
-            let reported_at = match reported_at.and_then(|at| row.get(at)) {
-                None | Some(b"") => None,
-                Some(text) => Some(timestamp::parse(text).with_context(|| {
-                    format!(
-                        "{file} line {line}: reported_at {:?} is no time like 2018-04-08T09:30:00Z",
-                        String::from_utf8_lossy(text)
-                    )
-                })?),
-            };
-            let fraud = Fraud { scenario, reported_at, found: Cell::new(false) };
+            let cell = |at: Option<usize>| at.and_then(|at| row.get(at));
+            let line = || format!("{file} line {}", row.position().map_or(0, csv::Position::line));
+            let scenario = cell(scenario_at).map_or(Ok(1), scenario).with_context(line)?;
+            let reported_at = cell(reported_at).map(reported).transpose().with_context(line)?;
+            let found = Cell::new(false);
+            let fraud = Fraud { scenario, reported_at: reported_at.flatten(), found };
             by_id.insert(row[id].to_vec(), fraud);
         }
         Ok(Self { path: path.into(), by_id })
     }
 
-    /// The fraud with this transaction id.
+    /// Returns the fraud with this transaction id.
     pub fn get(&self, transaction_id: &[u8]) -> Option<&Fraud> {
         self.by_id.get(transaction_id)
     }
 
-    /// How many are listed.
+    /// Returns how many are listed.
     pub fn len(&self) -> u64 {
         self.by_id.len() as u64
     }
 
-    /// How many of them have not come by.
+    /// Returns how many of them have not been met among the transactions.
     pub fn missing(&self) -> u64 {
         self.by_id.values().filter(|fraud| !fraud.found.get()).count() as u64
     }
 
-    /// An error if not one of them is among the transactions of `input`.
-    pub fn belong_to(&self, input: &Path) -> Result<()> {
+    /// Fails if none of them is among the transactions of `input`.
+    pub fn check_belong_to(&self, input: &Path) -> Result<()> {
         ensure!(
             self.by_id.is_empty() || self.missing() < self.len(),
             "none of the {} ids in {} is a transaction_id in {}; do they belong together?",
@@ -100,4 +103,24 @@ impl Frauds {
         );
         Ok(())
     }
+}
+
+/// Reads a scenario, a number from 1 to 255.
+fn scenario(text: &[u8]) -> Result<u8> {
+    let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    number.filter(|&number| number > 0).with_context(|| {
+        format!("scenario {:?} is no number from 1 to 255", String::from_utf8_lossy(text))
+    })
+}
+
+/// Reads when a fraud was reported; the list need not say.
+fn reported(text: &[u8]) -> Result<Option<i64>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let millis = timestamp::parse(text).with_context(|| {
+        let text = String::from_utf8_lossy(text);
+        format!("reported_at {text:?} is no time like 2018-04-08T09:30:00Z")
+    })?;
+    Ok(Some(millis))
 }

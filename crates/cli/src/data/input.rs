@@ -15,8 +15,8 @@ use crate::show::progress;
 const BUFFER: usize = 1 << 18;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// Lines of a file, one after the other, without their line feeds. Whether it is compressed shows
-/// in its first bytes.
+/// The lines of a file, one after the other, without their line feeds. The file's first bytes tell
+/// whether it is compressed.
 pub struct Lines {
     path: PathBuf,
     reader: Box<dyn BufRead>,
@@ -46,7 +46,7 @@ impl Lines {
         Ok(Self { path: path.into(), reader, line: Vec::new(), number: 0, consumed, bar })
     }
 
-    /// The next line and its number, from 1; `None` at the end.
+    /// Reads the next line; returns its number, from 1, and its bytes, or `None` at the end.
     pub fn next(&mut self) -> Result<Option<(u64, &[u8])>> {
         self.line.clear();
         let read = self.reader.read_until(b'\n', &mut self.line);
@@ -67,7 +67,7 @@ impl Lines {
         Ok(Some((self.number, &self.line)))
     }
 
-    /// Clears the progress bar; the end of the file does so too.
+    /// Clears the progress bar. The end of the file does so too; an early end must call this.
     pub fn done(&self) {
         self.bar.finish_and_clear();
     }
@@ -85,4 +85,9 @@ impl Read for Counted {
         self.consumed.set(self.consumed.get() + read as u64);
         Ok(read)
     }
+}
+
+/// Returns the name by which an answer speaks of a file: without its directories.
+pub fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -1,10 +1,10 @@
-//! The lines of a file and the reports that fall due between them, in the order of event time.
+//! The lines of a file, and between them the reports that fall due, in order of event time.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use fraud_plan::Program;
-use fraud_plan::program::Role;
+use fraud_plan::program::{Field, Role, Step};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
@@ -13,39 +13,46 @@ use super::frauds::Reporting;
 use super::input::Lines;
 use crate::show::units::rfc3339;
 
-/// Most reports in a record.
-const MOST_REPORTS: usize = 100;
-/// Most bytes of a record with several reports.
-const MOST_BYTES: usize = 32 << 10;
+/// Maximum number of reports in a record.
+const MAX_REPORTS: u64 = 100;
+/// Maximum number of bytes of a record with several reports.
+const MAX_BYTES: usize = 32 << 10;
 
-/// Transactions as they stand in the file, and before each the reports due at its time.
+/// The transactions of a file, and before each of them the reports that are due at its time.
 ///
-/// A report is due once its transaction has come by; what is not due before the last transaction
-/// is never seen. Where the spec knows no reports, there are none.
+/// A report falls due after its transaction; one that falls due after the last transaction of the
+/// file is never given. If the spec has no `reports`, there are none.
 pub struct Stream<'f> {
     lines: Lines,
     envelopes: Envelopes,
     reporting: Option<Reporting<'f>>,
-    shape: Option<Shape>,
+    /// How reports are written; `None` if the spec has none.
+    shape: Option<ReportShape>,
     pending: Pending,
-    /// Reports made from `keep_from` on, to be published again.
+    /// Reports made from `keep_from` on, for [`Stream::republish`].
     kept: BTreeMap<(i64, u64), Vec<u8>>,
     keep_from: i64,
-    /// The transaction that comes next, unless it has been given out.
+    /// The transaction that has been read and not yet given; its bytes are in `line`, `key`, `id`.
     next: Option<Next>,
     line: Vec<u8>,
     key: Vec<u8>,
+    id: Vec<u8>,
+    /// The record of reports that was given last.
     record: Vec<u8>,
 }
 
+/// The transaction that comes next.
 struct Next {
     number: u64,
     millis: i64,
     has_key: bool,
+    has_id: bool,
+    amount: Option<f64>,
+    /// When its report is made, if it is a fraud.
     report: Option<i64>,
 }
 
-/// What is produced next.
+/// A record of the stream.
 #[derive(Debug, PartialEq)]
 pub enum Event<'s> {
     /// A line of the file, for the partition of its key.
@@ -54,18 +61,21 @@ pub enum Event<'s> {
         line: u64,
         /// The first entity's id.
         key: Option<&'s [u8]>,
+        /// The transaction's id.
+        id: Option<&'s [u8]>,
+        amount: Option<f64>,
         /// Event time, milliseconds since 1970.
         millis: i64,
-        /// The line.
+        /// The line itself.
         value: &'s [u8],
     },
     /// A record with reports, for every partition.
     Reports {
-        /// The line that comes next.
+        /// Number of the line that comes next.
         line: u64,
-        /// When the last of them was reported.
+        /// When the last of the reports was made.
         millis: i64,
-        /// The record.
+        /// The record itself.
         value: &'s [u8],
         /// How many reports it holds.
         count: u64,
@@ -73,10 +83,21 @@ pub enum Event<'s> {
 }
 
 impl<'f> Stream<'f> {
-    /// The lines, with the reports of the frauds among them if there is a list of frauds.
-    pub fn new(lines: Lines, envelopes: Envelopes, reporting: Option<Reporting<'f>>) -> Self {
-        Self {
-            shape: Shape::of(envelopes.program()),
+    /// Makes a stream of the lines, and of the reports of frauds if there is a list of frauds, which names
+    /// them by their ids.
+    pub fn new(
+        lines: Lines,
+        envelopes: Envelopes,
+        reporting: Option<Reporting<'f>>,
+    ) -> Result<Self> {
+        let fields = &envelopes.program().fields;
+        ensure!(
+            reporting.is_none() || fields.iter().any(|field| field.role == Role::Id),
+            "a list of frauds names transactions by their ids, but the feature spec does not say where \
+             an id is; add [transaction] with id = \"…\", the path of the id"
+        );
+        Ok(Self {
+            shape: ReportShape::of(envelopes.program()),
             lines,
             envelopes,
             reporting,
@@ -86,16 +107,18 @@ impl<'f> Stream<'f> {
             next: None,
             line: Vec::new(),
             key: Vec::new(),
+            id: Vec::new(),
             record: Vec::new(),
-        }
+        })
     }
 
-    /// The next event; `None` at the end of the file.
+    /// Gives the next event; `None` at the end of the file.
     pub fn next(&mut self) -> Result<Option<Event<'_>>> {
         self.next_millis()?;
         let Some(next) = self.next.take() else { return Ok(None) };
         if let Some(shape) = &self.shape {
-            if let Some((millis, count)) = self.pending.due(next.millis, shape, &mut self.record) {
+            let due = self.pending.take_due(next.millis, shape, &mut self.record);
+            if let Some((millis, count)) = due {
                 let line = next.number;
                 self.next = Some(next);
                 return Ok(Some(Event::Reports { line, millis, value: &self.record, count }));
@@ -111,12 +134,14 @@ impl<'f> Stream<'f> {
         Ok(Some(Event::Transaction {
             line: next.number,
             key: next.has_key.then_some(&self.key),
+            id: next.has_id.then_some(&self.id),
+            amount: next.amount,
             millis: next.millis,
             value: &self.line,
         }))
     }
 
-    /// Event time of the transaction that comes next; `None` at the end of the file.
+    /// Returns the event time of the transaction that comes next; `None` at the end of the file.
     pub fn next_millis(&mut self) -> Result<Option<i64>> {
         if self.next.is_none() {
             self.next = self.read()?;
@@ -124,12 +149,12 @@ impl<'f> Stream<'f> {
         Ok(self.next.as_ref().map(|next| next.millis))
     }
 
-    /// Keeps the reports that are made from `since` on for [`Stream::republish`].
+    /// Keeps the reports made from `since` on, so that [`Stream::republish`] can give them again.
     pub fn keep_reports(&mut self, since: i64) {
         self.keep_from = since;
     }
 
-    /// Has the kept reports come once more, before the next transaction; gives their number.
+    /// Puts the kept reports before the next transaction once more; returns how many they are.
     pub fn republish(&mut self) -> u64 {
         let due = self.pending.reports.len();
         self.pending.reports.append(&mut self.kept);
@@ -137,10 +162,10 @@ impl<'f> Stream<'f> {
         (self.pending.reports.len() - due) as u64
     }
 
-    /// Instead of events, all reports that are due from `since` on and before `until`, by default up
-    /// to the last transaction: records and how many reports each holds. Gives the number of those
-    /// due later.
-    pub fn reports(
+    /// Reads the whole file, and gives only the reports made from `since` on and before `until`, by
+    /// default up to the last transaction: each record, with the number of its reports, goes to
+    /// `out`. Returns the number of reports made later.
+    pub fn write_reports(
         mut self,
         since: i64,
         until: Option<i64>,
@@ -155,13 +180,13 @@ impl<'f> Stream<'f> {
             }
         }
         let last = until.unwrap_or(end).saturating_sub(1);
-        while let Some((_, count)) = self.pending.due(last, &shape, &mut self.record) {
+        while let Some((_, count)) = self.pending.take_due(last, &shape, &mut self.record) {
             out(&self.record, count)?;
         }
         Ok(self.pending.reports.len() as u64)
     }
 
-    /// Ends the display of progress.
+    /// Clears the progress bar.
     pub fn done(&self) {
         self.lines.done();
     }
@@ -182,31 +207,47 @@ impl<'f> Stream<'f> {
         self.line.extend_from_slice(line);
         self.key.clear();
         self.key.extend_from_slice(envelope.key.as_deref().unwrap_or_default());
-        Ok(Some(Next { number, millis: envelope.millis, has_key: envelope.key.is_some(), report }))
+        self.id.clear();
+        self.id.extend_from_slice(envelope.transaction_id.as_deref().unwrap_or_default());
+        Ok(Some(Next {
+            number,
+            millis: envelope.millis,
+            has_key: envelope.key.is_some(),
+            has_id: envelope.transaction_id.is_some(),
+            amount: envelope.amount,
+            report,
+        }))
     }
 }
 
-/// How the spec wants reports to be written.
-struct Shape {
-    /// What stands before the first report of a record, and after the last.
+/// The form of a record of reports, as the spec wants it.
+struct ReportShape {
+    /// The text before the first report.
     open: String,
+    /// The text after the last report.
     close: String,
-    /// Where in a report its time is.
+    /// Path of the time inside a report.
     time: Vec<String>,
 }
 
-impl Shape {
+impl ReportShape {
+    /// Returns `None` if the spec has no reports.
     fn of(program: &Program) -> Option<Self> {
+        let name = |field: &Field| match &field.step {
+            Step::Name(name) => Some(name.clone()),
+            // No spec has its reports, or their time, in an item.
+            Step::Item(_) => None,
+        };
         let path = |role: Role| {
             let fields = &program.fields;
             let mut field = fields.iter().find(|field| field.role == role)?;
-            let mut path = vec![field.name.clone()];
+            let mut path = vec![name(field)?];
             while let Some(parent) = field.parent {
                 field = &fields[usize::from(parent)];
                 if field.role == Role::Reports {
                     break;
                 }
-                path.insert(0, field.name.clone());
+                path.insert(0, name(field)?);
             }
             Some(path)
         };
@@ -216,7 +257,8 @@ impl Shape {
         Some(Self { open, close: "]".to_owned() + &"}".repeat(reports.len()), time })
     }
 
-    /// A fraud's own record with the time of its report: members keep their text, to the digit.
+    /// Returns a fraud's own record with the time of its report in it. Members keep their text, to
+    /// the digit.
     fn report(&self, transaction: &[u8], at: i64) -> Result<Vec<u8>> {
         let mut members: BTreeMap<String, &RawValue> =
             serde_json::from_slice(transaction).context("a fraud's record is no JSON object")?;
@@ -229,7 +271,8 @@ impl Shape {
     }
 }
 
-/// Reports in the order they fall due; at equal times in the order of their transactions.
+/// The reports that are not due yet, by when they are made; at equal times in the order of their
+/// transactions.
 #[derive(Default)]
 struct Pending {
     reports: BTreeMap<(i64, u64), Vec<u8>>,
@@ -242,16 +285,21 @@ impl Pending {
         self.added += 1;
     }
 
-    /// Fills `record` with reports that are due at `now`; gives the time of the last and their
-    /// number. A single report may be of any size.
-    fn due(&mut self, now: i64, shape: &Shape, record: &mut Vec<u8>) -> Option<(i64, u64)> {
+    /// Takes out reports that are due at `now` and writes them to `record`, as many as it may hold;
+    /// a single report may be of any size. Returns the time of the last and their number.
+    fn take_due(
+        &mut self,
+        now: i64,
+        shape: &ReportShape,
+        record: &mut Vec<u8>,
+    ) -> Option<(i64, u64)> {
         record.clear();
         record.extend_from_slice(shape.open.as_bytes());
         let mut last = None;
         while let Some(entry) = self.reports.first_entry() {
             let ((at, _), count) = (*entry.key(), last.map_or(0, |(_, count)| count));
             let size = record.len() + 1 + entry.get().len() + shape.close.len();
-            let full = count > 0 && (count == MOST_REPORTS as u64 || size > MOST_BYTES);
+            let full = count > 0 && (count == MAX_REPORTS || size > MAX_BYTES);
             if at > now || full {
                 break;
             }
@@ -277,6 +325,7 @@ mod tests {
     const SPEC: &str = r#"
         version = 1
         time = { path = "t", unit = "seconds" }
+        transaction = { id = "transaction_id" }
         entity = [{ name = "customer", path = "c" }]
         number = [{ name = "amount", path = "amount" }]
         reports = { path = "fraud_reports", id = "transaction_id", time = "reported_at" }
@@ -307,7 +356,7 @@ mod tests {
         let delay = Duration::from_secs(delay_seconds);
         let reporting = Some(Reporting { frauds: &frauds, delay });
         let lines = Lines::open(input.path(), "test").expect("readable");
-        let mut stream = Stream::new(lines, Envelopes::new(program), reporting);
+        let mut stream = Stream::new(lines, Envelopes::new(program), reporting).expect("ids");
         let mut events = Vec::new();
         let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
         while let Some(event) = stream.next().expect("readable") {
@@ -367,19 +416,19 @@ mod tests {
 
     #[test]
     fn records_are_bounded() {
-        let shape = Shape::of(&program(SPEC)).expect("reports");
+        let shape = ReportShape::of(&program(SPEC)).expect("reports");
         let mut pending = Pending::default();
         let mut record = Vec::new();
         for at in 0..150 {
             pending.add(at, b"1".to_vec());
         }
-        let big = vec![b' '; MOST_BYTES];
+        let big = vec![b' '; MAX_BYTES];
         pending.add(150, big.clone());
         pending.add(150, b"2".to_vec());
         let mut sizes = Vec::new();
-        while let Some((last, count)) = pending.due(1000, &shape, &mut record) {
+        while let Some((last, count)) = pending.take_due(1000, &shape, &mut record) {
             sizes.push((last, count));
-            assert!(count == 1 || record.len() <= MOST_BYTES);
+            assert!(count == 1 || record.len() <= MAX_BYTES);
         }
         assert_eq!(sizes, [(99, 100), (149, 50), (150, 1), (150, 1)]);
     }
@@ -399,7 +448,7 @@ mod tests {
                 r#"{"amount":1.10,"at":{"time":"1970-01-01T00:00:00Z"},"id":12345678901234567890123,"reported_at":0}"#,
             ),
         ] {
-            let shape = Shape::of(&program(&spec)).expect("reports");
+            let shape = ReportShape::of(&program(&spec)).expect("reports");
             assert_eq!(shape.open, open);
             let report = shape.report(transaction, 0).expect("an object");
             assert_eq!(String::from_utf8_lossy(&report), expect);

@@ -1,14 +1,19 @@
 //! The compiled module, run as a broker would run it.
 //!
-//! - [`target`]: the module and the broker it is for
+//! - [`target`]: the module, the model in it, and the broker it is for
 //! - [`replay`]: transactions and fraud reports through the module
 //! - [`partitions`]: records into partitions, partitions into batches
-//! - [`instances`]: the module's instances, and what they use
-//! - [`log`]: what the module's log says; [`verdict`]: what its output says
+//! - [`instances`]: the module's instances, what becomes of a batch in them, and what they use
+//! - [`warm`]: an instance with a full history; [`sample`]: the records that fill it
+//! - [`record`]: a record of the input topic, as made or read here
+//! - [`log`]: the module's log; [`verdict`]: what its output says of a transaction
 
 pub mod instances;
 pub mod log;
 pub mod partitions;
+pub mod record;
 pub mod replay;
+pub mod sample;
 pub mod target;
 pub mod verdict;
+pub mod warm;

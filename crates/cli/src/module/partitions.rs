@@ -4,41 +4,43 @@ use std::sync::Arc;
 
 use transform_host::{Batch, BatchBuilder, partition_of_key};
 
-/// The input topic's partitions, each with the batch it is filling.
+/// The input topic's partitions, each with the batch that it is filling.
 pub struct Partitions {
     partitions: Vec<Partition>,
+    /// Records in a batch.
     batch: usize,
 }
 
+/// The batch that a partition is filling.
 struct Partition {
     builder: BatchBuilder,
     lines: Vec<u64>,
 }
 
 /// A batch of one partition.
-pub struct Lot {
+pub struct PartitionBatch {
     pub partition: u32,
     pub batch: Arc<Batch>,
-    /// For each record the number of its line.
+    /// The line number of each record.
     pub lines: Vec<u64>,
 }
 
 impl Partitions {
-    /// `batch` records make a batch.
+    /// Makes empty partitions; a batch is full with `batch` records.
     pub fn new(count: u32, batch: usize) -> Self {
         let partition = || Partition { builder: BatchBuilder::new(0), lines: Vec::new() };
         Self { partitions: (0..count).map(|_| partition()).collect(), batch }
     }
 
-    /// Adds a record to the partition of its key, without one to that of its line; gives the batch
-    /// that is thereby full.
+    /// Adds a record to the partition of its key, or without a key to one chosen by its line; gives
+    /// the batch if it is full with this record.
     pub fn push(
         &mut self,
         line: u64,
         key: Option<&[u8]>,
         millis: i64,
         value: &[u8],
-    ) -> Option<Lot> {
+    ) -> Option<PartitionBatch> {
         let count = self.partitions.len() as u32;
         let at = match key {
             Some(key) => partition_of_key(key, count),
@@ -49,14 +51,20 @@ impl Partitions {
         (partition.lines.len() == self.batch).then(|| partition.take(at))
     }
 
-    /// The batches that are not full, in order of partition.
-    pub fn rest(&mut self) -> impl Iterator<Item = Lot> {
+    /// Gives the batches that are not full, in order of partition.
+    pub fn rest(&mut self) -> impl Iterator<Item = PartitionBatch> {
         let filled = self.partitions.iter_mut().zip(0..);
         filled.filter(|(partition, _)| !partition.lines.is_empty()).map(|(p, at)| p.take(at))
     }
 
-    /// One record without a key, as a batch of its own, for every partition. Nothing may be waiting.
-    pub fn broadcast(&mut self, line: u64, millis: i64, value: &[u8]) -> impl Iterator<Item = Lot> {
+    /// Makes a batch for every partition, of one record without a key. No batch may be half full:
+    /// call [`Partitions::rest`] before.
+    pub fn broadcast(
+        &mut self,
+        line: u64,
+        millis: i64,
+        value: &[u8],
+    ) -> impl Iterator<Item = PartitionBatch> {
         self.partitions.iter_mut().zip(0..).map(move |(partition, at)| {
             debug_assert!(partition.lines.is_empty());
             partition.add(line, None, millis, value);
@@ -71,8 +79,8 @@ impl Partition {
         self.lines.push(line);
     }
 
-    fn take(&mut self, at: u32) -> Lot {
-        Lot {
+    fn take(&mut self, at: u32) -> PartitionBatch {
+        PartitionBatch {
             partition: at,
             batch: Arc::new(self.builder.build()),
             lines: std::mem::take(&mut self.lines),

@@ -1,80 +1,104 @@
-//! The module, and the broker it is meant for.
+//! The module, the model in it, and the broker it is for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use fraud_plan::Program;
 use transform_host::{Deployment, Engine, Limits, Module};
 
-use crate::show::units;
+use crate::data::spec;
 
-/// How a transform is deployed; the defaults are those of `transform.yaml` and of a stock broker.
-#[derive(clap::Args)]
+/// A transform's deployment, and the broker's memory limit.
 pub struct Target {
-    /// An environment variable of the transform; may be given repeatedly
-    #[arg(long = "var", value_name = "K=V", value_parser = parse_variable)]
+    /// The transform's environment variables.
     pub variables: Vec<(String, String)>,
-    /// data_transforms_per_function_memory_limit of the cluster
-    #[arg(long, value_name = "SIZE", default_value = "2MiB", value_parser = units::parse_size)]
-    memory_limit: u64,
-    /// The transform's name
-    #[arg(long, default_value = "fraud-detector")]
-    name: String,
-    /// The topic it reads
-    #[arg(long, value_name = "TOPIC", default_value = "transactions", value_parser = parse_topic)]
+    /// `data_transforms_per_function_memory_limit` of the cluster, bytes.
+    pub memory_limit: u64,
+    /// The transform's name.
+    pub name: String,
     pub input_topic: String,
-    /// A topic it writes; repeat it in the transform's order
-    #[arg(
-        long = "output-topic",
-        value_name = "TOPIC",
-        default_values = ["fraud", "valid", "unscorable"],
-        value_parser = parse_topic
-    )]
+    /// In the transform's order.
     pub output_topics: Vec<String>,
 }
 
 impl Target {
-    /// What the broker is told.
+    /// Returns what the broker is told at deployment.
     pub fn deployment(&self) -> Deployment {
         Deployment::new(&self.name, &self.input_topic, &self.output_topics)
             .with(|d| d.environment = self.variables.clone())
     }
 
-    /// A stock broker's limits but for the memory.
+    /// Returns a stock broker's limits, except for the memory.
     pub fn limits(&self) -> Limits {
         Limits::stock().with(|l| {
             l.memory_bytes = self.memory_limit;
             l.core_memory_bytes = l.core_memory_bytes.max(self.memory_limit);
         })
     }
+}
 
-    /// Compiles a module for that broker.
-    pub fn compile(&self, path: &Path) -> Result<Module> {
-        let wasm = read_module(path)?;
-        let module = Engine::new(&self.limits())?.compile(&wasm);
-        module.with_context(|| format!("a broker cannot load {}", path.display()))
+/// A module's file, and the model that is compiled into it.
+pub struct ModuleFile {
+    pub path: PathBuf,
+    pub wasm: Vec<u8>,
+    model: Option<Model>,
+}
+
+/// The model in a module.
+struct Model {
+    /// As in every verdict.
+    id: u32,
+    program: Program,
+}
+
+impl ModuleFile {
+    /// Reads a module.
+    pub fn read(path: &Path) -> Result<Self> {
+        let wasm = std::fs::read(path).with_context(|| {
+            format!("cannot read the module {}; ./scripts/build makes one", path.display())
+        })?;
+        let plan = fraud_plan::find_in(&wasm);
+        let plan = plan.as_ref().and_then(|plan| plan.read().ok());
+        let model = plan.map(|plan| Model { id: plan.id, program: plan.program });
+        Ok(Self { path: path.into(), wasm, model })
+    }
+
+    /// Returns the model's id, eight hex digits as in every verdict; `None` if the module holds no
+    /// model that this version of `fraud` can read.
+    pub fn model(&self) -> Option<String> {
+        self.model.as_ref().map(|model| format!("{:08x}", model.id))
+    }
+
+    /// Returns the feature program of the module's records: that of `spec` if it is given, else the
+    /// module's own, else that of the default spec. Refuses a spec that is not the module's own.
+    pub fn program(&self, spec: Option<&Path>) -> Result<Program> {
+        let Some(model) = &self.model else {
+            return spec::read(spec.unwrap_or(Path::new(spec::DEFAULT)));
+        };
+        let Some(path) = spec else { return Ok(model.program.clone()) };
+        let program = spec::read(path)?;
+        ensure!(
+            program == model.program,
+            "{} holds the model {:08x}, which was not built from the feature spec {}; leave --spec \
+             out to use the model's own, or name the module of that spec",
+            self.path.display(),
+            model.id,
+            path.display(),
+        );
+        Ok(program)
+    }
+
+    /// Compiles the module for a broker with these limits.
+    pub fn compile(&self, limits: &Limits) -> Result<Module> {
+        let module = Engine::new(limits)?.compile(&self.wasm);
+        module.with_context(|| format!("a broker cannot load {}", self.path.display()))
     }
 }
 
-/// Reads a module's bytes.
-pub fn read_module(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| {
-        format!("cannot read the module {}; ./scripts/build makes one", path.display())
-    })
-}
-
-fn parse_variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
-        _ => Err("a variable is written KEY=VALUE, for instance FRAUD_THRESHOLD=0.5".into()),
-    }
-}
-
-/// Topics become names of files; Kafka's own rule for them leaves no room for a path.
-fn parse_topic(text: &str) -> Result<String, String> {
-    let legal = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-    if (1..=249).contains(&text.len()) && text.chars().all(legal) && ![".", ".."].contains(&text) {
-        Ok(text.into())
-    } else {
-        Err("a topic's name is 1 to 249 letters, digits, dots, underscores and hyphens".into())
+/// Writes a module's file and the model in it, if that is known.
+pub fn module_text(path: &Path, model: Option<&str>) -> String {
+    match model {
+        Some(id) => format!("{} (model {id})", path.display()),
+        None => path.display().to_string(),
     }
 }

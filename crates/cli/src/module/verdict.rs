@@ -1,15 +1,16 @@
 //! What the module's output says of a transaction.
 
+use fraud_detector::shell::ERROR_HEADER;
 use serde::Deserialize;
 use transform_host::Written;
 
-/// The code in the header `fraud-error` of a record that could not be scored.
+/// Returns the reason code in the header of a record that could not be scored.
 pub fn error<'o>(written: &Written<'o>) -> Option<&'o [u8]> {
-    let error = written.headers().find(|(name, _)| name == b"fraud-error")?;
+    let error = written.headers().find(|(name, _)| *name == ERROR_HEADER.as_bytes())?;
     Some(error.1.unwrap_or_default())
 }
 
-/// A verdict as it stands in a scored record.
+/// The verdict in a scored record.
 #[derive(Debug, Deserialize, PartialEq)]
 pub struct Verdict<'r> {
     /// `fraud` or `valid`.
@@ -18,21 +19,21 @@ pub struct Verdict<'r> {
     pub threshold: f32,
     /// `warm` or `cold`.
     pub history: &'r str,
-    /// Names of features, the most telling first.
+    /// Names of features, the one that raised the score most first.
     #[serde(default)]
     pub reasons: Vec<String>,
 }
 
-/// Finds verdicts in records.
+/// Finds the verdict in a record; holds the text with which the member begins.
 pub struct Verdicts(Vec<u8>);
 
 impl Verdicts {
-    /// `name` is that of the member which a scored record gains.
+    /// Makes a finder of the member `name`, which a scored record gains.
     pub fn new(name: &str) -> Self {
         Self(format!(",{}:", serde_json::Value::from(name)).into_bytes())
     }
 
-    /// The verdict in a record: its last member.
+    /// Reads the verdict, which is the last member of a scored record.
     pub fn find<'r>(&self, record: &'r [u8]) -> Option<Verdict<'r>> {
         let at = record.windows(self.0.len()).rposition(|window| window == self.0)?;
         let rest = &record[at + self.0.len()..];

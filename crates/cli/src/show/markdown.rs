@@ -1,6 +1,6 @@
 //! Markdown.
 
-/// A Markdown table: the first column is text, the others are figures.
+/// Writes a table: its first column is text, the others are figures.
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let line = |cells: &mut dyn Iterator<Item = String>| {
         format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))

@@ -2,12 +2,12 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar for `total` bytes of input.
+/// Shows a bar for `total` bytes of input.
 pub fn bytes(what: &'static str, total: u64) -> ProgressBar {
     bar(what, total, "{prefix:>12} {wide_bar} {bytes}/{total_bytes} {msg} {eta}")
 }
 
-/// A bar for `total` things.
+/// Shows a bar for `total` steps.
 pub fn count(what: &'static str, total: u64) -> ProgressBar {
     bar(what, total, "{prefix:>12} {wide_bar} {human_pos}/{human_len} {msg} {eta}")
 }
@@ -17,7 +17,7 @@ fn bar(what: &'static str, total: u64, template: &str) -> ProgressBar {
     ProgressBar::new(total).with_style(style).with_prefix(what)
 }
 
-/// A spinner that says what is going on.
+/// Shows a spinner; its message names the stage.
 pub fn stages() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(std::time::Duration::from_millis(100));

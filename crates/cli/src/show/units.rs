@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
+use fraud_plan::time::millis::{DAY, HOUR, MINUTE, SECOND};
 use fraud_simulator::civil_from_days;
+use serde::{Serialize, Serializer};
 
-/// Milliseconds of a day.
-pub const DAY: i64 = 86_400_000;
-
-/// Bytes of `65536`, `64KiB`, `2MiB` or `1GiB`.
+/// Reads a number of bytes: `65536`, `64KiB`, `2MiB` or `1GiB`.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
     parse(text, &units)
         .ok_or_else(|| "not a size; write bytes or KiB, MiB, GiB, for instance 2MiB".into())
 }
 
-/// `10ms`, `30s`, `5m`, `12h` or `7d`.
+/// Reads a time: `10ms`, `30s`, `5m`, `12h` or `7d`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+    let units = [("ms", 1), ("s", SECOND), ("m", MINUTE), ("h", HOUR), ("d", DAY)];
+    let units = units.map(|(name, millis)| (name, millis.unsigned_abs()));
     let unitless = text.ends_with(|last: char| last.is_ascii_digit()) && text != "0";
     let millis = parse(text, &units).filter(|_| !unitless);
     millis
@@ -24,7 +24,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "not a time; write a number and ms, s, m, h or d, for instance 10ms".into())
 }
 
-/// As [`parse_duration`], but above 0.
+/// Reads a time above 0, written as [`parse_duration`] takes it.
 pub fn parse_interval(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {
         Duration::ZERO => Err("it must be above 0".into()),
@@ -32,7 +32,7 @@ pub fn parse_interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The day of `2018-04-01`, counted from 1970-01-01.
+/// Reads a date such as `2018-04-01`; returns its day, counted from 1970-01-01.
 pub fn parse_date(text: &str) -> Result<i64, String> {
     let midnight = fraud_detector::record::timestamp::parse(format!("{text}T00:00:00Z").as_bytes());
     // The detector knows no time before 2000.
@@ -42,7 +42,7 @@ pub fn parse_date(text: &str) -> Result<i64, String> {
         .ok_or_else(|| "not a date from 2000 on; write it like 2018-04-01".into())
 }
 
-/// Milliseconds since 1970 of `2018-04-01` or `2018-04-01T12:00:00Z`.
+/// Reads `2018-04-01` or `2018-04-01T12:00:00Z`; returns milliseconds since 1970.
 pub fn parse_instant(text: &str) -> Result<i64, String> {
     match fraud_detector::record::timestamp::parse(text.as_bytes()) {
         Some(millis) => Ok(millis),
@@ -50,17 +50,17 @@ pub fn parse_instant(text: &str) -> Result<i64, String> {
     }
 }
 
-/// The date of a day counted from 1970-01-01.
+/// Writes the date of a day counted from 1970-01-01.
 pub fn date(day: i64) -> String {
     let (year, month, day) = civil_from_days(day);
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// Milliseconds since 1970 as RFC 3339, in UTC: `2018-04-01T00:00:31Z`.
+/// Writes milliseconds since 1970 as RFC 3339, in UTC: `2018-04-01T00:00:31Z`.
 pub fn rfc3339(millis: i64) -> String {
     let (date, of_day) = (date(millis.div_euclid(DAY)), millis.rem_euclid(DAY));
-    let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
-    let (second, rest) = (of_day / 1000 % 60, of_day % 1000);
+    let (hour, minute) = (of_day / HOUR, of_day % HOUR / MINUTE);
+    let (second, rest) = (of_day % MINUTE / SECOND, of_day % SECOND);
     let fraction = if rest == 0 { String::new() } else { format!(".{rest:03}") };
     format!("{date}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
 }
@@ -72,7 +72,7 @@ fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
-/// A size in the largest unit that leaves it at least 1: `1.25 MiB`, `960 KiB`, `17 B`.
+/// Writes a size in the largest unit that leaves it at least 1: `1.25 MiB`, `960 KiB`, `17 B`.
 pub fn size(bytes: u64) -> String {
     let (unit, name) = match bytes {
         0x4000_0000.. => (1 << 30, "GiB"),
@@ -84,7 +84,7 @@ pub fn size(bytes: u64) -> String {
     format!("{} {name}", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// A count in groups of three: `1,303,778`.
+/// Writes a count in groups of three: `1,303,778`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
@@ -97,7 +97,7 @@ pub fn count(number: u64) -> String {
     grouped
 }
 
-/// A count and what is counted: `1 partition`, `4 partitions`.
+/// Writes a count and what is counted: `1 partition`, `4 partitions`.
 pub fn plural(number: u32, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
@@ -105,7 +105,7 @@ pub fn plural(number: u32, what: &str) -> String {
     }
 }
 
-/// `part` of `whole` in per cent: `0.82%`; nothing of nothing is `0%`.
+/// Writes `part` of `whole` in per cent: `0.82%`; nothing of nothing is `0%`.
 pub fn share(part: u64, whole: u64) -> String {
     match whole {
         0 => "0%".into(),
@@ -113,24 +113,34 @@ pub fn share(part: u64, whole: u64) -> String {
     }
 }
 
-/// Seconds to the hundredth: `2.31 s`.
-pub fn seconds(duration: Duration) -> String {
-    format!("{:.2} s", duration.as_secs_f64())
+/// Writes seconds to the hundredth: `2.31 s`.
+pub fn seconds(seconds: f64) -> String {
+    format!("{seconds:.2} s")
 }
 
-/// Three decimals.
+/// Writes a figure with three decimals, a missing one as a dash.
 pub fn figure(value: Option<f64>) -> String {
     value.map_or("–".into(), |value| format!("{value:.3}"))
 }
 
-/// A share in per cent.
+/// Writes a share in per cent, a missing one as a dash.
 pub fn percent(value: Option<f64>) -> String {
     value.map_or("–".into(), |value| format!("{:.1}%", value * 100.0))
 }
 
-/// The number that a 32-bit float is written as: 0.72, not 0.7200000286.
+/// Returns the number that a 32-bit float is written as: 0.72, not 0.7200000286.
 pub fn shortest(number: f32) -> f64 {
     number.to_string().parse().unwrap_or(f64::from(number))
+}
+
+/// Serialises a 32-bit float with the digits that it is written with.
+pub fn serialize_shortest<S: Serializer>(number: &Option<f32>, to: S) -> Result<S::Ok, S::Error> {
+    number.map(shortest).serialize(to)
+}
+
+/// Serialises a day, counted from 1970-01-01, as its date.
+pub fn serialize_date<S: Serializer>(day: &i64, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&date(*day))
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ impl Place {
         (json.unwrap_or_else(|_| panic!("{command}: {}", text(&output.stderr))), status)
     }
 
-    /// A command that must say no, and what it says on standard error.
+    /// Runs a command that must be refused, and checks what it says on standard error.
     pub fn refused(&self, command: &str, expect: &str) {
         let output = self.fraud(command);
         let said = text(&output.stderr);

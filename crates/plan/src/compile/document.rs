@@ -12,6 +12,9 @@ use anyhow::{Error, Result, anyhow};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::path;
+use crate::program::Step;
+
 /// A text and the name of the file that it came from.
 #[derive(Clone, Copy)]
 struct Origin<'d> {
@@ -66,6 +69,12 @@ pub(super) struct At<T> {
     pub at: usize,
 }
 
+/// A list in the text, or the name of a file that has it.
+pub(super) enum List<'d> {
+    Here(Vec<At<&'d str>>),
+    File(At<&'d str>),
+}
+
 /// One table of a document.
 pub(super) struct Section<'d> {
     origin: Origin<'d>,
@@ -89,7 +98,7 @@ impl<'d> Section<'d> {
     }
 
     /// Refuses every key that was not asked for; in the error, `owner` has the other keys.
-    pub fn finish(self, owner: &str) -> Result<()> {
+    pub fn finish(&self, owner: &str) -> Result<()> {
         let asked = self.asked.borrow();
         let Some((key, _)) = (self.table.iter())
             .filter(|(key, _)| !asked.contains(&key.get_ref().as_ref()))
@@ -187,6 +196,45 @@ impl<'d> Section<'d> {
         }
     }
 
+    /// Reads a list of two strings.
+    pub fn pair(&self, key: &'static str) -> Result<Option<[At<&'d str>; 2]>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let name = |value: &'d Spanned<DeValue<'d>>| {
+            let value_at = value.span().start;
+            value.get_ref().as_str().map(|text| At { value: text, at: value_at })
+        };
+        let names: Option<Vec<_>> =
+            value.get_ref().as_array().and_then(|list| list.iter().map(name).collect());
+        match names.as_deref() {
+            Some(&[first, second]) => Ok(Some([first, second])),
+            _ => Err(self.refuse(key, value, "it takes a list of two names")),
+        }
+    }
+
+    /// Reads a list of texts and whole numbers, each as text; or else a string, which names a file.
+    pub fn list(&self, key: &'static str) -> Result<Option<List<'d>>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let text = |value: &'d Spanned<DeValue<'d>>| {
+            let text = match value.get_ref() {
+                DeValue::String(text) => text.as_ref(),
+                DeValue::Integer(digits) if digits.radix() == 10 => digits.as_str(),
+                _ => return None,
+            };
+            Some(At { value: text, at: value.span().start })
+        };
+        let list = match value.get_ref() {
+            DeValue::String(_) => self.text(key)?.map(List::File),
+            DeValue::Array(list) => list.iter().map(text).collect::<Option<_>>().map(List::Here),
+            _ => None,
+        };
+        let wanted = "it takes a list of texts and whole numbers, or the name of a file";
+        list.map(Some).ok_or_else(|| self.refuse(key, value, wanted))
+    }
+
     /// Reads a number, or `nan`, under each of these names; any other name is refused.
     pub fn number_each<'n>(
         &self,
@@ -261,22 +309,30 @@ impl<'d> Section<'d> {
         self.error(text.at, text_is)
     }
 
-    /// Reads the path of a value in a record: `"a.b"` or `["a", "b"]` to the names of the members,
-    /// outermost first.
-    pub fn path(&self, key: &'static str) -> Result<At<Vec<&'d str>>> {
+    /// Reads the path of a value in a record to its steps, outermost first: `"items[0].amount"`, or a
+    /// list, `["items", 0, "amount"]`, whose texts are names with whatever is in them.
+    pub fn path(&self, key: &'static str) -> Result<At<Vec<Step>>> {
         let value = self.need(key, self.get(key))?;
-        let names: Option<Vec<&str>> = match value.get_ref() {
-            DeValue::String(text) => Some(text.split('.').collect()),
-            DeValue::Array(names) => names.iter().map(|name| name.get_ref().as_str()).collect(),
-            _ => None,
+        let steps = match value.get_ref() {
+            DeValue::String(text) => path::parse(text),
+            DeValue::Array(steps) => path::of_list(steps.iter().map(Spanned::get_ref)),
+            _ => Err(path::WANTED.to_owned()),
         };
-        let at = value.span().start;
-        match names.filter(|names| !names.is_empty() && names.iter().all(|name| !name.is_empty())) {
-            Some(value) => Ok(At { value, at }),
-            None => {
-                let wanted = "it takes names with dots between them, or a list of names";
-                Err(self.refuse(key, value, wanted))
-            }
+        match steps {
+            Ok(steps) => Ok(At { value: steps, at: value.span().start }),
+            Err(wanted) => Err(self.refuse(key, value, wanted)),
+        }
+    }
+
+    /// Reads the path of a value in a record, which is `usual` if the key is left out.
+    pub fn path_or(
+        &self,
+        key: &'static str,
+        usual: Option<At<Vec<Step>>>,
+    ) -> Result<At<Vec<Step>>> {
+        match (self.get(key), usual) {
+            (None, Some(usual)) => Ok(usual),
+            _ => self.path(key),
         }
     }
 

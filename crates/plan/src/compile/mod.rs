@@ -5,6 +5,7 @@
 //! - `model`: the three files of the directory to a plan: [`model()`], [`CompiledModel`]
 //! - [`spec`]: `fraud.toml` to a [`Program`](crate::Program)
 //! - `document`: TOML whose values know their place
+//! - `path`: a path in a spec to its steps
 //! - `onnx`: the protobuf messages
 //! - `lower`: `fraud.onnx` to an [`Ensemble`]: its graph is walked back from the score;
 //!   `lower/trees`: ONNX's tree operators to trees
@@ -21,6 +22,7 @@ mod flatten;
 mod lower;
 mod model;
 mod onnx;
+mod path;
 pub mod spec;
 
 pub use build_masks::{MaskArrays, MaskLimits};

@@ -26,7 +26,7 @@ use crate::decision::Decision;
 use crate::forest::{Forest, Link, Masks, Trees, Walk};
 use crate::program::Program;
 
-const MAGIC: [u8; 8] = *b"fraudpl1";
+const MAGIC: [u8; 8] = *b"fraudpl2";
 
 /// A plan's first bytes.
 #[derive(Clone, Copy, Pod, Zeroable)]

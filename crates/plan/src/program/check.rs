@@ -2,19 +2,27 @@
 //!
 //! [`Plan::read`](crate::Plan::read) runs it, so that the transform evaluates without looking again.
 
-use super::{Cell, Events, MAX_FIELDS, Program, Role, Source, Stat, Table, Value};
+use super::{
+    Category, CategoryForm, Cell, Events, MAX_ENTITIES, MAX_FIELDS, MAX_VALUES, Program, Role,
+    Source, Stat, Table, Value,
+};
 
-const _: () = assert!(MAX_FIELDS == 64, "a rule below names it");
+const _: () = assert!(
+    MAX_FIELDS == 1024 && MAX_ENTITIES == 64 && MAX_VALUES == 65_535,
+    "rules below name them"
+);
 
 impl Program {
     /// Returns the rule that is broken if evaluating the program could fail.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let fields = (1..=MAX_FIELDS).contains(&self.fields.len());
+        let entities = self.entities.len() <= MAX_ENTITIES;
         let roles = self.fields.iter().enumerate().all(|(at, field)| {
             field.parent.is_none_or(|parent| usize::from(parent) < at)
                 && match field.role {
                     Role::Entity(entity) => usize::from(entity) < self.entities.len(),
                     Role::Number(number) => usize::from(number) < self.numbers.len(),
+                    Role::Category(category) => usize::from(category) < self.categories.len(),
                     _ => true,
                 }
         });
@@ -24,14 +32,20 @@ impl Program {
             usize::from(table.entity) < self.entities.len()
                 && table.cells.iter().all(|cell| self.cell_holds(table, cell))
         });
+        let categories = self.categories.iter().all(|category| {
+            category.values.len() <= MAX_VALUES
+                && usize::from(category.vocabulary) <= category.values.len()
+        });
         let sources = (self.features.iter().enumerate())
             .all(|(at, feature)| self.source_holds(&feature.source, at));
         [
-            (fields, "between 1 and 64 fields"),
-            (roles, "fields that refer to earlier fields, known entities and numbers"),
+            (fields, "between 1 and 1024 fields"),
+            (entities, "at most 64 entities"),
+            (roles, "fields that refer to earlier fields, known entities, numbers and categories"),
+            (categories, "categories with all of their vocabulary, at most 65,535 values"),
             (warmth, "the partition key's transactions in the first table"),
             (tables, "tables that refer to known entities, values and half-lives"),
-            (sources, "features that refer to numbers, cells and earlier features"),
+            (sources, "features that refer to numbers, categories, cells and earlier features"),
         ]
         .iter()
         .find(|(holds, _)| !holds)
@@ -79,11 +93,27 @@ impl Program {
         };
         match *source {
             Source::Number { number, .. } => usize::from(number) < self.numbers.len(),
+            Source::Category { category, form } => {
+                let category = self.categories.get(usize::from(category));
+                category.is_some_and(|category| form_holds(category, form))
+            }
+            Source::Combine { left, right, .. } => {
+                self.value_holds(left, at) && self.value_holds(right, at)
+            }
             Source::Time { .. } => true,
             Source::Remembered { table, stat } => stat_holds(table, stat),
             Source::Ratio { value, table, stat } => {
                 self.value_holds(value, at) && stat_holds(table, stat)
             }
         }
+    }
+}
+
+fn form_holds(category: &Category, form: CategoryForm) -> bool {
+    match form {
+        CategoryForm::Ordinal => true,
+        CategoryForm::OneHot { code } => code < category.vocabulary,
+        CategoryForm::Hashed { buckets } => buckets > 1,
+        CategoryForm::Table { table } => usize::from(table) < category.tables.len(),
     }
 }

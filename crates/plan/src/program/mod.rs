@@ -23,6 +23,8 @@ pub struct Program {
     pub time_unit: TimeUnit,
     /// Numbers of the record, in the order that [`Value::Number`] counts them.
     pub numbers: Vec<Number>,
+    /// Categories of the record, in the order that [`Role::Category`] counts them.
+    pub categories: Vec<Category>,
     /// Names of the entities in the spec; the first is the partition key.
     pub entities: Vec<String>,
     /// The tables of what is remembered. The first is of the first entity's transactions: their number
@@ -32,19 +34,30 @@ pub struct Program {
     pub features: Vec<Feature>,
 }
 
-/// Most fields, with the objects around them, that a program reads from a record: the transform keeps
-/// sets of fields in 64 bits.
-pub const MAX_FIELDS: usize = 64;
+/// Most fields, with the objects and arrays around them, that a program reads from a record.
+pub const MAX_FIELDS: usize = 1024;
 
-/// One member of the record, or of an object in it.
+/// Most entities: a program has two tables of each at most, and their numbers have 8 bits.
+pub const MAX_ENTITIES: usize = 64;
+
+/// One value of the record, or of an object or array in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Field {
-    /// The member's name, unescaped.
-    pub name: String,
-    /// Index of the object around it; `None` in the record itself.
-    pub parent: Option<u8>,
+    /// The way to it from `parent`.
+    pub step: Step,
+    /// Index of the object or array around it; `None` in the record itself.
+    pub parent: Option<u16>,
     /// The use of the value.
     pub role: Role,
+}
+
+/// One step of a path into a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// To the member of this name, unescaped.
+    Name(String),
+    /// To the item of an array, counted from 0.
+    Item(u16),
 }
 
 /// The use of a field's value.
@@ -64,7 +77,13 @@ pub enum Role {
     /// The id of entity number `.0`: text or an integer.
     Entity(u8),
     /// Number `.0` of the program.
-    Number(u8),
+    Number(u16),
+    /// The transaction's id: text or an integer.
+    Id,
+    /// An array around fields that are items of it.
+    Array,
+    /// Category `.0` of the program: text or an integer.
+    Category(u16),
 }
 
 /// Unit of an integer timestamp since 1970.
@@ -84,6 +103,36 @@ pub struct Number {
     pub name: String,
     /// Absent or `null` is a missing value (NaN) rather than an unscorable record.
     pub optional: bool,
+}
+
+/// A category of the record: a text or an integer, one of many.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Category {
+    /// The name in the spec.
+    pub name: String,
+    /// Absent or `null` is a missing value rather than an unscorable record.
+    pub optional: bool,
+    /// All values that are known, as text: the vocabulary, then those that only a table has. A value's
+    /// code is its place here. At most [`MAX_VALUES`].
+    pub values: Vec<String>,
+    /// Number of the values that are the vocabulary.
+    pub vocabulary: u16,
+    /// Numbers for the values, which training made.
+    pub tables: Vec<ValueTable>,
+}
+
+/// Most values that are known of a category.
+pub const MAX_VALUES: usize = u16::MAX as usize;
+/// Most tables of a category.
+pub const MAX_TABLES: usize = u8::MAX as usize;
+
+/// A number for each value of a category.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ValueTable {
+    /// The numbers by the value's code; values with a code beyond them are unknown.
+    pub numbers: Vec<f32>,
+    /// The number of a value that the table does not have; NaN is missing.
+    pub unknown: f32,
 }
 
 /// A table of what is remembered of one entity's events of one kind.
@@ -158,7 +207,7 @@ pub enum Cell {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
     /// A number of the record.
-    Number(u8),
+    Number(u16),
     /// A feature earlier in the vector.
     Feature(u16),
 }
@@ -178,13 +227,29 @@ pub enum Source {
     /// A number of the record: clamped to `min..=max`, then `ln(1 + x)` if `log1p`.
     Number {
         /// Index into [`Program::numbers`].
-        number: u8,
+        number: u16,
         /// Lower clamp, in the number's own unit; −∞ for none.
         min: f32,
         /// Upper clamp; ∞ for none.
         max: f32,
         /// Whether to take the natural logarithm of one plus the clamped value.
         log1p: bool,
+    },
+    /// A category of the record; missing if it is.
+    Category {
+        /// Index into [`Program::categories`].
+        category: u16,
+        /// The way from a value to a number.
+        form: CategoryForm,
+    },
+    /// Two values; missing if one of them is. What overflows is the largest float.
+    Combine {
+        /// What is done with them.
+        operation: Operation,
+        /// The first: the dividend, or what is subtracted from.
+        left: Value,
+        /// The second: the divisor, or what is subtracted.
+        right: Value,
     },
     /// A part of the transaction's time of day or week.
     Time {
@@ -263,6 +328,39 @@ pub enum Stat {
     },
 }
 
+/// What is done with two values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// The first divided by the second; missing if the second is 0.
+    Ratio,
+    /// The first less the second.
+    Difference,
+    /// The first times the second.
+    Product,
+}
+
+/// The way from a category's value to a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CategoryForm {
+    /// The value's code, −1 for one that is not in the vocabulary.
+    Ordinal,
+    /// 1 for the value with this code, 0 for any other.
+    OneHot {
+        /// An index into the vocabulary.
+        code: u16,
+    },
+    /// The number of the bucket that the value's hash is in: `(hash >> 32) * buckets >> 32`.
+    Hashed {
+        /// At least 2.
+        buckets: u32,
+    },
+    /// The value's number in a table.
+    Table {
+        /// Index into [`Category::tables`].
+        table: u8,
+    },
+}
+
 /// Part of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -303,6 +401,17 @@ impl Cell {
 }
 
 impl Program {
+    /// Returns the path of a field as a spec writes it: `items[0].amount`.
+    pub fn path(&self, field: usize) -> String {
+        let field = &self.fields[field];
+        let parent = field.parent.map(|parent| self.path(parent.into()));
+        match (&field.step, parent) {
+            (Step::Name(name), None) => name.clone(),
+            (Step::Name(name), Some(parent)) => format!("{parent}.{name}"),
+            (Step::Item(item), parent) => format!("{}[{item}]", parent.unwrap_or_default()),
+        }
+    }
+
     /// Whether a field is part of a report, not of a transaction.
     pub fn in_report(&self, field: &Field) -> bool {
         let mut parent = field.parent;

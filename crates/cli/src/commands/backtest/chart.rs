@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use super::evaluation::{Day, Evaluation};
-use super::metrics::ratio;
+use crate::numbers::ratio;
 use crate::show::units::{self, count};
 
-/// Points of a curve.
+/// Number of steps of a curve.
 const STEPS: usize = 200;
 
-/// Precision and recall, and below them alerts a day, against the threshold.
+/// Draws precision and recall, and below them alerts a day, against the threshold.
 pub fn thresholds(main: &Evaluation, chosen: f32) -> String {
     let at = |step: usize| {
         let threshold = step as f32 / STEPS as f32;
@@ -20,7 +20,7 @@ pub fn thresholds(main: &Evaluation, chosen: f32) -> String {
     let line = |value: &dyn Fn(u64, u64) -> Option<f64>, class: &str| {
         let mut path = String::new();
         for (step, &(alerts, caught)) in points.iter().enumerate() {
-            // What is not defined ends the line.
+            // The line ends where the value is not defined.
             let Some(value) = value(alerts, caught) else { break };
             let pen = if step == 0 { 'M' } else { 'L' };
             let _ = write!(
@@ -34,7 +34,7 @@ pub fn thresholds(main: &Evaluation, chosen: f32) -> String {
     };
     let frauds = main.all.tally.frauds;
     let days = main.period.days() as f64;
-    // Alerts a day on a scale of powers of ten, from a tenth.
+    // Alerts a day are on a scale of powers of ten, from a tenth.
     let most = (points[0].0 as f64 / days).max(1.0);
     let decades = most.log10().ceil().max(1.0) + 1.0;
     let height = |a_day: f64| (a_day * 10.0).log10().max(0.0) / decades;
@@ -76,12 +76,12 @@ fn svg(paths: &[String]) -> String {
     format!("<svg viewBox=\"0 0 100 100\" preserveAspectRatio=\"none\">{paths}</svg>")
 }
 
-/// A horizontal line with its label.
+/// Draws a horizontal line with its label.
 fn grid(height: f64, label: &str) -> String {
     format!("<i style=\"bottom:{:.2}%\"><span>{label}</span></i>", height * 100.0)
 }
 
-/// A column for each day: caught and missed upwards, false alarms downwards, on one scale.
+/// Draws a column for each day: caught and missed upwards, false alarms downwards, on one scale.
 pub fn days(days: &[Day]) -> String {
     const TALLEST_REM: f64 = 9.0;
     let most = |number: fn(&Day) -> u64| days.iter().map(number).max().unwrap_or(0);

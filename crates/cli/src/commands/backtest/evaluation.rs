@@ -1,134 +1,159 @@
 //! Everything that is measured over one period.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
 
-use super::metrics::{Ranking, Tally, at_alerts, card_precision, mean, ratio};
+use super::cases::Case;
+use super::metrics::{Ranking, Tally, at_alerts, card_precision};
 use super::protocol::Period;
-use super::row::Row;
-use crate::show::units::{self, shortest};
+use crate::numbers::{mean, ratio};
+use crate::show::units::{serialize_date, serialize_shortest};
 
 /// The measures of one period.
+#[derive(Serialize)]
 pub struct Evaluation {
+    #[serde(flatten)]
     pub period: Period,
     /// Transactions left out by the protocol.
     pub left_out: u64,
+    #[serde(flatten)]
     pub all: Part,
-    /// The mean of the days'.
+    /// Mean over the days.
+    #[serde(rename = "card_precision_100")]
     pub card_precision: Option<f64>,
+    pub alerts_per_day: f64,
     pub days: Vec<Day>,
-    /// Frauds of one scenario, and everything that is no fraud.
+    /// For each scenario: its frauds, and everything that is no fraud.
     pub scenarios: BTreeMap<u8, Part>,
     pub cold: Part,
     pub warm: Part,
+    #[serde(serialize_with = "serialize_by_number")]
     pub at_alerts: Vec<AtAlerts>,
     /// (threshold, alerts, caught), the highest threshold first.
+    #[serde(skip)]
     pub curve: Vec<(f32, u64, u64)>,
     /// Frauds that passed, the largest amount first.
-    pub worst_misses: Vec<Row>,
+    #[serde(skip)]
+    pub worst_misses: Vec<Case>,
     /// Alerts that are no frauds, the highest score first.
-    pub worst_false_alarms: Vec<Row>,
+    #[serde(skip)]
+    pub worst_false_alarms: Vec<Case>,
 }
 
-/// How many misses and false alarms are kept.
+/// Number of misses, and of false alarms, that are kept.
 const WORST: usize = 10;
 
 /// The measures of some of the transactions.
+#[derive(Serialize)]
 pub struct Part {
+    #[serde(flatten)]
     pub tally: Tally,
     pub auc_roc: Option<f64>,
     pub average_precision: Option<f64>,
 }
 
-/// One day.
+/// The measures of one day.
+#[derive(Serialize)]
 pub struct Day {
+    #[serde(rename = "date", serialize_with = "serialize_date")]
     pub day: i64,
+    #[serde(flatten)]
     pub tally: Tally,
+    #[serde(rename = "card_precision_100")]
     pub card_precision: Option<f64>,
 }
 
-/// What a fixed number of alerts a day catches.
+/// The catch with a fixed number of alerts a day.
+#[derive(Serialize)]
 pub struct AtAlerts {
+    #[serde(skip)]
     pub a_day: usize,
     pub alerts: u64,
     pub caught: u64,
-    pub frauds: u64,
+    /// Share of these alerts that are frauds.
+    pub precision: Option<f64>,
+    /// Share of the frauds that are among these alerts.
+    pub recall: Option<f64>,
     /// The threshold that gives this many alerts a day on average.
+    #[serde(serialize_with = "serialize_shortest")]
     pub threshold: Option<f32>,
 }
 
 impl Part {
-    fn of(rows: &[&Row]) -> Self {
-        let ranking = ranking(rows);
+    fn of(cases: &[&Case]) -> Self {
+        let ranking = ranking(cases);
         Self {
-            tally: Tally::of(rows.iter().copied()),
+            tally: Tally::of(cases.iter().copied()),
             auc_roc: ranking.auc_roc(),
             average_precision: ranking.average_precision(),
         }
     }
 }
 
-fn ranking(rows: &[&Row]) -> Ranking {
-    Ranking::new(rows.iter().map(|row| (row.score, row.is_fraud())))
+fn ranking(cases: &[&Case]) -> Ranking {
+    Ranking::new(cases.iter().map(|case| (case.score, case.is_fraud())))
+}
+
+/// Serialises each by its number of alerts a day.
+fn serialize_by_number<S: Serializer>(all: &[AtAlerts], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(all.iter().map(|at| (at.a_day, at)))
 }
 
 impl Evaluation {
-    /// Of a period's transactions, in order of time.
-    pub fn of(rows: &[&Row], period: Period, left_out: u64, alerts: &[usize]) -> Self {
-        let select = |wanted: &dyn Fn(&Row) -> bool| {
-            let rows: Vec<&Row> = rows.iter().copied().filter(|row| wanted(row)).collect();
-            rows
+    /// Measures a period's transactions, which are in order of time.
+    pub fn of(cases: &[&Case], period: Period, left_out: u64, alerts: &[usize]) -> Self {
+        let select = |wanted: &dyn Fn(&Case) -> bool| -> Vec<&Case> {
+            cases.iter().copied().filter(|case| wanted(case)).collect()
         };
-        let part = |wanted: &dyn Fn(&Row) -> bool| Part::of(&select(wanted));
-        let cards = card_precision(rows, 100);
+        let part = |wanted: &dyn Fn(&Case) -> bool| Part::of(&select(wanted));
+        let cards = card_precision(cases, 100);
         let days = (period.first..=period.last).map(|day| Day {
             day,
-            tally: Tally::of(select(&|row| row.day() == day)),
+            tally: Tally::of(select(&|case| case.day() == day)),
             card_precision: cards.get(&day).copied(),
         });
-        let mut scenarios: Vec<u8> = rows.iter().map(|row| row.scenario).collect();
-        scenarios.sort_unstable();
-        scenarios.dedup();
-        let scenarios = scenarios
-            .into_iter()
-            .filter(|&scenario| scenario > 0)
-            .map(|scenario| (scenario, part(&|row| row.scenario == scenario || !row.is_fraud())));
-        let curve: Vec<_> = ranking(rows).thresholds().collect();
-        let at_alerts = alerts.iter().map(|&a_day| {
-            let (alerts, caught) = at_alerts(rows, a_day);
-            let budget = a_day as u64 * period.days() as u64;
-            let within = curve.iter().take_while(|(_, alerts, _)| *alerts <= budget);
-            let threshold = within.last().map(|(threshold, ..)| *threshold);
-            let frauds = rows.iter().filter(|row| row.is_fraud()).count() as u64;
-            AtAlerts { a_day, alerts, caught, frauds, threshold }
+        let scenarios: BTreeSet<u8> = cases.iter().map(|case| case.scenario).collect();
+        let scenarios = scenarios.into_iter().filter(|&scenario| scenario > 0).map(|scenario| {
+            (scenario, part(&|case| case.scenario == scenario || !case.is_fraud()))
         });
-        let mut misses = select(&|row| row.is_fraud() && !row.alert);
+        let all = Part::of(cases);
+        let curve: Vec<_> = ranking(cases).thresholds().collect();
+        let at_alerts = alerts.iter().map(|&a_day| {
+            let (alerts, caught) = at_alerts(cases, a_day);
+            let budget = a_day as u64 * period.days() as u64;
+            let affordable = curve.iter().take_while(|(_, alerts, _)| *alerts <= budget);
+            AtAlerts {
+                a_day,
+                alerts,
+                caught,
+                precision: ratio(caught, alerts),
+                recall: ratio(caught, all.tally.frauds),
+                threshold: affordable.last().map(|(threshold, ..)| *threshold),
+            }
+        });
+        let mut misses = select(&|case| case.is_fraud() && !case.alert);
         misses.sort_by(|a, b| b.amount.total_cmp(&a.amount));
-        let mut false_alarms = select(&|row| row.alert && !row.is_fraud());
+        let mut false_alarms = select(&|case| case.alert && !case.is_fraud());
         false_alarms.sort_by(|a, b| b.score.total_cmp(&a.score));
         Self {
             period,
             left_out,
-            all: Part::of(rows),
             card_precision: mean(cards.values().copied().map(Some)),
+            alerts_per_day: all.tally.alerts as f64 / period.days() as f64,
             days: days.collect(),
             scenarios: scenarios.collect(),
-            cold: part(&|row| !row.warm),
-            warm: part(&|row| row.warm),
+            cold: part(&|case| !case.warm),
+            warm: part(&|case| case.warm),
             at_alerts: at_alerts.collect(),
             curve,
             worst_misses: misses.into_iter().take(WORST).cloned().collect(),
             worst_false_alarms: false_alarms.into_iter().take(WORST).cloned().collect(),
+            all,
         }
     }
 
-    /// Mean number of alerts a day.
-    pub fn alerts_per_day(&self) -> f64 {
-        self.all.tally.alerts as f64 / self.period.days() as f64
-    }
-
-    /// The headline figures by name.
+    /// Returns the headline figures by name.
     pub fn headline(&self) -> [(&'static str, Option<f64>); 6] {
         [
             ("auc_roc", self.all.auc_roc),
@@ -136,90 +161,7 @@ impl Evaluation {
             ("card_precision_100", self.card_precision),
             ("precision", self.all.tally.precision()),
             ("recall", self.all.tally.recall()),
-            ("alerts_per_day", Some(self.alerts_per_day())),
+            ("alerts_per_day", Some(self.alerts_per_day)),
         ]
-    }
-
-    /// For machines.
-    pub fn json(&self) -> Map<String, Value> {
-        let mut json = object(json!({
-            "from": units::date(self.period.first),
-            "to": units::date(self.period.last),
-            "left_out": self.left_out,
-            "days": self.days.iter().map(Day::json).collect::<Vec<_>>(),
-            "scenarios": self.scenarios.iter()
-                .map(|(scenario, part)| (scenario.to_string(), part.json()))
-                .collect::<Map<_, _>>(),
-            "cold": self.cold.json(),
-            "warm": self.warm.json(),
-            "at_alerts": self.at_alerts.iter()
-                .map(|at| (at.a_day.to_string(), at.json()))
-                .collect::<Map<_, _>>(),
-        }));
-        json.extend(object(self.all.json()));
-        json.extend(self.headline().map(|(name, value)| (name.to_owned(), json!(value))));
-        json
-    }
-}
-
-impl Part {
-    fn json(&self) -> Value {
-        let mut json = tally_json(&self.tally);
-        json.insert("auc_roc".into(), json!(self.auc_roc));
-        json.insert("average_precision".into(), json!(self.average_precision));
-        Value::Object(json)
-    }
-}
-
-impl Day {
-    fn json(&self) -> Value {
-        let mut json = tally_json(&self.tally);
-        json.insert("date".into(), units::date(self.day).into());
-        json.insert("card_precision_100".into(), json!(self.card_precision));
-        Value::Object(json)
-    }
-}
-
-impl AtAlerts {
-    /// The share of these alerts that are frauds.
-    pub fn precision(&self) -> Option<f64> {
-        ratio(self.caught, self.alerts)
-    }
-
-    /// The share of frauds among these alerts.
-    pub fn recall(&self) -> Option<f64> {
-        ratio(self.caught, self.frauds)
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "alerts": self.alerts,
-            "caught": self.caught,
-            "precision": self.precision(),
-            "recall": self.recall(),
-            "threshold": self.threshold.map(shortest),
-        })
-    }
-}
-
-fn tally_json(tally: &Tally) -> Map<String, Value> {
-    let cents = |amount: f64| (amount * 100.0).round() / 100.0;
-    object(json!({
-        "transactions": tally.transactions,
-        "frauds": tally.frauds,
-        "alerts": tally.alerts,
-        "caught": tally.caught,
-        "false_alarms": tally.false_alarms(),
-        "precision": tally.precision(),
-        "recall": tally.recall(),
-        "amount_saved": cents(tally.saved),
-        "amount_missed": cents(tally.missed),
-    }))
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(object) => object,
-        _ => Map::new(),
     }
 }

@@ -3,15 +3,16 @@
 use std::fmt::Write;
 
 use super::Answer;
+use super::cases::Case;
 use super::chart;
 use super::evaluation::{Evaluation, Part};
-use super::protocol::{CAVEAT, PUBLISHED};
-use super::row::Row;
+use super::protocol::{CAVEAT, Published};
+use crate::module::target::module_text;
 use crate::show::units::{self, count, figure, percent, plural, rfc3339};
 
-/// A page that needs nothing beside itself.
+/// Writes a page that needs nothing beside itself.
 pub fn page(answer: &Answer) -> String {
-    let main = answer.main();
+    let main = answer.main;
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -30,11 +31,11 @@ pub fn page(answer: &Answer) -> String {
     );
     page += &format!("<div class=\"two\">{}{}</div>\n", scenarios(main), warmth(main));
     page += &format!("<div class=\"two\">{}{}</div>\n", misses(answer), false_alarms(answer));
-    if answer.args.weeks.is_some() {
-        page += &weeks(answer);
+    if let Some(evaluations) = answer.weeks {
+        page += &weeks(answer, evaluations);
     }
-    if answer.args.protocol.is_some() {
-        page += &published(main);
+    if let Some(others) = &answer.published {
+        page += &published(answer, others);
     }
     page + &footer(answer)
 }
@@ -44,7 +45,7 @@ fn section(title: &str, lead: &str, body: &str) -> String {
 }
 
 fn header(answer: &Answer) -> String {
-    let main = answer.main();
+    let main = answer.main;
     let tally = &main.all.tally;
     let left_out = match main.left_out {
         0 => String::new(),
@@ -53,10 +54,10 @@ fn header(answer: &Answer) -> String {
             count(left_out)
         ),
     };
-    let wipe = answer.args.wipe.map_or(String::new(), |day| {
-        let mut text = format!(" Right before {} all history was wiped.", units::date(day));
-        if answer.args.republish.is_some() {
-            let reports = count(answer.replayed.republished);
+    let wipe = answer.wipe.as_ref().map_or(String::new(), |day| {
+        let mut text = format!(" Right before {day} all history was wiped.");
+        if let Some(reports) = answer.republished {
+            let reports = count(reports);
             text += &format!(" {reports} reports were published again after that.");
         }
         text
@@ -67,7 +68,7 @@ fn header(answer: &Answer) -> String {
          the other.{left_out}{wipe}</p></header>\n",
         count(tally.caught),
         count(tally.frauds),
-        main.alerts_per_day(),
+        main.alerts_per_day,
         count(tally.transactions),
         units::date(main.period.first),
         units::date(main.period.last),
@@ -87,7 +88,7 @@ fn tiles(main: &Evaluation) -> String {
             money(tally.saved),
             format!("saved, {} of {} in fraudulent amounts", percent(Some(saved)), money(amount)),
         ),
-        ("mark", format!("{:.1}", main.alerts_per_day()), "alerts a day to look at".to_owned()),
+        ("mark", format!("{:.1}", main.alerts_per_day), "alerts a day to look at".to_owned()),
         (
             "bad",
             format!("{:.1}", a_day(tally.false_alarms())),
@@ -103,8 +104,8 @@ fn tiles(main: &Evaluation) -> String {
 }
 
 fn threshold(answer: &Answer) -> String {
-    let main = answer.main();
-    let threshold = answer.rows.threshold.unwrap_or_default();
+    let main = answer.main;
+    let threshold = answer.threshold.unwrap_or_default();
     let mut table = String::from(
         "<div class=\"scroll\"><table><tr><th>alerts a day</th><th>as a threshold</th><th>are \
          frauds</th><th>frauds caught</th></tr>",
@@ -114,13 +115,13 @@ fn threshold(answer: &Answer) -> String {
         let _ = write!(table, "<tr class=\"{class}\">{cells}</tr>");
     };
     let tally = &main.all.tally;
-    let alerts = format!("{:.1} (now)", main.alerts_per_day());
+    let alerts = format!("{:.1} (now)", main.alerts_per_day);
     let now = [alerts, threshold.to_string(), percent(tally.precision()), percent(tally.recall())];
     row("ours", now);
     for at in &main.at_alerts {
         let as_threshold = at.threshold.map_or("–".into(), |threshold| format!("{threshold:.4}"));
         let cells =
-            [count(at.a_day as u64), as_threshold, percent(at.precision()), percent(at.recall())];
+            [count(at.a_day as u64), as_threshold, percent(at.precision), percent(at.recall)];
         row("", cells);
     }
     let body = chart::thresholds(main, threshold) + &table + "</table></div>";
@@ -170,47 +171,47 @@ fn warmth(main: &Evaluation) -> String {
     parts("With and without history", lead, named.into_iter())
 }
 
-fn case(row: &Row, answer: &Answer) -> String {
+fn case(case: &Case, answer: &Answer) -> String {
     let reason = |reason: &String| format!("<em class=\"why\">{}</em>", escape(reason));
-    let mut marks: String = row.reasons.iter().map(reason).collect();
-    if !row.warm {
+    let mut marks: String = case.reasons.iter().map(reason).collect();
+    if !case.warm {
         marks += "<em>cold</em>";
     }
-    if row.is_fraud() {
-        let _ = write!(marks, "<em>scenario {}</em>", row.scenario);
+    if case.is_fraud() {
+        let _ = write!(marks, "<em>scenario {}</em>", case.scenario);
     }
     format!(
         "<li><b>{}</b><span>{}</span><small>score {:.3}</small><div>{marks}<small>customer {}, \
          transaction {}</small></div></li>",
-        money(row.amount),
-        rfc3339(row.millis)[..16].replace('T', " "),
-        row.score,
-        escape(&answer.rows.customer_id(row.customer)),
-        escape(&row.transaction_id),
+        money(case.amount),
+        rfc3339(case.millis)[..16].replace('T', " "),
+        case.score,
+        escape(&answer.shown.cases.customer_id(case.customer)),
+        escape(&case.transaction_id),
     )
 }
 
-fn cases(title: &str, lead: &str, rows: &[Row], answer: &Answer) -> String {
-    let list: String = rows.iter().map(|row| case(row, answer)).collect();
+fn cases(title: &str, lead: &str, cases: &[Case], answer: &Answer) -> String {
+    let list: String = cases.iter().map(|one| case(one, answer)).collect();
     let list = if list.is_empty() { "<p>None.</p>".into() } else { format!("<ol>{list}</ol>") };
     section(title, lead, &list)
 }
 
 fn misses(answer: &Answer) -> String {
-    let main = answer.main();
+    let main = answer.main;
     let missed = main.all.tally.frauds - main.all.tally.caught;
     let lead = format!("The largest of {} that passed.", count(missed));
     cases("Worst misses", &lead, &main.worst_misses, answer)
 }
 
 fn false_alarms(answer: &Answer) -> String {
-    let main = answer.main();
+    let main = answer.main;
     let lead =
         format!("The surest of {} that were no frauds.", count(main.all.tally.false_alarms()));
     cases("Worst false alarms", &lead, &main.worst_false_alarms, answer)
 }
 
-fn weeks(answer: &Answer) -> String {
+fn weeks(answer: &Answer, weeks: &[Evaluation]) -> String {
     let mut table = String::from(
         "<div class=\"scroll\"><table><tr><th>from</th><th>AUC ROC</th><th>avg. precision</th>\
          <th>CP@100</th><th>precision</th><th>recall</th><th>alerts/day</th></tr>",
@@ -227,15 +228,15 @@ fn weeks(answer: &Answer) -> String {
         }
         table.push_str("</tr>");
     };
-    for week in &answer.weeks {
+    for week in weeks {
         row("", &units::date(week.period.first), &week.headline().map(|(_, value)| value));
     }
-    row("ours", "mean", &answer.means().map(|(_, value)| value).collect::<Vec<_>>());
+    row("ours", "mean", &answer.means());
     let lead = "Each evaluated in the same way, from one pass.";
     section("Week by week", lead, &(table + "</table></div>"))
 }
 
-fn published(main: &Evaluation) -> String {
+fn published(answer: &Answer, others: &[Published]) -> String {
     let mut table = String::from(
         "<div class=\"scroll\"><table><tr><th>model</th><th>trained on</th><th>AUC ROC</th>\
          <th>avg. precision</th><th>CP@100</th></tr>",
@@ -247,35 +248,32 @@ fn published(main: &Evaluation) -> String {
             "<tr class=\"{class}\"><td>{name}</td><td>{trained_on}</td>{figures}</tr>"
         );
     };
-    for (model, auc, average, card) in PUBLISHED {
-        row("", model, "one week of this data", [auc, average, card].map(Some));
+    for other in others {
+        row("", other.model, other.trained_on, other.figures());
     }
-    let ours = [main.all.auc_roc, main.all.average_precision, main.card_precision];
-    row("ours", "this module", "simulation only", ours);
+    row("ours", "this module", "simulation only", answer.ours());
     section("Beside the published figures", CAVEAT, &(table + "</table></div>"))
 }
 
 fn footer(answer: &Answer) -> String {
-    let Answer { args, replayed, .. } = answer;
+    let shown = &answer.shown;
+    let [auc, average, card] = answer.ours().map(figure);
     format!(
         "<footer class=\"soft\">{} transactions of {} and {} fraud reports went through {} on {} \
-         and {}; {} could not be scored, {} restarts. AUC ROC {}, average precision {}, CP@100 {}. \
-         Days are UTC. This page holds ids of your data.</footer>\n</html>\n",
-        count(replayed.records),
-        escape(&args.replay.input.display().to_string()),
-        count(replayed.reports),
-        escape(&args.replay.module.display().to_string()),
-        plural(args.replay.partitions, "partition"),
-        plural(args.replay.instances, "instance"),
-        count(answer.rows.unscorable),
-        replayed.usage.restarts,
-        figure(answer.main().all.auc_roc),
-        figure(answer.main().all.average_precision),
-        figure(answer.main().card_precision),
+         and {}; {} could not be scored, {} restarts. AUC ROC {auc}, average precision {average}, \
+         CP@100 {card}. Days are UTC. This page holds ids of your data.</footer>\n</html>\n",
+        count(answer.records),
+        escape(&shown.input.display().to_string()),
+        count(answer.reports),
+        escape(&module_text(shown.module, answer.model)),
+        plural(shown.partitions, "partition"),
+        plural(shown.instances, "instance"),
+        count(answer.unscorable),
+        answer.restarts,
     )
 }
 
-/// An amount in groups of three; a large one without its cents.
+/// Writes an amount in groups of three; a large one without its cents.
 fn money(amount: f64) -> String {
     let cents = (amount.abs() * 100.0).round() as u64;
     let sign = if amount < 0.0 { "−" } else { "" };

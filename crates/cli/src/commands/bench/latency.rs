@@ -1,37 +1,48 @@
-//! How long one record takes alone: the time of a batch of one, from when the module gets it until
-//! it waits for the next.
+//! The latency of one record: the time of a batch of one, from when the module gets it until it waits
+//! for the next.
 
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::Args;
+use serde::Serialize;
+
+use super::Options;
 use super::records::{Records, slices};
 use super::rounds::{Lane, quantile};
 use crate::show::progress;
 
-/// Records that are timed, at most, and those that make history before.
-const TIMED: usize = 100_000;
-const BEFORE: usize = 200_000;
+/// Maximum number of records that are timed.
+const MAX_TIMED: usize = 100_000;
+/// Maximum number of records that make history before.
+const MAX_BEFORE: usize = 200_000;
 /// Records that a module takes before it is the next one's turn.
 const TURN: usize = 1_000;
 
-/// Microseconds.
+/// Percentiles of latency, microseconds.
+#[derive(Clone, Copy, Serialize)]
 pub struct Percentiles {
+    #[serde(rename = "p50_us")]
     pub p50: f64,
+    #[serde(rename = "p99_us")]
     pub p99: f64,
+    #[serde(rename = "p999_us")]
     pub p999: f64,
 }
 
-/// Of the last records of the input, each module in turn.
-pub fn measure(lanes: &mut [Lane], records: &Records, args: &Args) -> Result<Vec<Percentiles>> {
-    let all = records.all();
-    let timed = TIMED.min(all.len().div_ceil(2));
+/// Times the last records of the input, each module in turn.
+pub fn measure(
+    lanes: &mut [Lane],
+    records: &Records,
+    options: &Options,
+) -> Result<Vec<Percentiles>> {
+    let all = &records.all;
+    let timed = MAX_TIMED.min(all.len().div_ceil(2));
     let (before, timed) = all.split_at(all.len() - timed);
     let before = slices(
-        &before[before.len().saturating_sub(BEFORE)..],
-        args.partitions,
-        args.batch,
+        &before[before.len().saturating_sub(MAX_BEFORE)..],
+        options.partitions,
+        options.batch,
         u64::MAX,
     );
     for Lane { instance, .. } in &mut *lanes {

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use transform_host::{Batch, Engine, Level, Limits, Module, Output, Vm};
 
-use super::Args;
+use super::Options;
 
-/// What a module does.
+/// The modules, by what they do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Identity,
     Floor,
     Pipeline,
     Naive,
-    /// The pipeline without a detector, and cut off after each stage but the last.
+    /// The pipeline without a detector.
     Shell,
+    /// The pipeline cut off after a stage: this one and the next two.
     Record,
     Features,
     Engine,
@@ -24,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What is compared; those that do the whole work come first.
+    /// All modules that are compared; the ones that do the whole work come first.
     pub const ALL: [Self; 8] = [
         Self::Identity,
         Self::Floor,
@@ -35,9 +36,10 @@ impl Kind {
         Self::Features,
         Self::Engine,
     ];
-    /// How many do the whole work.
+    /// Number of modules that do the whole work.
     pub const WHOLE: usize = 4;
 
+    /// Returns the name in answers and file names.
     pub fn name(self) -> &'static str {
         match self {
             Self::Identity => "identity",
@@ -61,12 +63,13 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Compiles it for a broker with these limits.
-    pub fn new(args: &Args, kind: Kind, limits: &Limits) -> Result<Self> {
-        let path = match kind {
-            Kind::Pipeline => args.module.clone(),
-            other => args.modules.join(format!("bench-{}.wasm", other.name())),
-        };
+    /// Compiles the module of a kind for a broker with these limits.
+    pub fn new(options: &Options, kind: Kind, limits: &Limits) -> Result<Self> {
+        if kind == Kind::Pipeline {
+            let module = options.pipeline.compile(limits)?;
+            return Ok(Self { kind, module, bytes: options.pipeline.wasm.len() as u64 });
+        }
+        let path = options.modules.join(format!("bench-{}.wasm", kind.name()));
         let wasm = std::fs::read(&path).with_context(|| {
             format!("cannot read {}; ./scripts/fraud builds what `bench` needs", path.display())
         })?;
@@ -75,11 +78,11 @@ impl Loaded {
         Ok(Self { kind, module, bytes: wasm.len() as u64 })
     }
 
-    /// An instance that is not running yet.
-    pub fn instance(&self, args: &Args) -> Instance {
+    /// Makes an instance that is not running yet.
+    pub fn instance(&self, options: &Options) -> Instance {
         Instance {
             kind: self.kind,
-            vm: Vm::new(&self.module, &args.target.deployment()),
+            vm: Vm::new(&self.module, &options.target.deployment()),
             module_bytes: self.bytes,
             output: Output::default(),
         }
@@ -91,20 +94,20 @@ pub struct Instance {
     pub kind: Kind,
     pub vm: Vm,
     pub module_bytes: u64,
-    /// What it has written last.
+    /// The output of its last batch.
     pub output: Output,
 }
 
-/// What a piece of work took.
+/// The cost of a piece of work.
 #[derive(Clone, Copy, Default)]
-pub struct Took {
+pub struct Spent {
     pub records: u64,
     pub ns: f64,
     pub fuel: u64,
 }
 
 impl Instance {
-    /// Starts it with an empty memory; what it wrote to its log.
+    /// Starts it with an empty memory; returns what it wrote to its log.
     pub fn start(&mut self) -> Result<String> {
         let started = self.vm.start();
         let logs = self.vm.take_logs();
@@ -116,8 +119,8 @@ impl Instance {
         Ok(said(Level::Info).map(|line| line.message.as_str()).collect())
     }
 
-    /// Gives it batches, one after the other. What comes out must be as many records.
-    pub fn feed(&mut self, batches: &[Arc<Batch>]) -> Result<Took> {
+    /// Gives it batches, one after the other; fails unless as many records come out.
+    pub fn feed(&mut self, batches: &[Arc<Batch>]) -> Result<Spent> {
         let before = self.vm.stats();
         let mut written = 0;
         for batch in batches {
@@ -132,17 +135,17 @@ impl Instance {
             written += self.output.len() as u64;
         }
         let after = self.vm.stats();
-        let took = Took {
+        let spent = Spent {
             records: after.records - before.records,
             ns: (after.engine_time - before.engine_time).as_nanos() as f64,
             fuel: after.record_fuel - before.record_fuel,
         };
         ensure!(
-            written == took.records,
+            written == spent.records,
             "{} made {written} records of {}",
             self.kind.name(),
-            took.records
+            spent.records
         );
-        Ok(took)
+        Ok(spent)
     }
 }

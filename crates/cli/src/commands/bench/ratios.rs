@@ -1,28 +1,29 @@
-//! The ratios that count, and what they should be.
+//! The ratios that count, and their aims.
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 
-use super::Measured;
+use super::comparison::Measured;
 use super::modules::Kind;
 use super::rounds::quantile;
 use crate::show::{markdown, units};
 
-/// What costs are worked out for: transactions a second of a very large issuer.
+/// Transactions a second of a very large issuer, for which the number of cores is worked out.
 const LOAD: f64 = 65_000.0;
 
-/// A figure that is worth more than the machine it was measured on.
+/// A figure that depends little on the machine it was measured on.
 pub struct Ratio {
-    /// For machines.
+    /// The name in JSON.
     pub key: &'static str,
+    /// The name in the text.
     pub what: &'static str,
     pub value: f64,
-    /// How the value is written, with its unit.
+    /// Number of decimals that the text shows.
     pub digits: usize,
     pub unit: &'static str,
-    /// What it should be: at least, or at most.
     pub aim: Option<Aim>,
 }
 
+/// The aim for a ratio.
 #[derive(Clone, Copy)]
 pub enum Aim {
     AtLeast(f64),
@@ -36,23 +37,29 @@ impl Ratio {
             Aim::AtMost(most) => self.value <= most,
         })
     }
+}
 
-    pub fn json(&self) -> Value {
-        let (least, most) = match self.aim {
+impl Serialize for Ratio {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Figures {
+            name: &'static str,
+            value: f64,
+            at_least: Option<f64>,
+            at_most: Option<f64>,
+            met: Option<bool>,
+        }
+        let (at_least, at_most) = match self.aim {
             Some(Aim::AtLeast(least)) => (Some(least), None),
             Some(Aim::AtMost(most)) => (None, Some(most)),
             None => (None, None),
         };
-        json!({
-            "name": self.key,
-            "value": self.value,
-            "at_least": least,
-            "at_most": most,
-            "met": self.is_met(),
-        })
+        let Self { key: name, value, .. } = *self;
+        Figures { name, value, at_least, at_most, met: self.is_met() }.serialize(to)
     }
 }
 
+/// Writes the ratios as a table.
 pub fn text(ratios: &[Ratio]) -> String {
     let row = |ratio: &Ratio| {
         let figure = |value: f64| match ratio.digits {
@@ -74,76 +81,55 @@ pub fn text(ratios: &[Ratio]) -> String {
     markdown::table(&["", "here", "aim", "met"], &ratios.iter().map(row).collect::<Vec<_>>())
 }
 
-/// Those of the comparison.
+/// Works out the ratios of the comparison.
 pub fn of_modules<'m>(of: impl Fn(Kind) -> &'m Measured) -> Vec<Ratio> {
     let (identity, floor, pipeline) = (of(Kind::Identity), of(Kind::Floor), of(Kind::Pipeline));
     let rate = pipeline.cost.rate()[1];
     let p999 = |measured: &Measured| measured.latency.as_ref().map_or(f64::NAN, |l| l.p999);
+    // Of rates, so the other way round than of times.
+    let to_floor = floor.cost.paired(&pipeline.cost, |floor, pipeline| floor / pipeline);
+    let fuel = pipeline.cost.fuel / floor.cost.fuel;
+    let over_identity = p999(pipeline) - p999(identity);
+    let megabytes = pipeline.module_bytes as f64 / 1e6;
+    let of_a_tenth = 1e9 / quantile(&pipeline.cost.ns, 0.1);
+    use Aim::{AtLeast, AtMost};
+    let ratio = |key, what, value, digits, unit, aim| Ratio { key, what, value, digits, unit, aim };
     vec![
-        Ratio {
-            key: "rate_to_floor",
-            what: "records/s, pipeline ÷ floor",
-            // As much faster as the other takes longer.
-            value: floor.cost.paired(&pipeline.cost, |floor, pipeline| floor / pipeline),
-            digits: 2,
-            unit: "",
-            aim: Some(Aim::AtLeast(0.6)),
-        },
-        Ratio {
-            key: "fuel_to_floor",
-            what: "fuel, pipeline ÷ floor",
-            value: pipeline.cost.fuel / floor.cost.fuel,
-            digits: 2,
-            unit: "",
-            aim: Some(Aim::AtMost(2.0)),
-        },
-        Ratio {
-            key: "floor_fuel",
-            what: "fuel of the floor (above, no ratio counts)",
-            value: floor.cost.fuel,
-            digits: 0,
-            unit: "",
-            aim: Some(Aim::AtMost(6_000.0)),
-        },
-        Ratio {
-            key: "p999_over_identity_us",
-            what: "p99.9, pipeline − identity",
-            value: p999(pipeline) - p999(identity),
-            digits: 1,
-            unit: " µs",
-            aim: Some(Aim::AtMost(50.0)),
-        },
-        Ratio {
-            key: "module_mb",
-            what: "module",
-            value: pipeline.module_bytes as f64 / 1e6,
-            digits: 2,
-            unit: " MB",
-            aim: Some(Aim::AtMost(0.5)),
-        },
-        Ratio {
-            key: "records_per_second",
-            what: "records/s of the pipeline (on a quiet core)",
-            value: rate,
-            digits: 0,
-            unit: "",
-            aim: Some(Aim::AtLeast(700_000.0)),
-        },
-        Ratio {
-            key: "records_per_second_of_a_tenth",
-            what: "records/s that a tenth of the rounds reached",
-            value: 1e9 / quantile(&pipeline.cost.ns, 0.1),
-            digits: 0,
-            unit: "",
-            aim: None,
-        },
-        Ratio {
-            key: "cores_for_65000_per_second",
-            what: "cores for 65,000 records/s",
-            value: LOAD / rate,
-            digits: 2,
-            unit: "",
-            aim: None,
-        },
+        ratio("rate_to_floor", "records/s, pipeline ÷ floor", to_floor, 2, "", Some(AtLeast(0.6))),
+        ratio("fuel_to_floor", "fuel, pipeline ÷ floor", fuel, 2, "", Some(AtMost(2.0))),
+        ratio(
+            "floor_fuel",
+            "fuel of the floor (above, no ratio counts)",
+            floor.cost.fuel,
+            0,
+            "",
+            Some(AtMost(6_000.0)),
+        ),
+        ratio(
+            "p999_over_identity_us",
+            "p99.9, pipeline − identity",
+            over_identity,
+            1,
+            " µs",
+            Some(AtMost(50.0)),
+        ),
+        ratio("module_mb", "module", megabytes, 2, " MB", Some(AtMost(0.5))),
+        ratio(
+            "records_per_second",
+            "records/s of the pipeline (on a quiet core)",
+            rate,
+            0,
+            "",
+            Some(AtLeast(700_000.0)),
+        ),
+        ratio(
+            "records_per_second_of_a_tenth",
+            "records/s that a tenth of the rounds reached",
+            of_a_tenth,
+            0,
+            "",
+            None,
+        ),
+        ratio("cores_for_65000_per_second", "cores for 65,000 records/s", LOAD / rate, 2, "", None),
     ]
 }

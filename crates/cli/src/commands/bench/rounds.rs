@@ -2,47 +2,48 @@
 
 use anyhow::{Result, ensure};
 
-use super::modules::{Instance, Kind, Took};
+use super::modules::{Instance, Kind, Spent};
 use super::records::Slice;
+use crate::numbers;
 use crate::show::progress;
 
-/// Starts of each module.
+/// Number of starts of each module.
 const STARTS: usize = 21;
 
-/// What one module's records cost.
+/// The cost of one module's records.
 #[derive(Clone, Default)]
 pub struct Cost {
-    /// Nanoseconds a record, of each round.
+    /// Nanoseconds a record, in each round.
     pub ns: Vec<f64>,
-    /// Mean over all records.
+    /// Fuel a record, the mean over all records.
     pub fuel: f64,
 }
 
 impl Cost {
-    /// Records a second: the lower quartile of the rounds, the median, the upper quartile.
+    /// Returns records a second: the lower quartile of the rounds, the median, the upper quartile.
     pub fn rate(&self) -> [f64; 3] {
         [0.75, 0.5, 0.25].map(|share| 1e9 / quantile(&self.ns, share))
     }
 
-    /// Median nanoseconds a record.
+    /// Returns the median of nanoseconds a record.
     pub fn median_ns(&self) -> f64 {
         quantile(&self.ns, 0.5)
     }
 
-    /// The median of something of both in the same round.
+    /// Returns the median of a function of both costs in the same round.
     pub fn paired(&self, other: &Cost, of: fn(f64, f64) -> f64) -> f64 {
         let both = self.ns.iter().zip(&other.ns);
         quantile(&both.map(|(&ns, &other)| of(ns, other)).collect::<Vec<_>>(), 0.5)
     }
 }
 
-/// A running instance, and what it has to work off.
+/// A running instance, and the slices that it has to work off.
 pub struct Lane<'r> {
     pub instance: Instance,
     pub slices: &'r [Slice],
 }
 
-/// Sends its slices through every lane so many times, each time from a start.
+/// Sends its slices through every lane in each of the passes, which begin with a start.
 pub fn passes(lanes: &mut [Lane], passes: u32) -> Result<Vec<Cost>> {
     let mut costs: Vec<Cost> = Vec::new();
     for _ in 0..passes {
@@ -57,7 +58,7 @@ pub fn passes(lanes: &mut [Lane], passes: u32) -> Result<Vec<Cost>> {
         for ((cost, again), lane) in costs.iter_mut().zip(again).zip(&*lanes) {
             ensure!(
                 cost.fuel == again.fuel,
-                "{} took {} fuel a record, and {} when started again; it should be the same",
+                "{} took {} fuel a record, and {} when started again; both should be equal",
                 lane.instance.kind.name(),
                 cost.fuel,
                 again.fuel
@@ -68,21 +69,21 @@ pub fn passes(lanes: &mut [Lane], passes: u32) -> Result<Vec<Cost>> {
     Ok(costs)
 }
 
-/// Sends its slices through every lane once.
+/// Sends its slices through every lane once, a slice of each lane in turn.
 pub fn pass(lanes: &mut [Lane]) -> Result<Vec<Cost>> {
     let rounds = lanes.iter().map(|lane| lane.slices.len()).max().unwrap_or(0);
     let bar = progress::count("rounds", rounds as u64);
     let mut costs = vec![Cost::default(); lanes.len()];
-    let mut sums = vec![Took::default(); lanes.len()];
+    let mut sums = vec![Spent::default(); lanes.len()];
     for round in 0..rounds {
         for ((lane, cost), sum) in lanes.iter_mut().zip(&mut costs).zip(&mut sums) {
             let Some(slice) = lane.slices.get(round) else { continue };
-            let took = lane.instance.feed(slice)?;
-            cost.ns.push(took.ns / took.records as f64);
-            sum.fuel += took.fuel;
-            sum.records += took.records;
+            let spent = lane.instance.feed(slice)?;
+            cost.ns.push(spent.ns / spent.records as f64);
+            sum.fuel += spent.fuel;
+            sum.records += spent.records;
         }
-        same_output(lanes)?;
+        check_same_output(lanes)?;
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -92,8 +93,8 @@ pub fn pass(lanes: &mut [Lane]) -> Result<Vec<Cost>> {
     Ok(costs)
 }
 
-/// The naive module has written what the pipeline has, on their last batch.
-fn same_output(lanes: &[Lane]) -> Result<()> {
+/// Fails unless the naive module has written what the pipeline has, on their last batch.
+fn check_same_output(lanes: &[Lane]) -> Result<()> {
     let of = |kind| lanes.iter().map(|lane| &lane.instance).find(|one| one.kind == kind);
     if let (Some(naive), Some(pipeline)) = (of(Kind::Naive), of(Kind::Pipeline)) {
         ensure!(
@@ -105,7 +106,7 @@ fn same_output(lanes: &[Lane]) -> Result<()> {
     Ok(())
 }
 
-/// Median microseconds of a start.
+/// Returns the median microseconds of a start.
 pub fn starts(lanes: &mut [Lane]) -> Result<Vec<f64>> {
     let mut times = vec![Vec::new(); lanes.len()];
     for _ in 0..STARTS {
@@ -118,10 +119,7 @@ pub fn starts(lanes: &mut [Lane]) -> Result<Vec<f64>> {
     Ok(times.iter().map(|times| quantile(times, 0.5)).collect())
 }
 
-/// The value that a share of the others is not above.
+/// Returns a quantile of measured values.
 pub fn quantile(values: &[f64], share: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let at = (share * sorted.len() as f64) as usize;
-    sorted.get(at.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+    numbers::quantile(&mut values.to_vec(), share, f64::total_cmp).unwrap_or(f64::NAN)
 }

@@ -1,25 +1,29 @@
 //! `fraud features`: the detector's own feature vectors, for the trainer.
+//!
+//! - [`vector_file`]: the file that the trainer reads; [`wipes`]: restarts in between
 
-mod table;
+mod vector_file;
 mod wipes;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use fraud_detector::{Detector, Settings};
-use fraud_plan::{Decision, Plan};
-use serde_json::json;
+use fraud_detector::{Detector, Reason, Settings};
+use fraud_plan::{Decision, Plan, Program};
+use serde::Serialize;
 
-use crate::data::envelope::{Envelopes, read_spec};
-use crate::data::frauds::Frauds;
+use super::flags::LabelledFlags;
+use crate::data::envelope::Envelopes;
+use crate::data::frauds::{Frauds, Labelled};
 use crate::data::input::Lines;
+use crate::data::spec;
 use crate::data::stream::{Event, Stream};
-use crate::module::replay::Labelled;
 use crate::show::report::Report;
-use crate::show::units;
-use table::Table;
+use crate::show::units::{self, count};
+use vector_file::VectorFile;
 use wipes::Wipes;
 
 const AFTER_HELP: &str = "\
@@ -27,9 +31,10 @@ Example:
   fraud features --input day30.jsonl.zst --frauds day30.frauds.csv --output day30.arrow
   python -c \"import pyarrow.feather as f; print(f.read_table('day30.arrow').to_pandas())\"
 
-The very code that runs in the broker computes the vectors, one transaction after the other as if
-they all came to one instance. One row for each transaction that can be scored, in the order of the
-input: transaction_id, timestamp (milliseconds since 1970), label (1 = fraud), scenario (0 = none),
+The same code as in the broker computes the vectors, one transaction after the other as if they all
+came to one instance. One row for each transaction that can be scored, in the order of the input:
+transaction_id (empty if it has none), timestamp (milliseconds since 1970), label (1 = fraud),
+scenario (0 = none),
 then the spec's features in its order, 32-bit floats, NaN where missing. The file is Arrow IPC
 (Feather 2), uncompressed.";
 
@@ -38,14 +43,14 @@ then the spec's features in its order, 32-bit floats, NaN where missing. The fil
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// The feature spec
-    #[arg(long, value_name = "FILE.toml", default_value = "model/fraud.toml")]
+    #[arg(long, value_name = "FILE.toml", default_value = spec::DEFAULT)]
     spec: PathBuf,
     #[command(flatten)]
-    labelled: Labelled,
+    labelled: LabelledFlags,
     /// Forget all history this often, as a broker that restarts does
     #[arg(long, value_name = "TIME", value_parser = units::parse_interval)]
     restart_every: Option<Duration>,
-    /// Forget customers, reports or both, at random about this often
+    /// Forget customers, reports or both, at random intervals of about this length
     #[arg(long, value_name = "TIME", value_parser = units::parse_interval,
         conflicts_with = "restart_every")]
     wipe_every: Option<Duration>,
@@ -55,106 +60,171 @@ pub struct Args {
     /// Where the vectors go
     #[arg(long, value_name = "FILE.arrow")]
     output: PathBuf,
-    /// Memory for history; by default so much that hardly anything is forgotten
+    /// Memory for history; the default is enough to forget hardly anything
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = units::parse_size)]
     history: u64,
 }
 
-/// Runs the command.
-pub fn run(args: &Args) -> Result<Report> {
-    let began = Instant::now();
-    let program = read_spec(&args.spec)?;
-    let listed = Frauds::read(&args.labelled.frauds)?;
-    let lines = Lines::open(&args.labelled.input, "features")?;
-    let names = program.features.iter().map(|feature| feature.name.clone());
-    let mut table = Table::create(&args.output, names.collect())?;
-    let reporting = args.labelled.reporting(&listed);
-    let mut stream = Stream::new(lines, Envelopes::new(program.clone()), Some(reporting));
-    let mut envelopes = Envelopes::new(program.clone());
-    let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
-    let history =
-        usize::try_from(args.history).context("--history is more than can be addressed")?;
-    let mut detector = Detector::new(plan, &Settings::default()).with_history(history);
-    let mut wipes = match (args.restart_every, args.wipe_every) {
-        (Some(every), _) => Wipes::restarts(every),
-        (None, Some(every)) => Wipes::scattered(every, args.seed),
-        (None, None) => Wipes::default(),
-    };
+/// What was computed.
+#[derive(Serialize)]
+struct Answer {
+    rows: u64,
+    /// Features of a vector.
+    features: usize,
+    frauds: u64,
+    reports: u64,
+    frauds_not_found: u64,
+    /// Transactions without an id, which nobody can label.
+    without_id: u64,
+    /// Records without a vector, by reason code.
+    unscorable: BTreeMap<&'static str, u64>,
+    evictions: u64,
+    wipes: u64,
+    seconds: f64,
+    output: PathBuf,
+}
 
-    let (mut rows, mut frauds, mut reports) = (0_u64, 0_u64, 0_u64);
-    let mut unscorable = BTreeMap::<&str, u64>::new();
-    while let Some(event) = stream.next()? {
-        let (number, line) = match event {
-            Event::Transaction { line, value, .. } => (line, value),
-            Event::Reports { millis, value, count, .. } => {
-                reports += count;
-                if let Err(reason) = detector.observe(Some(value), millis) {
-                    *unscorable.entry(reason.code()).or_default() += 1;
-                }
-                continue;
-            }
-        };
-        let envelope = envelopes.read(line);
-        wipes.due(envelope.millis, &mut detector);
-        if let Err(reason) = detector.observe(Some(line), envelope.millis) {
-            *unscorable.entry(reason.code()).or_default() += 1;
-            continue;
+/// Runs the command.
+pub fn run(args: Args) -> Result<Report> {
+    let began = Instant::now();
+    let wipes = args.wipes();
+    let Args { spec, labelled, output, history, .. } = args;
+    let program = spec::read(&spec)?;
+    let labelled = Labelled::from(labelled);
+    let frauds = Frauds::read(&labelled.frauds.path)?;
+    let lines = Lines::open(&labelled.input, "features")?;
+    let names = program.features.iter().map(|feature| feature.name.clone());
+    let mut file = VectorFile::create(&output, names.collect())?;
+    let envelopes = Envelopes::new(program.clone());
+    let stream = Stream::new(lines, envelopes, Some(labelled.frauds.reporting(&frauds)))?;
+
+    let mut extraction = Extraction::new(program, history, wipes)?;
+    extraction.run(stream, &frauds, &mut file)?;
+    file.finish()?;
+    if extraction.rows > 0 {
+        frauds.check_belong_to(&labelled.input)?;
+    }
+    let frauds_not_found = frauds.missing();
+    Report::of(&extraction.answer(frauds_not_found, began.elapsed(), output))
+}
+
+impl Args {
+    fn wipes(&self) -> Wipes {
+        match (self.restart_every, self.wipe_every) {
+            (Some(every), _) => Wipes::restarts(every),
+            (None, Some(every)) => Wipes::scattered(every, self.seed),
+            (None, None) => Wipes::default(),
         }
-        let id = envelope.transaction_id.unwrap_or_else(|| number.to_string().into_bytes().into());
-        let scenario = listed.get(&id).map_or(0, |fraud| {
-            fraud.found.set(true);
-            fraud.scenario
-        });
-        rows += 1;
-        frauds += u64::from(scenario > 0);
-        table.push(&id, envelope.millis, scenario, detector.vector())?;
     }
-    stream.done();
-    table.finish()?;
-    if rows > 0 {
-        listed.belong_to(&args.labelled.input)?;
+}
+
+/// The detector on its way through the transactions, and what has been counted so far.
+struct Extraction {
+    detector: Detector<'static>,
+    wipes: Wipes,
+    rows: u64,
+    frauds: u64,
+    reports: u64,
+    nameless: u64,
+    unscorable: BTreeMap<&'static str, u64>,
+}
+
+impl Extraction {
+    fn new(program: Program, history: u64, wipes: Wipes) -> Result<Self> {
+        let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
+        let history =
+            usize::try_from(history).context("--history is more than can be addressed")?;
+        Ok(Self {
+            detector: Detector::new(plan, &Settings::default()).with_history(history),
+            wipes,
+            rows: 0,
+            frauds: 0,
+            reports: 0,
+            nameless: 0,
+            unscorable: BTreeMap::new(),
+        })
     }
-    let missing = listed.missing();
-    let evictions: u64 = detector.history().tables().iter().map(|table| table.evictions()).sum();
-    let elapsed = began.elapsed();
-    let mut text = format!(
-        "{} vectors of {} features in {}\n{} are frauds, {}\n",
-        units::count(rows),
-        detector.vector().len(),
-        args.output.display(),
-        units::count(frauds),
-        units::share(frauds, rows),
-    );
-    for (reason, count) in &unscorable {
-        text += &format!("{} left out: {reason}\n", units::count(*count));
+
+    /// Writes the vector of every transaction that has one.
+    fn run(&mut self, mut stream: Stream, frauds: &Frauds, file: &mut VectorFile) -> Result<()> {
+        while let Some(event) = stream.next()? {
+            match event {
+                Event::Reports { millis, value, count, .. } => {
+                    self.reports += count;
+                    if let Err(refusal) = self.detector.observe(Some(value), millis) {
+                        self.leave_out(refusal.reason);
+                    }
+                }
+                Event::Transaction { id, millis, value, .. } => {
+                    self.wipes.wipe_if_due(millis, &mut self.detector);
+                    if let Err(refusal) = self.detector.observe(Some(value), millis) {
+                        self.leave_out(refusal.reason);
+                        continue;
+                    }
+                    self.nameless += u64::from(id.is_none());
+                    let scenario = id.and_then(|id| frauds.get(id)).map_or(0, |fraud| {
+                        fraud.found.set(true);
+                        fraud.scenario
+                    });
+                    self.rows += 1;
+                    self.frauds += u64::from(scenario > 0);
+                    file.push(id.unwrap_or_default(), millis, scenario, self.detector.vector())?;
+                }
+            }
+        }
+        stream.done();
+        Ok(())
     }
-    if missing > 0 {
-        let missing = units::count(missing);
-        text += &format!("{missing} of the listed frauds are not among these transactions\n");
+
+    fn leave_out(&mut self, reason: Reason) {
+        *self.unscorable.entry(reason.code()).or_default() += 1;
     }
-    if evictions > 0 {
-        let evicted = units::count(evictions);
-        text += &format!("{evicted} histories were given up for want of memory; see --history\n");
+
+    fn answer(self, frauds_not_found: u64, elapsed: Duration, output: PathBuf) -> Answer {
+        let tables = self.detector.history().tables().iter();
+        Answer {
+            rows: self.rows,
+            features: self.detector.vector().len(),
+            frauds: self.frauds,
+            reports: self.reports,
+            frauds_not_found,
+            without_id: self.nameless,
+            unscorable: self.unscorable,
+            evictions: tables.map(|table| table.evictions()).sum(),
+            wipes: self.wipes.count,
+            seconds: elapsed.as_secs_f64(),
+            output,
+        }
     }
-    if wipes.count > 0 {
-        text += &format!("history was wiped {} times\n", units::count(wipes.count));
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { rows, features, frauds, unscorable, evictions, wipes, .. } = self;
+        writeln!(
+            f,
+            "{} vectors of {features} features in {}",
+            count(*rows),
+            self.output.display()
+        )?;
+        writeln!(f, "{} are frauds, {}", count(*frauds), units::share(*frauds, *rows))?;
+        for (reason, number) in unscorable {
+            writeln!(f, "{} left out: {reason}", count(*number))?;
+        }
+        if self.without_id > 0 {
+            writeln!(f, "{} have no id: label 0", count(self.without_id))?;
+        }
+        if self.frauds_not_found > 0 {
+            let missing = count(self.frauds_not_found);
+            writeln!(f, "{missing} of the listed frauds are not among these transactions")?;
+        }
+        if *evictions > 0 {
+            let evicted = count(*evictions);
+            writeln!(f, "{evicted} histories were given up for want of memory; see --history")?;
+        }
+        if *wipes > 0 {
+            writeln!(f, "history was wiped {} times", count(*wipes))?;
+        }
+        writeln!(f, "took {}", units::seconds(self.seconds))
     }
-    text += &format!("took {}\n", units::seconds(elapsed));
-    Ok(Report {
-        json: json!({
-            "rows": rows,
-            "features": detector.vector().len(),
-            "frauds": frauds,
-            "reports": reports,
-            "frauds_not_found": missing,
-            "unscorable": unscorable,
-            "evictions": evictions,
-            "wipes": wipes.count,
-            "seconds": elapsed.as_secs_f64(),
-            "output": args.output,
-        }),
-        text,
-        aside: String::new(),
-        ok: true,
-    })
 }

@@ -1,36 +1,37 @@
-//! Restarts of the broker, as far as history sees them.
+//! Restarts of the broker, as history sees them.
 
 use std::time::Duration;
 
 use fraud_detector::Detector;
 use fraud_plan::program::Events;
+use fraud_simulator::SplitMix64;
 
-use crate::data::random::Random;
-
-/// When history is forgotten, and what of it.
+/// When history is forgotten, and which part of it.
 #[derive(Default)]
 pub struct Wipes {
+    /// Milliseconds between two wipes; `None` for none.
     every: Option<i64>,
-    /// Without it, everything is forgotten and on time.
-    random: Option<Random>,
+    /// Draws the pauses and what is spared; without it, everything is forgotten at fixed intervals.
+    random: Option<SplitMix64>,
+    /// When the next wipe is due, milliseconds since 1970.
     next: Option<i64>,
-    /// How often there was one.
+    /// Number of wipes so far.
     pub count: u64,
 }
 
 impl Wipes {
-    /// Of everything, this often.
+    /// Makes wipes of everything, at this interval.
     pub fn restarts(every: Duration) -> Self {
         Self { every: Some(millis(every)), ..Self::default() }
     }
 
-    /// Of transactions, reports or both, at random about this often.
+    /// Makes wipes of transactions, reports or both, at random about this often.
     pub fn scattered(every: Duration, seed: u64) -> Self {
-        Self { random: Some(Random::new(seed)), ..Self::restarts(every) }
+        Self { random: Some(SplitMix64::new(seed)), ..Self::restarts(every) }
     }
 
-    /// Has the detector forget if it is time to.
-    pub fn due(&mut self, now: i64, detector: &mut Detector) {
+    /// Makes the detector forget if a wipe is due at `now`.
+    pub fn wipe_if_due(&mut self, now: i64, detector: &mut Detector) {
         let Some(every) = self.every else { return };
         if self.next.is_some_and(|next| now < next) {
             return;
@@ -54,6 +55,6 @@ impl Wipes {
 }
 
 fn millis(time: Duration) -> i64 {
-    // So that half as much again is a number too.
+    // Half of the number range, so that adding half as much again cannot overflow.
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX).min(i64::MAX / 2)
 }

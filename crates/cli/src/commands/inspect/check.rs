@@ -1,23 +1,26 @@
-//! One row of the answer.
+//! One check, and the table of all.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::show::units;
 
-/// Something that was looked at.
+/// A property of the module, and whether the broker can live with it.
+#[derive(Serialize)]
 pub struct Check {
     name: &'static str,
     value: Value,
+    #[serde(skip)]
     shown: String,
     limit: Value,
+    #[serde(skip)]
     limit_shown: String,
     note: String,
-    /// The verdict.
     pub ok: bool,
 }
 
 impl Check {
-    /// A text to which the verdict is `ok`.
+    /// Checks a text, of which `ok` is known.
     pub fn text(name: &'static str, value: impl ToString, ok: bool) -> Self {
         let shown = value.to_string();
         Self {
@@ -31,28 +34,28 @@ impl Check {
         }
     }
 
-    /// Why it cannot be.
+    /// Says no, and why.
     pub fn no(name: &'static str, why: impl ToString) -> Self {
         Self::text(name, "no", false).note(why)
     }
 
-    /// A number without a limit.
+    /// Shows a number without a limit.
     pub fn figure(name: &'static str, value: u64) -> Self {
         Self { value: value.into(), ..Self::text(name, units::count(value), true) }
     }
 
-    /// A number of bytes that must not be more than `limit`.
+    /// Checks a number of bytes, at most `limit`.
     pub fn bytes(name: &'static str, value: u64, limit: u64) -> Self {
         Self::number(name, value, limit, value <= limit, units::size)
     }
 
-    /// A number of bytes that must not be less than `limit`.
+    /// Checks a number of bytes, at least `limit`.
     pub fn bytes_at_least(name: &'static str, value: u64, limit: u64) -> Self {
         let check = Self::number(name, value, limit, value >= limit, units::size);
         Self { limit_shown: format!("at least {}", check.limit_shown), ..check }
     }
 
-    /// A number that must not be more than `limit`.
+    /// Checks a number, at most `limit`.
     pub fn count(name: &'static str, value: u64, limit: u64) -> Self {
         Self::number(name, value, limit, value <= limit, units::count)
     }
@@ -75,29 +78,18 @@ impl Check {
         }
     }
 
-    /// The same with the verdict no.
+    /// Turns the check into a no.
     pub fn refused(self) -> Self {
         Self { ok: false, ..self }
     }
 
-    /// With an explanation.
+    /// Adds an explanation.
     pub fn note(self, note: impl ToString) -> Self {
         Self { note: note.to_string(), ..self }
     }
-
-    /// For machines.
-    pub fn json(&self) -> Value {
-        json!({
-            "name": self.name,
-            "value": self.value,
-            "limit": self.limit,
-            "ok": self.ok,
-            "note": self.note,
-        })
-    }
 }
 
-/// All checks, aligned; notes stand below their check.
+/// Writes all checks, aligned; a note is below its check.
 pub fn table(checks: &[Check]) -> String {
     let width = |text: fn(&Check) -> &str| {
         checks.iter().map(|check| text(check).chars().count()).max().unwrap_or(0)

@@ -1,4 +1,4 @@
-//! What a module and its deployment say, without running anything.
+//! The checks that need no running instance, on what a module and its deployment say.
 
 use anyhow::Result;
 use transform_host::{Deployment, Facts, Import, Limits, Provided, Refusal, check_deployment};
@@ -6,7 +6,7 @@ use transform_host::{Deployment, Facts, Import, Limits, Provided, Refusal, check
 use super::check::Check;
 use crate::show::units;
 
-/// Every check that needs no running instance, in the broker's order.
+/// Returns these checks, in the broker's order.
 pub fn checks(wasm: &[u8], deployment: &Deployment, limits: &Limits) -> Result<Vec<Check>> {
     let facts = Facts::of(wasm)?;
     let max_functions = u64::from(Limits::MAX_FUNCTIONS);

@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 use transform_host::{BatchBuilder, Fault, Limits, Output};
 
-use super::bench::{Bench, Warm};
 use super::check::Check;
+use crate::module::warm::{Warm, Warmer};
 
-/// Where a record's bytes are.
+/// The place of most of a record's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
     /// In one long text of a transaction.
@@ -23,31 +23,35 @@ enum Shape {
     BrokenHeaders,
 }
 
-/// How often a size must get through in a row.
+/// Number of times that a size must get through in a row.
 const REPEATS: usize = 5;
 
-/// Bytes of key, value and headers.
+/// The largest records that a module survives: bytes of key, value and headers.
+#[derive(Serialize)]
 pub struct Largest {
+    #[serde(rename = "value_bytes")]
     value: u64,
+    #[serde(rename = "headers_bytes")]
     headers: u64,
-    /// Of any shape, whatever came before.
+    /// Size of a record of any shape, whatever came before.
+    #[serde(rename = "any_bytes")]
     pub any: u64,
 }
 
 /// Step of the search, in bytes.
 const STEP: u64 = 1 << 10;
 
-/// Finds them; `wanted` is tried in any case.
-pub fn search(bench: &Bench, limits: &Limits, wanted: u64) -> Largest {
+/// Finds the largest records; tries the size `wanted` in any case.
+pub fn search(warmer: &Warmer, limits: &Limits, wanted: u64) -> Largest {
     let largest = |shapes: &[Shape]| {
-        let is_survived = |size| survives(bench.warm_enough(), shapes, size).is_ok();
+        let is_survived = |size| survives(warmer.long(), shapes, size).is_ok();
         // A record cannot be larger than memory.
-        let (mut least, mut most) = (0, limits.memory_bytes / STEP);
-        while most - least > 1 {
-            let middle = (least + most) / 2;
-            if is_survived(middle * STEP) { least = middle } else { most = middle }
+        let (mut survived, mut too_large) = (0, limits.memory_bytes / STEP);
+        while too_large - survived > 1 {
+            let middle = (survived + too_large) / 2;
+            if is_survived(middle * STEP) { survived = middle } else { too_large = middle }
         }
-        let found = least * STEP;
+        let found = survived * STEP;
         let is_between = found < wanted && wanted < found + STEP;
         if is_between && is_survived(wanted) { wanted } else { found }
     };
@@ -55,17 +59,19 @@ pub fn search(bench: &Bench, limits: &Limits, wanted: u64) -> Largest {
     let headers = largest(&[Shape::Headers]).min(largest(&[Shape::BrokenHeaders]));
     let all = [Shape::Value, Shape::BrokenHeaders, Shape::Headers];
     let mut any = largest(&all).min(value).min(headers);
-    while any > 0 && survives(bench.warm(), &all, any).is_err() {
+    while any > 0 && survives(warmer.full(), &all, any).is_err() {
         any = any.saturating_sub(STEP);
     }
     Largest { value, headers, any }
 }
 
+/// Feeds an instance with records of these shapes: of growing sizes, then of changing ones up to
+/// `size`.
 fn survives(vm: Result<Warm, Fault>, shapes: &[Shape], size: u64) -> Result<(), Fault> {
     let mut vm = vm?;
     let mut turn = shapes.iter().cycle();
     let mut feed = |size| feed(&mut vm, *turn.next().expect("at least one shape"), size);
-    // Half as much again each time, so that no buffer happens to have the right size.
+    // The sizes grow by half, so that no buffer happens to have the right size already.
     let mut growing = 512;
     while growing < size {
         feed(growing)?;
@@ -82,18 +88,18 @@ fn survives(vm: Result<Warm, Fault>, shapes: &[Shape], size: u64) -> Result<(), 
 fn feed(warm: &mut Warm, shape: Shape, size: u64) -> Result<(), Fault> {
     let size = size as usize;
     let record = match shape {
-        Shape::Value => warm.record().padded(size),
-        Shape::Headers => warm.record(),
-        Shape::BrokenHeaders => warm.record().broken(),
+        Shape::Value => warm.stranger().padded(size),
+        Shape::Headers => warm.stranger(),
+        Shape::BrokenHeaders => warm.stranger().broken(),
     };
-    let headers = size.saturating_sub(record.key.len() + record.value.len()) / 2;
+    let headers = size.saturating_sub(record.bytes()) / 2;
     let mut batch = BatchBuilder::new(0);
     record.push(headers, &mut batch);
     warm.vm.process(&Arc::new(batch.build()), &mut Output::default())
 }
 
 impl Largest {
-    /// All of them, against what is wanted.
+    /// Checks the sizes against the one that is wanted.
     pub fn checks(&self, wanted: u64) -> [Check; 3] {
         let check = |name, size| Check::bytes_at_least(name, size, wanted);
         [
@@ -104,10 +110,5 @@ impl Largest {
                 "one after the other, with history full; a larger one may stall its partition",
             ),
         ]
-    }
-
-    /// For machines.
-    pub fn json(&self) -> Value {
-        json!({ "value_bytes": self.value, "headers_bytes": self.headers, "any_bytes": self.any })
     }
 }

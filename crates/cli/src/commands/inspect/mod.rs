@@ -1,34 +1,35 @@
 //! `fraud inspect`: does a module fit a broker?
 //!
-//! # Layout
-//!
-//! - [`check`]: one row of the answer, and the table
-//! - [`declared`]: what the module and its deployment say, without running anything
-//! - [`sample`]: records to run it on
-//! - [`mod@bench`]: a warm instance, and what it costs: memory, fuel, stack
-//! - [`largest`]: the largest record that it survives
+//! - [`check`]: one check, and the table of all
+//! - [`declared`]: checks on what the module and its deployment say, without running anything
+//! - [`measured`]: checks on a running module: start, memory, fuel, call stack
+//! - [`largest`]: the largest record that the module survives
 //! - [`topics`]: what follows for the topics
 
-mod bench;
 mod check;
 mod declared;
 mod largest;
-mod sample;
+mod measured;
 mod topics;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::json;
-use transform_host::Engine;
+use indicatif::ProgressBar;
+use serde::Serialize;
+use transform_host::{Engine, Limits};
 
-use crate::module::target::{Target, read_module};
+use super::flags::TargetFlags;
+use crate::module::sample::Sample;
+use crate::module::target::{ModuleFile, Target, module_text};
+use crate::module::warm::Warmer;
 use crate::show::report::Report;
 use crate::show::{progress, units};
-use bench::Bench;
 use check::Check;
-use sample::Sample;
+use largest::Largest;
+use topics::Advice;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -41,8 +42,8 @@ on this machine in the broker's engine with the broker's limits: memory with a f
 call stack, and the largest record that it survives. A record that is larger traps on every attempt
 and stalls its partition for ever, so the topics' limits printed at the end matter.
 
-Any data transform can be inspected; the records are made from the feature spec (that of the shipped
-model if there is none).";
+Any data transform can be inspected. The records are made from the feature spec that the module was
+built from; another transform gets the records of the shipped model, or of --spec.";
 
 /// Find out whether a module fits a broker, before deploying it.
 #[derive(clap::Args)]
@@ -51,7 +52,7 @@ pub struct Args {
     /// The compiled transform
     #[arg(value_name = "FILE.wasm")]
     module: PathBuf,
-    /// The feature spec that the sample records follow [default: model/fraud.toml if there is one]
+    /// The feature spec that the sample records follow [default: the module's own]
     #[arg(long, value_name = "FILE.toml")]
     spec: Option<PathBuf>,
     /// The largest record that must get through
@@ -64,68 +65,124 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = units::parse_duration)]
     write_latency: Duration,
     #[command(flatten)]
+    target: TargetFlags,
+}
+
+/// The module, the broker, and what must get through.
+struct Options {
+    module: PathBuf,
+    spec: Option<PathBuf>,
+    min_record: u64,
+    catch_up_rate: Option<u64>,
+    write_latency: Duration,
     target: Target,
 }
 
+impl From<Args> for Options {
+    fn from(args: Args) -> Self {
+        let Args { module, spec, min_record, catch_up_rate, write_latency, target } = args;
+        let target = target.into();
+        Self { module, spec, min_record, catch_up_rate, write_latency, target }
+    }
+}
+
+/// Whether the module fits, and why.
+#[derive(Serialize)]
+struct Answer {
+    module: PathBuf,
+    model: Option<String>,
+    ok: bool,
+    memory_limit: u64,
+    checks: Vec<Check>,
+    /// `None` if the module does not run.
+    largest_record: Option<Largest>,
+    /// The lines that the module wrote to its log at start.
+    logs: Vec<String>,
+    topics: Vec<Advice>,
+}
+
 /// Runs the command.
-pub fn run(args: &Args) -> Result<Report> {
-    let wasm = read_module(&args.module)?;
-    let sample = Sample::new(args.spec.as_deref())?;
-    let (limits, deployment) = (args.target.limits(), args.target.deployment());
+pub fn run(args: Args) -> Result<Report> {
+    let options = Options::from(args);
+    let file = ModuleFile::read(&options.module)?;
+    let sample = match (&options.spec, file.model()) {
+        (None, None) => Sample::shipped(),
+        (spec, _) => Sample { program: file.program(spec.as_deref())? },
+    };
+    let limits = options.target.limits();
     let stage = progress::stages();
     stage.set_message("reading the module");
-    let mut checks = declared::checks(&wasm, &deployment, &limits)
-        .with_context(|| format!("cannot inspect {}", args.module.display()))?;
-
-    stage.set_message("compiling");
-    let mut logs = Vec::new();
-    let mut largest = None;
-    let mut advice = Vec::new();
-    match Engine::new(&limits)?.compile(&wasm) {
-        Err(fault) => checks.push(Check::no("loads", fault)),
-        Ok(module) => {
-            stage.set_message("filling history");
-            let (bench, run) = Bench::new(&module, &deployment, &sample);
-            checks.extend(bench.checks(&limits, &run));
-            if let Ok(run) = run {
-                stage.set_message("narrowing the call stack");
-                checks.push(bench::stack(&wasm, &deployment, &limits, &sample));
-                stage.set_message("growing records");
-                let found = largest::search(&bench, &limits, args.min_record);
-                checks.extend(found.checks(args.min_record));
-                let load = topics::Load {
-                    records_per_second: args.catch_up_rate.unwrap_or(run.rounded_rate()),
-                    write_latency: args.write_latency,
-                    bytes_per_record: run.bytes_out_per_record,
-                };
-                advice = topics::advice(&deployment, &found, &load);
-                largest = Some(found);
-            }
-            logs = bench.logs;
-        }
-    }
-    stage.finish_and_clear();
-
-    let ok = checks.iter().all(|check| check.ok);
-    let mut text = check::table(&checks);
-    text += &match (ok, checks.iter().filter(|check| !check.ok).count()) {
-        (true, _) => format!("\n{} fits.\n", args.module.display()),
-        (false, 1) => format!("\n{} does not fit: one check says no.\n", args.module.display()),
-        (false, n) => format!("\n{} does not fit: {n} checks say no.\n", args.module.display()),
+    let checks = declared::checks(&file.wasm, &options.target.deployment(), &limits)
+        .with_context(|| format!("cannot inspect {}", options.module.display()))?;
+    let mut answer = Answer {
+        model: file.model(),
+        module: options.module.clone(),
+        ok: false,
+        memory_limit: limits.memory_bytes,
+        checks,
+        largest_record: None,
+        logs: Vec::new(),
+        topics: Vec::new(),
     };
-    text += &topics::text(&advice);
-    Ok(Report {
-        json: json!({
-            "module": args.module,
-            "ok": ok,
-            "memory_limit": limits.memory_bytes,
-            "checks": checks.iter().map(Check::json).collect::<Vec<_>>(),
-            "largest_record": largest.map(|found| found.json()),
-            "logs": logs,
-            "topics": advice.iter().map(topics::Advice::json).collect::<Vec<_>>(),
-        }),
-        text,
-        aside: logs.iter().map(|line| format!("log: {}\n", line.trim_end())).collect(),
-        ok,
-    })
+    answer.measure(&options, &file.wasm, &limits, &sample, &stage)?;
+    answer.ok = answer.checks.iter().all(|check| check.ok);
+    stage.finish_and_clear();
+    let logs = answer.logs.iter().map(|line| format!("log: {}\n", line.trim_end()));
+    Ok(Report::of(&answer)?.aside(logs.collect()).ok(answer.ok))
+}
+
+impl Answer {
+    /// Adds what shows when the module runs, as far as it does.
+    fn measure(
+        &mut self,
+        options: &Options,
+        wasm: &[u8],
+        limits: &Limits,
+        sample: &Sample,
+        stage: &ProgressBar,
+    ) -> Result<()> {
+        stage.set_message("compiling");
+        let deployment = options.target.deployment();
+        let module = match Engine::new(limits)?.compile(wasm) {
+            Ok(module) => module,
+            Err(fault) => {
+                self.checks.push(Check::no("loads", fault));
+                return Ok(());
+            }
+        };
+        stage.set_message("filling history");
+        let (warmer, filling) = Warmer::new(&module, &deployment, sample);
+        self.checks.extend(measured::checks(&warmer, &filling, limits));
+        if let Ok(filling) = filling {
+            stage.set_message("narrowing the call stack");
+            self.checks.push(measured::stack(wasm, &deployment, limits, sample));
+            stage.set_message("growing records");
+            let found = largest::search(&warmer, limits, options.min_record);
+            self.checks.extend(found.checks(options.min_record));
+            let load = topics::Load {
+                records_per_second: options
+                    .catch_up_rate
+                    .unwrap_or_else(|| measured::rounded_rate(&filling)),
+                write_latency: options.write_latency,
+                bytes_per_record: filling.bytes_out_per_record,
+            };
+            self.topics = topics::advice(&deployment, &found, &load);
+            self.largest_record = Some(found);
+        }
+        self.logs = warmer.logs;
+        Ok(())
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&check::table(&self.checks))?;
+        let module = module_text(&self.module, self.model.as_deref());
+        match self.checks.iter().filter(|check| !check.ok).count() {
+            0 => writeln!(f, "\n{module} fits.")?,
+            1 => writeln!(f, "\n{module} does not fit: one check says no.")?,
+            n => writeln!(f, "\n{module} does not fit: {n} checks say no.")?,
+        }
+        f.write_str(&topics::text(&self.topics))
+    }
 }

@@ -1,8 +1,8 @@
-//! What follows for the topics: how large a batch they may take.
+//! Advice for the topics: how large a batch each must take.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 use transform_host::Deployment;
 
 use super::largest::Largest;
@@ -11,7 +11,7 @@ use crate::show::units;
 /// A topic's `max.message.bytes` on a stock cluster.
 const STOCK: u64 = 1 << 20;
 
-/// What an instance writes when it catches up on a backlog.
+/// The output of an instance that catches up on a backlog.
 pub struct Load {
     pub records_per_second: u64,
     pub write_latency: Duration,
@@ -19,24 +19,27 @@ pub struct Load {
 }
 
 /// A setting of one topic.
+#[derive(Serialize)]
 pub struct Advice {
     topic: String,
-    is_input: bool,
+    /// `input` or `output`.
+    role: &'static str,
     max_message_bytes: u64,
+    command: String,
     why: String,
 }
 
-/// For the input and every output.
+/// Advises on the input and every output.
 pub fn advice(deployment: &Deployment, largest: &Largest, load: &Load) -> Vec<Advice> {
-    let input = Advice {
-        topic: deployment.input_topic.clone(),
-        is_input: true,
-        max_message_bytes: largest.any,
-        why: "The largest record that gets through. It bounds whole batches too, so producers' \
-              batch.size must be below it; and it bounds batches as they are sent, so a record \
-              that was compressed may still be too large."
+    let input = Advice::new(
+        &deployment.input_topic,
+        "input",
+        largest.any,
+        "The largest record that gets through. It bounds whole batches too, so producers' \
+         batch.size must be below it; and it bounds batches as they are sent, so a record that was \
+         compressed may still be too large."
             .into(),
-    };
+    );
     let Load { records_per_second, write_latency, bytes_per_record } = *load;
     let queued = records_per_second as u128 * write_latency.as_micros() / 1_000_000;
     // While one batch is written, this much queues up for the next; it ends in any of the topics.
@@ -50,34 +53,21 @@ pub fn advice(deployment: &Deployment, largest: &Largest, load: &Load) -> Vec<Ad
         write_latency.as_millis(),
         bytes_per_record,
     );
-    let outputs = deployment.output_topics.iter().map(|topic| Advice {
-        topic: topic.clone(),
-        is_input: false,
-        max_message_bytes: batch.next_multiple_of(1 << 16).max(STOCK),
-        why: why.clone(),
-    });
+    let bytes = batch.next_multiple_of(1 << 16).max(STOCK);
+    let outputs = deployment.output_topics.iter();
+    let outputs = outputs.map(|topic| Advice::new(topic, "output", bytes, why.clone()));
     [input].into_iter().filter(|advice| advice.max_message_bytes > 0).chain(outputs).collect()
 }
 
 impl Advice {
-    fn command(&self) -> String {
-        let Advice { topic, max_message_bytes, .. } = self;
-        format!("rpk topic alter-config {topic} --set max.message.bytes={max_message_bytes}")
-    }
-
-    /// For machines.
-    pub fn json(&self) -> Value {
-        json!({
-            "topic": self.topic,
-            "role": if self.is_input { "input" } else { "output" },
-            "max_message_bytes": self.max_message_bytes,
-            "command": self.command(),
-            "why": self.why,
-        })
+    fn new(topic: &str, role: &'static str, max_message_bytes: u64, why: String) -> Self {
+        let command =
+            format!("rpk topic alter-config {topic} --set max.message.bytes={max_message_bytes}");
+        Self { topic: topic.into(), role, max_message_bytes, command, why }
     }
 }
 
-/// The commands, each reason once.
+/// Writes the commands, and each reason once.
 pub fn text(advice: &[Advice]) -> String {
     let mut text = String::new();
     let mut last = "";
@@ -86,12 +76,12 @@ pub fn text(advice: &[Advice]) -> String {
             last = &advice.why;
             text += &format!("\n# {}\n", wrap(last));
         }
-        text += &format!("{}\n", advice.command());
+        text += &format!("{}\n", advice.command);
     }
     text
 }
 
-/// A comment of lines of at most 98 characters.
+/// Breaks a comment into lines of at most 98 characters.
 fn wrap(text: &str) -> String {
     let mut wrapped = String::new();
     let mut width = 2;

@@ -1,103 +1,103 @@
 //! How well the first output topic caught the known frauds.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use transform_host::Output;
 
 use crate::data::envelope::Envelopes;
 use crate::data::frauds::Frauds;
 use crate::module::verdict::error;
+use crate::numbers::ratio;
 use crate::show::units::{count, share};
 
-/// Counts by what comes out: the transaction's id and its topic.
-pub struct Caught<'f> {
+/// Counts catches by what comes out: a transaction's id and its topic.
+pub struct CatchCounter<'f> {
     frauds: &'f Frauds,
     envelopes: Envelopes,
-    scenarios: BTreeMap<u8, Of>,
+    /// (frauds, caught) by scenario.
+    scenarios: BTreeMap<u8, (u64, u64)>,
     false_alarms: u64,
 }
 
-/// Of how many, and how many were caught.
-#[derive(Clone, Copy, Default)]
-struct Of {
-    frauds: u64,
-    caught: u64,
+/// The frauds that were caught, and the false alarms.
+#[derive(Serialize)]
+pub struct Catch {
+    #[serde(flatten)]
+    all: Recall,
+    false_alarms: u64,
+    /// Share of the alarms that are frauds.
+    precision: Option<f64>,
+    scenarios: BTreeMap<u8, Recall>,
 }
 
-impl<'f> Caught<'f> {
-    /// Nothing yet.
+/// Frauds seen, and how many of them were caught.
+#[derive(Serialize)]
+struct Recall {
+    frauds: u64,
+    caught: u64,
+    /// Share of the frauds that were caught.
+    recall: Option<f64>,
+}
+
+impl<'f> CatchCounter<'f> {
+    /// Makes a counter that has counted nothing.
     pub fn new(frauds: &'f Frauds, envelopes: Envelopes) -> Self {
         Self { frauds, envelopes, scenarios: BTreeMap::new(), false_alarms: 0 }
     }
 
-    /// Counts a batch. What could not be scored was not caught, whatever its topic.
-    pub fn look_at(&mut self, output: &Output) {
+    /// Counts a batch. A record that could not be scored was not caught, whatever its topic.
+    pub fn count(&mut self, output: &Output) {
         for written in output.iter() {
             let envelope = self.envelopes.read(written.value().unwrap_or_default());
             let alarm = written.topic == 0 && error(&written).is_none();
             match envelope.transaction_id.and_then(|id| self.frauds.get(&id)) {
                 Some(fraud) => {
-                    let scenario = self.scenarios.entry(fraud.scenario).or_default();
-                    scenario.frauds += 1;
-                    scenario.caught += u64::from(alarm);
+                    let (frauds, caught) = self.scenarios.entry(fraud.scenario).or_default();
+                    *frauds += 1;
+                    *caught += u64::from(alarm);
                 }
                 None => self.false_alarms += u64::from(alarm),
             }
         }
     }
 
-    fn total(&self) -> Of {
-        self.scenarios.values().fold(Of::default(), |sum, of| Of {
-            frauds: sum.frauds + of.frauds,
-            caught: sum.caught + of.caught,
-        })
-    }
-
-    /// For machines; a share of nothing is null.
-    pub fn json(&self) -> Map<String, Value> {
-        let Of { frauds, caught } = self.total();
-        let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
-        let scenarios: BTreeMap<String, Value> = (self.scenarios.iter())
-            .map(|(scenario, &Of { frauds, caught })| {
-                let recall = ratio(caught, frauds);
-                let of = json!({ "frauds": frauds, "caught": caught, "recall": recall });
-                (scenario.to_string(), of)
-            })
-            .collect();
-        let members = [
-            ("frauds", json!(frauds)),
-            ("caught", json!(caught)),
-            ("false_alarms", json!(self.false_alarms)),
-            ("precision", json!(ratio(caught, caught + self.false_alarms))),
-            ("recall", json!(ratio(caught, frauds))),
-            ("scenarios", json!(scenarios)),
-        ];
-        members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
-    }
-
-    /// For people.
-    pub fn text(&self) -> String {
-        let Of { frauds, caught } = self.total();
-        let alarms = caught + self.false_alarms;
-        let mut text = format!(
-            "\n  \
-             caught        {} of {} frauds ({})\n  \
-             false alarms  {} ({} of the alarms are frauds)\n",
-            count(caught),
-            count(frauds),
-            share(caught, frauds),
-            count(self.false_alarms),
-            share(caught, alarms),
-        );
-        for (scenario, of) in &self.scenarios {
-            text += &format!(
-                "  scenario {scenario}    {} of {} ({})\n",
-                count(of.caught),
-                count(of.frauds),
-                share(of.caught, of.frauds),
-            );
+    /// Returns what was counted.
+    pub fn finish(self) -> Catch {
+        let recall = |(frauds, caught)| Recall { frauds, caught, recall: ratio(caught, frauds) };
+        let sum = |sum: (u64, u64), one: &(u64, u64)| (sum.0 + one.0, sum.1 + one.1);
+        let all = recall(self.scenarios.values().fold((0, 0), sum));
+        Catch {
+            precision: ratio(all.caught, all.caught + self.false_alarms),
+            false_alarms: self.false_alarms,
+            scenarios: self.scenarios.into_iter().map(|(key, one)| (key, recall(one))).collect(),
+            all,
         }
-        text
+    }
+}
+
+impl fmt::Display for Recall {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { frauds, caught, .. } = *self;
+        write!(f, "{} of {}", count(caught), count(frauds))
+    }
+}
+
+impl fmt::Display for Catch {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Recall { frauds, caught, .. } = self.all;
+        writeln!(f, "  caught        {} frauds ({})", self.all, share(caught, frauds))?;
+        writeln!(
+            f,
+            "  false alarms  {} ({} of the alarms are frauds)",
+            count(self.false_alarms),
+            share(caught, caught + self.false_alarms),
+        )?;
+        for (scenario, recall) in &self.scenarios {
+            let share = share(recall.caught, recall.frauds);
+            writeln!(f, "  scenario {scenario}    {recall} ({share})")?;
+        }
+        Ok(())
     }
 }

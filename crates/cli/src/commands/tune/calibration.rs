@@ -1,4 +1,4 @@
-//! Raw outputs to probabilities, and how far they are to be believed.
+//! Turns the model's raw outputs into probabilities, and measures how far to believe them.
 
 use anyhow::{Result, ensure};
 use fraud_plan::MAX_KNOTS;
@@ -6,13 +6,14 @@ use serde::Serialize;
 
 use super::threshold::Scored;
 
-/// Steps after which a fit has converged, or never will.
-const MOST_STEPS: usize = 100;
-/// Outputs nearer to 0 or 1 count as this near: the distance of 32-bit floats around 1.
+/// Maximum number of steps: after these a fit has converged, or never will.
+const MAX_STEPS: usize = 100;
+/// Least distance of an output from 0 and 1, so that its log-odds are finite: the distance of
+/// 32-bit floats around 1.
 const NEAREST: f64 = 1.0 / (1 << 24) as f64;
 
-/// Platt's calibration of (output, is fraud), outputs being probabilities: slope and offset of the
-/// likeliest logistic curve over the outputs' log-odds, to four decimals.
+/// Fits Platt's calibration to pairs (output, is fraud), where an output is a probability: returns
+/// slope and offset of the likeliest logistic curve over the outputs' log-odds, to four decimals.
 pub fn platt(outputs: impl Iterator<Item = (f32, bool)>) -> Result<(f32, f32)> {
     let points = outputs.map(|(raw, fraud)| {
         let raw = f64::from(raw).clamp(NEAREST, 1.0 - NEAREST);
@@ -27,13 +28,13 @@ pub fn platt(outputs: impl Iterator<Item = (f32, bool)>) -> Result<(f32, f32)> {
     Ok((slope as f32, offset as f32))
 }
 
-/// Slope and offset with the least loss. Platt, "Probabilistic outputs for support vector machines"
+/// Finds slope and offset with the least loss. Platt, "Probabilistic outputs for support vector machines"
 /// (1999), by Newton's method as in Lin, Lin and Weng, "A note on Platt's probabilistic outputs"
 /// (2007).
 fn newton(points: &[(f64, bool)]) -> [f64; 2] {
     let frauds = points.iter().filter(|(_, fraud)| *fraud).count() as f64;
     let genuine = points.len() as f64 - frauds;
-    // Not 0 and 1: as if one more of each had been seen, so that no slope is infinite.
+    // As if one more of each kind had been seen: with targets 0 and 1 a slope could be infinite.
     let targets = [1.0 / (genuine + 2.0), (frauds + 1.0) / (frauds + 2.0)];
     let loss = |[slope, offset]: [f64; 2]| -> f64 {
         let of = |&(x, fraud): &(f64, bool)| {
@@ -45,7 +46,7 @@ fn newton(points: &[(f64, bool)]) -> [f64; 2] {
     };
     let mut best = [0.0, ((frauds + 1.0) / (genuine + 1.0)).ln()];
     let mut least = loss(best);
-    for _ in 0..MOST_STEPS {
+    for _ in 0..MAX_STEPS {
         // The gradient, and the matrix of second derivatives, kept invertible.
         let (mut gradient, mut xx, mut x1, mut one) = ([0.0; 2], 1e-12, 0.0, 1e-12);
         for &(x, fraud) in points {
@@ -68,11 +69,11 @@ fn newton(points: &[(f64, bool)]) -> [f64; 2] {
     best
 }
 
-/// Isotonic regression of (output, is fraud): knots of a line that increases everywhere, so that
-/// what the regression puts level keeps its order.
+/// Fits an isotonic regression to pairs (output, is fraud): returns the knots of a line that
+/// increases everywhere, so that outputs which the regression puts on one step keep their order.
 ///
-/// The regression is by pooling adjacent violators. The line goes through the middle of its steps;
-/// while there are too many, the one is left out without which the logarithmic loss grows least.
+/// The regression pools adjacent violators. The line goes through the middles of its steps. While
+/// there are too many knots, the one is dropped whose absence raises the logarithmic loss least.
 pub fn isotonic(outputs: impl Iterator<Item = (f32, bool)>) -> Vec<[f32; 2]> {
     let mut outputs: Vec<_> = outputs.collect();
     outputs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
@@ -82,14 +83,14 @@ pub fn isotonic(outputs: impl Iterator<Item = (f32, bool)>) -> Vec<[f32; 2]> {
         let frauds = tie.iter().filter(|(_, fraud)| *fraud).count() as f64;
         pool(&mut steps, Step { count, frauds, sum: count * f64::from(tie[0].0) }, 0.0);
     }
-    // As if one more of each had been seen on every step, so that no score is 0 or 1.
+    // As if one more of each kind had been seen on every step, so that no score is 0 or 1.
     let mut smooth = Vec::new();
     steps.into_iter().for_each(|step| pool(&mut smooth, step, 1.0));
     let steps = smooth;
 
     let middles: Vec<_> =
         steps.iter().map(|step| [step.sum / step.count, step.share(1.0)]).collect();
-    // Of the steps between two knots.
+    // The loss of the steps between two knots.
     let loss = |from: usize, to: usize| -> f64 {
         let [[x0, y0], [x1, y1]] = [middles[from], middles[to]];
         let score = |at: usize| y0 + (middles[at][0] - x0) * (y1 - y0) / (x1 - x0);
@@ -110,27 +111,27 @@ pub fn isotonic(outputs: impl Iterator<Item = (f32, bool)>) -> Vec<[f32; 2]> {
     [[0.0, 0.0]].into_iter().chain(inner).chain([[1.0, 1.0]]).collect()
 }
 
-/// Outputs that follow each other.
+/// A run of neighbouring outputs that share one score.
 struct Step {
     count: f64,
     frauds: f64,
-    /// Of the outputs.
+    /// Sum of the outputs.
     sum: f64,
 }
 
 impl Step {
-    /// The share of frauds, as if so many more of each kind had been seen.
+    /// Returns the share of frauds, as if `more` of each kind had been seen.
     fn share(&self, more: f64) -> f64 {
         (self.frauds + more) / (self.count + 2.0 * more)
     }
 
-    /// The logarithmic loss of a score for all.
+    /// Returns the logarithmic loss if all have this score.
     fn loss(&self, score: f64) -> f64 {
         -self.frauds * score.ln() - (self.count - self.frauds) * (1.0 - score).ln()
     }
 }
 
-/// Adds a step, joined with those below that are not lower.
+/// Adds a step; joins it with the steps below it that are not lower.
 fn pool(steps: &mut Vec<Step>, mut step: Step, more: f64) {
     while let Some(below) = steps.pop_if(|below| below.share(more) >= step.share(more)) {
         step = Step {
@@ -142,10 +143,10 @@ fn pool(steps: &mut Vec<Step>, mut step: Step, more: f64) {
     steps.push(step);
 }
 
-/// Scores in this many equal ranges.
+/// Number of equal ranges of scores.
 const BINS: usize = 5;
 
-/// How scores of one range agree with the truth.
+/// Scores of one range against the truth.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bin {
     pub from: f64,
@@ -155,7 +156,7 @@ pub struct Bin {
     pub fraud_share: Option<f64>,
 }
 
-/// Bins from the lowest scores to the highest.
+/// Sorts scores into bins, from the lowest to the highest.
 pub fn bins(rows: &[Scored]) -> Vec<Bin> {
     let bin_of = |score: f32| ((score * BINS as f32) as usize).min(BINS - 1);
     let bin = |at: usize| {
@@ -182,7 +183,7 @@ pub fn bins(rows: &[Scored]) -> Vec<Bin> {
 mod tests {
     use super::*;
 
-    /// Groups of equal outputs, given by their log-odds, with numbers of frauds and others.
+    /// Checks a fit to groups of equal outputs: (log-odds, frauds, others).
     fn check(groups: &[(f64, usize, usize)], slope: f64, offset: f64, tolerance: f64) {
         let outputs = groups.iter().flat_map(|&(odds, frauds, genuine)| {
             let raw = (1.0 / (1.0 + (-odds).exp())) as f32;
@@ -232,7 +233,8 @@ mod tests {
         }
     }
 
-    /// `output frauds/count …` and the knots' `output score …` between the ends.
+    /// Checks a fit to groups `output frauds/count …` against its knots `output score …` between the
+    /// ends.
     #[track_caller]
     fn check_isotonic(groups: &str, expect: &str) {
         let outputs = groups.split(", ").flat_map(|group| {

@@ -1,6 +1,10 @@
-//! The decision: as the file that the module is built with, and on a screen.
+//! The decision: as the file that the module is built from, as JSON, and on a screen.
+
+use std::collections::BTreeMap;
+use std::fmt;
 
 use fraud_plan::Calibration;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::calibration::Bin;
@@ -8,31 +12,42 @@ use super::threshold::Choice;
 use crate::show::units::{count, percent, shortest};
 
 /// Everything that was decided.
+#[derive(Serialize)]
 pub struct Decided {
+    pub threshold: f64,
     /// How the threshold was chosen, in words.
+    #[serde(skip)]
     pub goal: String,
-    /// On which transactions.
-    pub on: String,
+    /// How it was chosen, and on which transactions.
+    pub basis: String,
     /// The hash of the files.
     pub data: String,
-    pub choice: Choice,
+    /// What the threshold does on these transactions.
+    pub expected: Choice,
+    #[serde(serialize_with = "serialize_calibration")]
     pub calibration: Calibration,
-    /// Of each feature its name and usual value.
+    /// Name and usual value of each feature.
+    #[serde(serialize_with = "serialize_baselines")]
     pub baselines: Vec<(String, f32)>,
-    /// What else could be chosen, by alerts a day.
-    pub alternatives: Vec<(u32, Option<Choice>)>,
+    /// Other thresholds that could be chosen.
+    pub alternatives: Vec<Alternative>,
+    #[serde(rename = "reliability")]
     pub bins: Vec<Bin>,
 }
 
-impl Decided {
-    /// How the threshold was found.
-    pub fn basis(&self) -> String {
-        format!("{} on {}", self.goal, self.on)
-    }
+/// The threshold for another number of alerts a day.
+#[derive(Serialize)]
+pub struct Alternative {
+    /// Maximum number of alerts a day.
+    pub at_most: u32,
+    /// `None` if the highest score alone gives more alerts.
+    pub expected: Option<Choice>,
+}
 
-    /// `decision.toml`.
+impl Decided {
+    /// Returns the text of `decision.toml`.
     pub fn toml(&self) -> String {
-        let Choice { threshold, precision, recall, alerts_per_day, amount_caught } = self.choice;
+        let Choice { threshold, precision, recall, alerts_per_day, amount_caught } = self.expected;
         let mut text = format!(
             "# Written by `fraud tune`. FRAUD_THRESHOLD overrides the threshold in a deployment.\n\
              threshold = {threshold:?}\n\
@@ -50,7 +65,7 @@ impl Decided {
              {}\n\
              # The median of each feature over genuine transactions; nan: most lack it.\n\
              [baselines]\n",
-            Value::from(self.basis()),
+            Value::from(self.basis.as_str()),
             self.data,
             self.calibration_toml(),
         );
@@ -60,7 +75,7 @@ impl Decided {
                 true => name.clone(),
                 false => Value::from(name.as_str()).to_string(),
             };
-            // `{:?}` of a float is TOML's, but for NaN.
+            // `{:?}` writes a float as TOML does, except NaN.
             text += &format!(" = {value:?}\n").replace("NaN", "nan");
         }
         text
@@ -83,56 +98,83 @@ impl Decided {
         }
     }
 
-    /// The calibration for machines.
-    pub fn calibration_json(&self) -> Value {
-        match &self.calibration {
-            Calibration::Identity => Value::Null,
-            Calibration::Platt { slope, offset } => json!({
-                "slope": shortest(*slope as f32),
-                "offset": shortest(*offset as f32),
-            }),
-            Calibration::Isotonic { knots } => {
-                let column = |at| column(knots, at).into_iter().map(shortest).collect::<Vec<_>>();
-                json!({ "output": column(0), "score": column(1) })
-            }
-        }
-    }
-
-    /// For people.
-    pub fn text(&self) -> String {
-        let share = |share: f64| percent(Some(share));
-        let Choice { threshold, precision, recall, alerts_per_day, amount_caught } = self.choice;
-        let mut text = format!(
-            "\nThreshold {threshold}: {}\n  \
-             alerts  {alerts_per_day:.1} a day, {} of them frauds\n  \
-             caught  {} of the frauds, {} of their amounts\n\n  \
-             alerts a day  threshold  precision  recall\n",
-            self.goal,
-            share(precision),
-            share(recall),
-            share(amount_caught),
-        );
-        for (a_day, choice) in &self.alternatives {
-            let cells =
-                choice.map(|at| [at.threshold.to_string(), share(at.precision), share(at.recall)]);
+    fn write_alternatives(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("  alerts a day  threshold  precision  recall\n")?;
+        for Alternative { at_most, expected } in &self.alternatives {
+            let cells = expected
+                .map(|at| [at.threshold.to_string(), share(at.precision), share(at.recall)]);
             let [threshold, precision, recall] =
                 cells.unwrap_or_else(|| ["–"; 3].map(str::to_owned));
-            text += &format!("  {a_day:>12}  {threshold:>9}  {precision:>9}  {recall:>6}\n");
+            writeln!(f, "  {at_most:>12}  {threshold:>9}  {precision:>9}  {recall:>6}")?;
         }
-        text += "\n  score       transactions  mean score  frauds\n";
+        Ok(())
+    }
+
+    fn write_bins(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("  score       transactions  mean score  frauds\n")?;
         for Bin { from, to, transactions, mean_score, fraud_share } in &self.bins {
-            text += &format!(
-                "  {from:.1} to {to:.1}  {:>12}  {:>10}  {:>6}\n",
+            writeln!(
+                f,
+                "  {from:.1} to {to:.1}  {:>12}  {:>10}  {:>6}",
                 count(*transactions),
                 percent(*mean_score),
                 percent(*fraud_share),
-            );
+            )?;
         }
-        text
+        Ok(())
     }
 }
 
-/// One of the numbers of each knot.
+impl fmt::Display for Decided {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Choice { threshold, precision, recall, alerts_per_day, amount_caught } = self.expected;
+        writeln!(f, "Threshold {threshold}: {}", self.goal)?;
+        writeln!(f, "  alerts  {alerts_per_day:.1} a day, {} of them frauds", share(precision))?;
+        writeln!(
+            f,
+            "  caught  {} of the frauds, {} of their amounts\n",
+            share(recall),
+            share(amount_caught),
+        )?;
+        self.write_alternatives(f)?;
+        f.write_str("\n")?;
+        self.write_bins(f)
+    }
+}
+
+fn share(share: f64) -> String {
+    percent(Some(share))
+}
+
+/// Serialises the members of the calibration's TOML table.
+fn serialize_calibration<S: Serializer>(
+    calibration: &Calibration,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    let value = match calibration {
+        Calibration::Identity => Value::Null,
+        Calibration::Platt { slope, offset } => json!({
+            "slope": shortest(*slope as f32),
+            "offset": shortest(*offset as f32),
+        }),
+        Calibration::Isotonic { knots } => {
+            let column = |at| column(knots, at).into_iter().map(shortest).collect::<Vec<_>>();
+            json!({ "output": column(0), "score": column(1) })
+        }
+    };
+    value.serialize(to)
+}
+
+/// Serialises baselines by name; NaN becomes null, because JSON has no NaN.
+fn serialize_baselines<S: Serializer>(
+    baselines: &[(String, f32)],
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    let by_name = baselines.iter().map(|(name, value)| (name, shortest(*value)));
+    by_name.collect::<BTreeMap<_, _>>().serialize(to)
+}
+
+/// Returns one of the numbers of each knot.
 fn column(knots: &[[f32; 2]], at: usize) -> Vec<f32> {
     knots.iter().map(|knot| knot[at]).collect()
 }

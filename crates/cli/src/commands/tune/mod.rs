@@ -1,15 +1,15 @@
 //! `fraud tune`: from the model's output to decisions, on labelled transactions.
 //!
-//! - [`sample`]: what the detector makes of them
-//! - [`calibration`]: outputs to probabilities; [`threshold`]: from which one on it is fraud
+//! - [`examples`]: the transactions as the detector sees them
+//! - [`calibration`]: outputs to probabilities; [`threshold`]: the score from which on it is fraud
 //! - [`decided`]: the answer, and the file that the module is built from
 
 mod calibration;
 mod decided;
-mod sample;
+mod examples;
 mod threshold;
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -19,15 +19,17 @@ use anyhow::{Context, Result, bail, ensure};
 use fraud_detector::verdict::{Judge, Warmth};
 use fraud_plan::compile::CompiledModel;
 use fraud_plan::{Calibration, Decision};
-use serde_json::json;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::data::frauds::Frauds;
-use crate::module::replay::Labelled;
+use super::flags::LabelledFlags;
+use crate::data::frauds::{Frauds, Labelled};
+use crate::data::input::file_name;
+use crate::data::spec;
 use crate::show::report::Report;
-use crate::show::units::{self, count, share, shortest};
-use decided::Decided;
-use sample::{Row, Sample};
+use crate::show::units::{self, count, share};
+use decided::{Alternative, Decided};
+use examples::{Example, Examples};
 use threshold::{Cuts, Goal, Scored};
 
 const AFTER_HELP: &str = "\
@@ -35,17 +37,17 @@ Examples:
   fraud tune --input day120.jsonl.zst --frauds day120.frauds.csv --alerts-per-day 50
   fraud tune --input day120.jsonl.zst --frauds day120.frauds.csv --review-cost 4.50
 
-The very code that runs in the broker scores the transactions, and is told of each fraud when its
-report has come. Its outputs are calibrated, so that of transactions with a score of 0.3 three in
-ten are frauds; then the threshold is chosen: by default for 50 alerts a day. What it is expected to
-do is measured on the same transactions: take ones that the model was not trained on.
-`fraud backtest` measures it on others.
+The same code as in the broker scores the transactions, and is told of each fraud when its report has
+come. The outputs are calibrated, so that of transactions with a score of 0.3 three in ten are
+frauds; then the threshold is chosen, by default for 50 alerts a day. Its expected figures are
+measured on the same transactions: take transactions that the model was not trained on.
+`fraud backtest` measures the threshold on others.
 
-The module is built with the file that this writes: build it again afterwards.";
+The module is built with the file that this command writes: build it again afterwards.";
 
-/// Frauds that a decision needs.
-const FEWEST_FRAUDS: u64 = 10;
-/// Numbers of alerts a day that are shown beside what was asked for.
+/// Minimum number of frauds that a decision needs.
+const MIN_FRAUDS: u64 = 10;
+/// Numbers of alerts a day whose thresholds are shown beside the chosen one.
 const ALTERNATIVES: [u32; 4] = [20, 50, 100, 200];
 
 /// Decide what is fraud: calibrate the model's output and choose the threshold.
@@ -53,18 +55,18 @@ const ALTERNATIVES: [u32; 4] = [20, 50, 100, 200];
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// The feature spec
-    #[arg(long, value_name = "FILE.toml", default_value = "model/fraud.toml")]
+    #[arg(long, value_name = "FILE.toml", default_value = spec::DEFAULT)]
     spec: PathBuf,
     /// The model
     #[arg(long, value_name = "FILE.onnx", default_value = "model/fraud.onnx")]
     model: PathBuf,
     #[command(flatten)]
-    labelled: Labelled,
-    /// Warm-up: so much at the start fills history and is not used otherwise
+    labelled: LabelledFlags,
+    /// Warm-up: this time at the start only fills history
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = units::parse_duration)]
     skip: Duration,
     #[command(flatten)]
-    goal: GoalArgs,
+    goal: GoalFlags,
     /// How outputs become probabilities
     #[arg(long, value_enum, default_value_t = Kind::Isotonic)]
     calibration: Kind,
@@ -73,6 +75,7 @@ pub struct Args {
     output: PathBuf,
 }
 
+/// The form of a calibration.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Kind {
     /// the likeliest increasing curve, in straight lines between at most 16 knots
@@ -81,9 +84,10 @@ enum Kind {
     Platt,
 }
 
+/// At most one goal.
 #[derive(clap::Args)]
 #[group(multiple = false)]
-struct GoalArgs {
+struct GoalFlags {
     /// The lowest threshold with no more alerts a day than this on average; by default 50
     #[arg(long, value_name = "N", value_parser = above_zero)]
     alerts_per_day: Option<f64>,
@@ -95,7 +99,7 @@ struct GoalArgs {
     review_cost: Option<f64>,
 }
 
-impl GoalArgs {
+impl GoalFlags {
     fn goal(&self) -> Goal {
         let precision = self.min_precision.map(Goal::Precision);
         let goal = precision.or(self.review_cost.map(Goal::Cost));
@@ -115,129 +119,155 @@ fn a_share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "not a share above 0 and up to 1, for instance 0.9".into())
 }
 
-/// Runs the command.
-pub fn run(args: &Args) -> Result<Report> {
-    let began = Instant::now();
-    let model = CompiledModel::read(&args.spec, &args.model)?;
-    let frauds = Frauds::read(&args.labelled.frauds)?;
-    let reporting = args.labelled.reporting(&frauds);
-    let mut sample = Sample::read(&model, &args.labelled.input, reporting, args.skip)?;
-    let (from, to) = suffices(args, &sample, &frauds)?;
-    let decided = decide(args, &model, &mut sample, format!("{from} to {to}"))?;
-    std::fs::write(&args.output, decided.toml())
-        .with_context(|| format!("cannot write {}", args.output.display()))?;
+/// What was decided, and on what.
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    decided: Decided,
+    transactions: u64,
+    frauds: u64,
+    /// Days with a transaction.
+    days: usize,
+    from: String,
+    to: String,
+    skipped: u64,
+    unscorable: u64,
+    seconds: f64,
+    output: PathBuf,
+}
 
-    let alternatives = decided
-        .alternatives
-        .iter()
-        .map(|(a_day, choice)| json!({ "at_most": a_day, "expected": choice }));
-    let baselines = decided.baselines.iter().map(|(name, value)| (name, shortest(*value)));
-    let (used, of_them, days) = (sample.rows.len() as u64, sample.frauds(), sample.days.len());
-    Ok(Report {
-        json: json!({
-            "threshold": decided.choice.threshold,
-            "basis": decided.basis(),
-            "data": decided.data,
-            "expected": decided.choice,
-            "calibration": decided.calibration_json(),
-            // JSON has no NaN: such a one is null.
-            "baselines": baselines.collect::<BTreeMap<_, _>>(),
-            "alternatives": alternatives.collect::<Vec<_>>(),
-            "reliability": decided.bins,
-            "transactions": used,
-            "frauds": of_them,
-            "days": days,
-            "from": from,
-            "to": to,
-            "skipped": sample.skipped,
-            "unscorable": sample.unscorable,
-            "seconds": began.elapsed().as_secs_f64(),
-            "output": args.output,
-        }),
-        text: format!(
-            "{} transactions on {days} days, {from} to {to}, {} of them frauds ({})\n\
-             {} before them were the warm-up, {} could not be scored\n{}\n{} written in {}\n",
-            count(used),
-            count(of_them),
-            share(of_them, used),
-            count(sample.skipped),
-            count(sample.unscorable),
-            decided.text(),
-            args.output.display(),
-            units::seconds(began.elapsed()),
-        ),
-        aside: String::new(),
-        ok: true,
+/// What a decision is made of, and how.
+struct Options {
+    model: PathBuf,
+    labelled: Labelled,
+    goal: Goal,
+    calibration: Kind,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<Report> {
+    let began = Instant::now();
+    let Args { spec, model, labelled, skip, goal, calibration, output } = args;
+    let goal = goal.goal();
+    let options = Options { model, labelled: labelled.into(), goal, calibration };
+    let model = CompiledModel::read(&spec, &options.model)?;
+    let Labelled { input, frauds: list } = &options.labelled;
+    let frauds = Frauds::read(&list.path)?;
+    let mut examples = Examples::read(&model, input, list.reporting(&frauds), skip)?;
+    let (from, to) = check_suffices(&options.labelled, &examples, &frauds)?;
+    let decided = decide(&options, &model, &mut examples, &format!("{from} to {to}"))?;
+    std::fs::write(&output, decided.toml())
+        .with_context(|| format!("cannot write {}", output.display()))?;
+    Report::of(&Answer {
+        decided,
+        transactions: examples.all.len() as u64,
+        frauds: examples.frauds(),
+        days: examples.days.len(),
+        from,
+        to,
+        skipped: examples.skipped,
+        unscorable: examples.unscorable,
+        seconds: began.elapsed().as_secs_f64(),
+        output,
     })
 }
 
-/// An error if there is too little to decide on; else the first and the last date.
-fn suffices(args: &Args, sample: &Sample, frauds: &Frauds) -> Result<(String, String)> {
-    let (input, more) =
-        (args.labelled.input.display(), "give a shorter --skip or a longer --input");
-    let (Some(&first), Some(&last)) = (sample.days.first(), sample.days.last()) else {
+/// Fails if there is too little to decide on; returns the first and the last date.
+fn check_suffices(
+    labelled: &Labelled,
+    examples: &Examples,
+    frauds: &Frauds,
+) -> Result<(String, String)> {
+    let (input, more) = (labelled.input.display(), "give a shorter --skip or a longer --input");
+    let (Some(&first), Some(&last)) = (examples.days.first(), examples.days.last()) else {
         bail!(
             "{input}: no transaction is left to decide on; {} are the warm-up, {} cannot be scored; \
              {more}",
-            count(sample.skipped),
-            count(sample.unscorable),
+            count(examples.skipped),
+            count(examples.unscorable),
         );
     };
-    frauds.belong_to(&args.labelled.input)?;
-    let (found, rows) = (sample.frauds(), sample.rows.len() as u64);
+    frauds.check_belong_to(&labelled.input)?;
+    let (found, all) = (examples.frauds(), examples.all.len() as u64);
     ensure!(
-        found >= FEWEST_FRAUDS && found < rows,
+        found >= MIN_FRAUDS && found < all,
         "{input}: {found} of {} transactions after the warm-up are listed as frauds in {}; it takes \
-         at least {FEWEST_FRAUDS}, and some that are none; {more}",
-        count(rows),
-        args.labelled.frauds.display(),
+         at least {MIN_FRAUDS}, and some transactions that are no frauds; {more}",
+        count(all),
+        labelled.frauds.path.display(),
     );
     Ok((units::date(first), units::date(last)))
 }
 
 fn decide(
-    args: &Args,
+    options: &Options,
     model: &CompiledModel,
-    sample: &mut Sample,
-    when: String,
+    examples: &mut Examples,
+    when: &str,
 ) -> Result<Decided> {
-    let outputs = sample.rows.iter().map(|row| (row.raw, row.fraud));
-    // Either kind: a slope above 0 says that there is something to calibrate.
-    let (slope, offset) =
-        calibration::platt(outputs.clone()).with_context(|| args.model.display().to_string())?;
-    let calibration = match args.calibration {
-        Kind::Platt => Calibration::Platt { slope: slope.into(), offset: offset.into() },
-        Kind::Isotonic => Calibration::Isotonic { knots: calibration::isotonic(outputs) },
-    };
+    let Labelled { input, frauds } = &options.labelled;
+    let calibration = calibrate(options, examples)?;
     let decision = Decision { calibration: calibration.clone(), ..Decision::default() };
     let judge = Judge::new(&model.plan(decision), 0.5);
-    let scored = sample.rows.iter().map(|&Row { sum, fraud, amount, .. }| Scored {
-        score: judge.judge(sum, Warmth::Warm).score,
-        fraud,
-        amount,
-    });
-    let scored: Vec<_> = scored.collect();
+    let score = |example: &Example| Scored {
+        score: judge.judge(example.sum, Warmth::Warm).score,
+        fraud: example.is_fraud,
+        amount: example.amount,
+    };
+    let scored: Vec<_> = examples.all.iter().map(score).collect();
     let bins = calibration::bins(&scored);
-    let days = sample.days.len();
+    let days = examples.days.len();
     let cuts = Cuts::new(scored, days);
-    let goal = args.goal.goal();
+    let goal = options.goal.to_string();
     let names = model.program.features.iter().map(|feature| feature.name.clone());
-    let input = args.labelled.input.file_name().unwrap_or_default().to_string_lossy();
+    let expected = cuts.choose(options.goal).with_context(|| input.display().to_string())?;
+    let alternative = |at_most: u32| {
+        let expected = cuts.choose(Goal::Alerts(at_most.into())).ok();
+        Alternative { at_most, expected }
+    };
     Ok(Decided {
-        goal: goal.to_string(),
-        on: format!("{input}, {days} days, {when}"),
-        data: format!("sha256:{}", hash(&[&args.labelled.input, &args.labelled.frauds])?),
-        choice: cuts.choose(goal).with_context(|| args.labelled.input.display().to_string())?,
+        threshold: expected.threshold,
+        basis: format!("{goal} on {}, {days} days, {when}", file_name(input)),
+        goal,
+        data: format!("sha256:{}", hash(&[input, &frauds.path])?),
+        expected,
         calibration,
-        baselines: names.zip(sample.baselines()).collect(),
-        alternatives: ALTERNATIVES
-            .map(|a_day| (a_day, cuts.choose(Goal::Alerts(a_day.into())).ok()))
-            .into(),
+        baselines: names.zip(examples.baselines()).collect(),
+        alternatives: ALTERNATIVES.map(alternative).into(),
         bins,
     })
 }
 
-/// The SHA-256 of files, one after the other, in hex.
+/// Fits the calibration. Platt's is fitted in any case: a slope above 0 tells that there is
+/// something to calibrate.
+fn calibrate(options: &Options, examples: &Examples) -> Result<Calibration> {
+    let outputs = examples.all.iter().map(|example| (example.raw, example.is_fraud));
+    let platt = calibration::platt(outputs.clone());
+    let (slope, offset) = platt.with_context(|| options.model.display().to_string())?;
+    Ok(match options.calibration {
+        Kind::Platt => Calibration::Platt { slope: slope.into(), offset: offset.into() },
+        Kind::Isotonic => Calibration::Isotonic { knots: calibration::isotonic(outputs) },
+    })
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { decided, transactions, frauds, days, from, to, output, .. } = self;
+        writeln!(
+            f,
+            "{} transactions on {days} days, {from} to {to}, {} of them frauds ({})",
+            count(*transactions),
+            count(*frauds),
+            share(*frauds, *transactions),
+        )?;
+        let (skipped, unscorable) = (count(self.skipped), count(self.unscorable));
+        writeln!(f, "{skipped} before them were the warm-up, {unscorable} could not be scored\n")?;
+        let seconds = units::seconds(self.seconds);
+        writeln!(f, "{decided}\n{} written in {seconds}", output.display())
+    }
+}
+
+/// Returns the SHA-256 of files, one after the other, in hex.
 fn hash(paths: &[&Path]) -> Result<String> {
     let mut hash = Sha256::new();
     for path in paths {

@@ -1,16 +1,16 @@
-//! The threshold, in the user's terms.
+//! The threshold that reaches a goal, which is given in the user's terms.
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::show::units::shortest;
 
-/// What the threshold is to achieve.
+/// The goal of a threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
-    /// As many alerts a day on average as can be handled.
+    /// At most this many alerts a day on average.
     Alerts(f64),
-    /// The share of alerts that are frauds, at least.
+    /// At least this share of the alerts are frauds.
     Precision(f64),
     /// The least sum of missed frauds' amounts and reviews, at this cost of a review.
     Cost(f64),
@@ -29,16 +29,16 @@ impl std::fmt::Display for Goal {
 /// A scored transaction and the truth about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Scored {
-    /// Calibrated.
+    /// The calibrated score.
     pub score: f32,
     pub fraud: bool,
     pub amount: f64,
 }
 
-/// A threshold, and what it gives.
+/// A threshold, and what it achieves.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Choice {
-    /// A 32-bit float in the digits that it is written with.
+    /// A 32-bit float, with the digits that it is written with.
     pub threshold: f64,
     pub precision: f64,
     pub recall: f64,
@@ -47,18 +47,19 @@ pub struct Choice {
     pub amount_caught: f64,
 }
 
-/// Every way to cut the transactions of some days in two by score.
+/// Every way to divide the transactions of some days into alerts and the rest by score.
 pub struct Cuts {
-    /// The highest score first; each has more alerts than the one before.
+    /// The highest score first; each cut has more alerts than the one before.
     cuts: Vec<Cut>,
     days: f64,
 }
 
+/// One such division.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cut {
     /// The lowest score that is an alert.
     score: f32,
-    /// The highest that is none; 0 if all are.
+    /// The highest score that is none; 0 if all are alerts.
     below: f32,
     alerts: u64,
     caught: u64,
@@ -71,7 +72,8 @@ impl Cut {
         self.caught as f64 / self.alerts as f64
     }
 
-    /// A threshold that parts exactly these alerts from the rest, of as few decimals as do.
+    /// Returns a threshold that parts exactly these alerts from the rest, with as few decimals as
+    /// possible.
     fn threshold(&self) -> f32 {
         let middle = (f64::from(self.below) + f64::from(self.score)) / 2.0;
         (2..12)
@@ -82,7 +84,7 @@ impl Cut {
 }
 
 impl Cuts {
-    /// Of at least one transaction.
+    /// Makes the cuts of at least one transaction.
     pub fn new(mut rows: Vec<Scored>, days: usize) -> Self {
         rows.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
         let mut cut = Cut::default();
@@ -102,7 +104,7 @@ impl Cuts {
         Self { cuts, days: days as f64 }
     }
 
-    /// The threshold that achieves a goal, if one does.
+    /// Chooses the threshold that achieves a goal, if there is one.
     pub fn choose(&self, goal: Goal) -> Result<Choice> {
         let top = self.cuts.first().context("there are no transactions")?;
         let cuts = self.cuts.iter();
@@ -112,7 +114,7 @@ impl Cuts {
                 cuts.take_while(|cut| a_day(cut) <= most).last().with_context(|| {
                     format!(
                         "--alerts-per-day {most} is too few: the highest score alone gives {:.2} \
-                         alerts a day; allow as many",
+                         alerts a day; allow at least that many",
                         a_day(top)
                     )
                 })?
@@ -128,7 +130,7 @@ impl Cuts {
             }
             Goal::Cost(cost) => {
                 let gain = |cut: &Cut| cut.saved - cut.alerts as f64 * cost;
-                // Of equal ones the last: here that with the fewest alerts.
+                // `max_by` takes the last of equal cuts: in this order, the one with the fewest alerts.
                 let best = cuts.rev().max_by(|a, b| gain(a).total_cmp(&gain(b))).unwrap_or(top);
                 ensure!(
                     gain(best) > 0.0,
@@ -159,7 +161,7 @@ impl Cuts {
 mod tests {
     use super::*;
 
-    /// `score amount` with `!` for a fraud, of two days.
+    /// Makes cuts of two days from words `score amount`, with `!` for a fraud.
     fn cuts(words: &[&str]) -> Cuts {
         let row = |word: &&str| {
             let (score, amount) = word.split_once(' ').expect("score and amount");
@@ -172,7 +174,7 @@ mod tests {
         Cuts::new(words.iter().map(row).collect(), 2)
     }
 
-    /// Two frauds on top, ties at 0.7 and at 0.2.
+    /// Makes ten cuts: two frauds on top, ties at 0.7 and at 0.2.
     fn ten() -> Cuts {
         cuts(&[
             "0.2 1", "0.7 20!", "0.9 100!", "0.7 2", "0.8 50!", "0.7 3", "0.2 60!", "0.4 4",

@@ -28,6 +28,8 @@ pub struct CompiledPlan {
 pub struct CompiledModel {
     /// The feature program.
     pub program: Program,
+    /// The files beside the spec that it names.
+    files: Vec<PathBuf>,
     ensemble: Ensemble,
     masks: Option<MaskArrays>,
 }
@@ -35,7 +37,7 @@ pub struct CompiledModel {
 impl CompiledModel {
     /// Compiles a spec and an ONNX file whose inputs are the spec's features.
     pub fn read(spec: &Path, onnx: &Path) -> Result<Self> {
-        let program = read_spec(spec)?;
+        let (program, files) = read_spec(spec)?;
         let bytes = std::fs::read(onnx).with_context(|| {
             format!("cannot read the model {}; `model/train/train.py` writes one", onnx.display())
         })?;
@@ -49,7 +51,7 @@ impl CompiledModel {
             spec.display(),
         );
         let masks = MaskArrays::new(&ensemble, MaskLimits::default());
-        Ok(Self { program, ensemble, masks })
+        Ok(Self { program, files, ensemble, masks })
     }
 
     /// Returns the plan with a decision.
@@ -81,15 +83,16 @@ pub fn model(dir: &Path) -> Result<CompiledPlan> {
     let plan = model.plan(decision);
     // A build that depends on a file that is not there runs each time, so it depends on the directory.
     let inputs = paths.iter().map(|path| if path.exists() { path } else { dir });
-    Ok(CompiledPlan { plan: plan.write(), warnings, inputs: inputs.map(PathBuf::from).collect() })
+    let inputs = inputs.map(PathBuf::from).chain(model.files.iter().cloned());
+    Ok(CompiledPlan { plan: plan.write(), warnings, inputs: inputs.collect() })
 }
 
-fn read_spec(path: &Path) -> Result<Program> {
+fn read_spec(path: &Path) -> Result<(Program, Vec<PathBuf>)> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| {
         format!("cannot read the feature spec {file}; docs/spec.md describes how to write one")
     })?;
-    spec::parse(&text, &file)
+    spec::parse_with_files(&text, &file)
 }
 
 fn read_decision(path: &Path, program: &Program) -> Result<Decision> {

@@ -1,47 +1,61 @@
 //! `fraud.toml` to a [`Program`]; docs/spec.md describes the format.
 //!
-//! Every kind of feature is read by a function of its own (`feature.rs`), which asks its section for
-//! the keys that it knows; keys that nobody asked for are refused.
+//! Every kind of feature is read by a function of its own (`feature/`), which asks its section for
+//! the keys that it knows; keys that nobody asked for are refused. `vocabulary`: the values of a
+//! category, in the spec or in files beside it.
 
 mod feature;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use anyhow::Result;
 
 use super::document::{At, Document, Section};
-use crate::forest::MAX_FEATURES;
-use crate::program::{Events, Feature, Field, MAX_FIELDS, Number, Program, Role, Table, TimeUnit};
+use super::path;
+use crate::program::{
+    Category, Events, Field, MAX_ENTITIES, MAX_FIELDS, Number, Program, Role, Step, Table, TimeUnit,
+};
+use vocabulary::Files;
 
-const _: () =
-    assert!(2 * MAX_FIELDS <= u8::MAX as usize, "numbers of fields and tables have 8 bits");
+const _: () = assert!(2 * MAX_ENTITIES <= u8::MAX as usize, "numbers of tables have 8 bits");
 
 /// Most events that are counted for one entity.
 const MAX_EVENTS: u32 = u16::MAX as u32;
 
 /// A program while it is read, with what only the reading needs.
-struct Spec<'d> {
+struct Spec {
     program: Program,
-    entities: Vec<EntityKeys<'d>>,
+    entities: Vec<EntityKeys>,
     /// Paths of the numbers.
-    numbers: Vec<At<Vec<&'d str>>>,
+    numbers: Vec<At<Vec<Step>>>,
+    /// Path of the transaction's id.
+    id: Option<At<Vec<Step>>>,
     /// The field of the array of reports.
-    reports: Option<u8>,
+    reports: Option<u16>,
+    files: Files,
 }
 
 /// The keys of an `[[entity]]`.
-struct EntityKeys<'d> {
-    path: At<Vec<&'d str>>,
+struct EntityKeys {
+    path: At<Vec<Step>>,
     expected: u32,
     reported: u32,
     /// Whether windows may read it.
     in_windows: bool,
 }
 
-/// Reads a feature spec; `file` is what errors call it.
+/// Reads a feature spec; `file` is its path: errors name it, and the files that the spec names lie
+/// beside it.
 pub fn parse(text: &str, file: &str) -> Result<Program> {
+    parse_with_files(text, file).map(|(program, _)| program)
+}
+
+/// Reads a feature spec as [`parse`] does; returns the files beside it that it names, too.
+pub fn parse_with_files(text: &str, file: &str) -> Result<(Program, Vec<PathBuf>)> {
     let document = Document::parse(text, file)?;
     let root = document.root();
     if root.need("version", root.whole("version", 0..=u32::MAX)?)? != 1 {
@@ -54,16 +68,24 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
         fields: Vec::new(),
         time_unit: TimeUnit::Milliseconds,
         numbers: Vec::new(),
+        categories: Vec::new(),
         entities: Vec::new(),
         tables: Vec::new(),
         features: Vec::new(),
     };
-    let mut spec = Spec { program, entities: Vec::new(), numbers: Vec::new(), reports: None };
+    let (entities, numbers) = (Vec::new(), Vec::new());
+    let files = Files::beside(file);
+    let mut spec = Spec { program, entities, numbers, id: None, reports: None, files };
     if let Some(section) = root.table("time")? {
         time(section, &mut spec.program)?;
     }
     let mut seen = HashMap::new();
-    for section in root.tables("entity")? {
+    let entities = root.tables("entity")?;
+    if let Some(one_more) = entities.get(MAX_ENTITIES) {
+        let count = entities.len();
+        return Err(one_more.fault(format_args!("of {count} entities, and at most {MAX_ENTITIES}")));
+    }
+    for section in entities {
         entity(section, &mut seen, &mut spec)?;
     }
     if spec.entities.is_empty() {
@@ -74,24 +96,30 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
     for section in root.tables("number")? {
         number(section, &mut seen, &mut spec)?;
     }
+    seen.clear();
+    for section in root.tables("category")? {
+        category(section, &mut seen, &mut spec)?;
+    }
+    if let Some(section) = root.table("transaction")? {
+        transaction(section, &mut spec)?;
+    }
     if let Some(section) = root.table("reports")? {
         reports(section, &mut spec)?;
     }
     seen.clear();
     for mut section in root.tables("feature")? {
         let name = section.name("feature", &mut seen)?;
-        if spec.program.features.len() == MAX_FEATURES {
-            return Err(section.fault(format_args!("more than {MAX_FEATURES} features")));
-        }
-        let source = feature::source(section, &mut spec)?;
-        spec.program.features.push(Feature { name, source });
+        feature::add(name, &section, &mut spec)?;
     }
     let program = spec.program;
+    if program.fields.len() > MAX_FIELDS {
+        return Err(root.fault(too_many_fields(program.fields.len())));
+    }
     if program.features.is_empty() {
         return Err(root.fault("there is no [[feature]]"));
     }
-    if (program.fields.iter()).any(|field| field.parent.is_none() && field.name == program.verdict)
-    {
+    let verdict_step = Step::Name(program.verdict.clone());
+    if (program.fields.iter()).any(|field| field.parent.is_none() && field.step == verdict_step) {
         let rule = format!(
             "`verdict` is \"{}\", but the record has a field of this name; the verdict needs one of its own",
             program.verdict
@@ -99,10 +127,10 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
         return Err(root.error(verdict.map_or(0, |verdict| verdict.at), rule));
     }
     root.finish("a spec")?;
-    Ok(program)
+    Ok((program, spec.files.read))
 }
 
-impl Spec<'_> {
+impl Spec {
     /// Returns the index of the table of an entity's events, which is added if there is none yet.
     fn table(&mut self, entity: usize, events: Events) -> usize {
         let keys = &self.entities[entity];
@@ -110,7 +138,7 @@ impl Spec<'_> {
             Events::Transactions => keys.expected,
             Events::Reports => keys.reported,
         };
-        // There are at most 64 fields, so at most 64 entities with two tables each.
+        // There are at most 64 entities, with two tables each.
         let entity = entity as u8;
         let tables = &mut self.program.tables;
         let known =
@@ -153,12 +181,11 @@ fn time(section: Section, program: &mut Program) -> Result<()> {
 fn entity<'d>(
     mut section: Section<'d>,
     seen: &mut HashMap<&'d str, usize>,
-    spec: &mut Spec<'d>,
+    spec: &mut Spec,
 ) -> Result<()> {
     let name = section.name("entity", seen)?;
     let index = spec.entities.len();
     let path = section.path("path")?;
-    // There are at most 64 fields, so the indices of entities and numbers fit.
     add_field(&section, None, path.clone(), Role::Entity(index as u8), &mut spec.program)?;
     spec.program.entities.push(name);
     let expected = section.whole("expected", 1..=u32::MAX)?.unwrap_or(1);
@@ -168,25 +195,46 @@ fn entity<'d>(
     section.finish(if index == 0 { "the partition key" } else { "an entity" })
 }
 
+fn transaction(section: Section, spec: &mut Spec) -> Result<()> {
+    let path = section.path("id")?;
+    add_field(&section, None, path.clone(), Role::Id, &mut spec.program)?;
+    spec.id = Some(path);
+    section.finish("[transaction]")
+}
+
 fn reports(section: Section, spec: &mut Spec) -> Result<()> {
-    let path = section.path("path")?;
+    let path = names(&section, "path", None)?;
     let field = add_field(&section, None, path, Role::Reports, &mut spec.program)?;
     spec.reports = Some(field);
-    for (key, role) in [("id", Role::ReportId), ("time", Role::ReportTime)] {
-        let path = section.path(key)?;
-        add_field(&section, Some(field), path, role, &mut spec.program)?;
-    }
+    let id = names(&section, "id", spec.id.clone())?;
+    add_field(&section, Some(field), id, Role::ReportId, &mut spec.program)?;
+    let time = names(&section, "time", None)?;
+    add_field(&section, Some(field), time, Role::ReportTime, &mut spec.program)?;
     section.finish("[reports]")
+}
+
+/// Reads a path that has no items of arrays in it; without the key it is `other`, if that is given.
+fn names(
+    section: &Section,
+    key: &'static str,
+    other: Option<At<Vec<Step>>>,
+) -> Result<At<Vec<Step>>> {
+    let path = section.path_or(key, other)?;
+    if path.value.iter().any(|step| matches!(step, Step::Item(_))) {
+        let rule = format!("`{key}` has an item of an array in it, and takes members only");
+        return Err(section.error(path.at, rule));
+    }
+    Ok(path)
 }
 
 fn number<'d>(
     mut section: Section<'d>,
     seen: &mut HashMap<&'d str, usize>,
-    spec: &mut Spec<'d>,
+    spec: &mut Spec,
 ) -> Result<()> {
     let name = section.name("number", seen)?;
     let path = section.path("path")?;
-    let role = Role::Number(spec.numbers.len() as u8);
+    let role = Role::Number(spec.numbers.len() as u16);
     add_field(&section, None, path.clone(), role, &mut spec.program)?;
     spec.numbers.push(path);
     let optional = section.flag("optional")?;
@@ -194,47 +242,72 @@ fn number<'d>(
     section.finish("a number")
 }
 
-/// Adds the field at a path within `parent`, with the objects around it; returns its index.
+fn category<'d>(
+    mut section: Section<'d>,
+    seen: &mut HashMap<&'d str, usize>,
+    spec: &mut Spec,
+) -> Result<()> {
+    let name = section.name("category", seen)?;
+    let path = section.path("path")?;
+    let role = Role::Category(spec.program.categories.len() as u16);
+    add_field(&section, None, path, role, &mut spec.program)?;
+    let optional = section.flag("optional")?;
+    let values = vocabulary::values(&section, &mut spec.files)?;
+    let vocabulary = values.len() as u16;
+    let tables = Vec::new();
+    spec.program.categories.push(Category { name, optional, values, vocabulary, tables });
+    section.finish("a category")
+}
+
+/// Adds the field at a path within `parent`, with the objects and arrays around it; returns its index.
 fn add_field(
     section: &Section,
-    mut parent: Option<u8>,
-    path: At<Vec<&str>>,
+    mut parent: Option<u16>,
+    path: At<Vec<Step>>,
     role: Role,
     program: &mut Program,
-) -> Result<u8> {
+) -> Result<u16> {
     let taken = |depth: usize, program: &Program, by: Role| {
-        let name = path.value[..=depth].join(".");
+        let name = path::write(&path.value[..=depth]);
+        let name = name.trim_matches('"');
         let by = match by {
             Role::Object => "an object that holds other fields".into(),
+            Role::Array => "an array whose items are other fields".into(),
+            Role::Id => "the transaction's id".into(),
             Role::Time => "the time".into(),
             Role::Reports => "the array of reports".into(),
             Role::ReportId => "the reports' id".into(),
             Role::ReportTime => "the reports' time".into(),
             Role::Entity(at) => format!("entity \"{}\"", program.entities[usize::from(at)]),
+            Role::Category(at) => {
+                format!("category \"{}\"", program.categories[usize::from(at)].name)
+            }
             Role::Number(at) => format!("number \"{}\"", program.numbers[usize::from(at)].name),
         };
         section.error(path.at, format_args!("`{name}` is already {by}"))
     };
-    for (depth, &name) in path.value.iter().enumerate() {
-        let is_last = depth + 1 == path.value.len();
-        let known =
-            (program.fields.iter()).position(|field| field.parent == parent && field.name == name);
+    for (depth, step) in path.value.iter().enumerate() {
+        let role = match path.value.get(depth + 1) {
+            None => role,
+            Some(Step::Name(_)) => Role::Object,
+            Some(Step::Item(_)) => Role::Array,
+        };
+        let is_around = matches!(role, Role::Object | Role::Array);
+        let known = program.fields.iter().position(|f| f.parent == parent && f.step == *step);
         parent = match known {
-            Some(at) if !is_last && program.fields[at].role == Role::Object => Some(at as u8),
+            Some(at) if is_around && program.fields[at].role == role => Some(at as u16),
             Some(at) => return Err(taken(depth, program, program.fields[at].role)),
-            None if program.fields.len() == MAX_FIELDS => {
-                let rule = format!("more than {MAX_FIELDS} fields with the objects that hold them");
-                return Err(section.error(path.at, rule));
-            }
             None => {
-                program.fields.push(Field {
-                    name: name.to_owned(),
-                    parent,
-                    role: if is_last { role } else { Role::Object },
-                });
-                Some((program.fields.len() - 1) as u8)
+                let at = u16::try_from(program.fields.len());
+                let at = at.map_err(|_| section.error(path.at, too_many_fields(1 << 16)))?;
+                program.fields.push(Field { step: step.clone(), parent, role });
+                Some(at)
             }
         };
     }
-    Ok(parent.expect("a path has a name"))
+    Ok(parent.expect("a path has a step"))
+}
+
+fn too_many_fields(count: usize) -> String {
+    format!("{count} fields with the objects and arrays that hold them, and at most {MAX_FIELDS}")
 }

@@ -1,6 +1,6 @@
 use super::parse;
 use crate::program::{
-    Cell, Events, Program, Role, Source, Stat, TimeForm, TimePart, TimeUnit, Value,
+    Cell, Events, Field, Program, Role, Source, Stat, Step, TimeForm, TimePart, TimeUnit, Value,
 };
 
 const HEAD: &str = r#"version = 1
@@ -21,13 +21,13 @@ fn with_head(rest: &str) -> Result<Program, String> {
 }
 
 #[track_caller]
-fn check(rest: &str, error: &str) {
+pub(super) fn check(rest: &str, error: &str) {
     assert_eq!(with_head(rest), Err(error.into()), "{rest}");
 }
 
 /// Checks the error of a spec with one feature, whose keys start on line 13.
 #[track_caller]
-fn check_feature(keys: &str, error: &str) {
+pub(super) fn check_feature(keys: &str, error: &str) {
     check(&format!("[[feature]]\nname = \"x\"\n{keys}\n"), error);
 }
 
@@ -38,7 +38,7 @@ fn check_whole(spec: &str, error: &str) {
 
 /// Parses a spec of some features, each given by its keys; they are named x0, x1 …
 #[track_caller]
-fn with_features(head: &str, features: &[&str]) -> Program {
+pub(super) fn with_features(head: &str, features: &[&str]) -> Program {
     let features: String = (features.iter().enumerate())
         .map(|(at, keys)| format!("[[feature]]\nname = \"x{at}\"\n{keys}\n"))
         .collect();
@@ -47,18 +47,22 @@ fn with_features(head: &str, features: &[&str]) -> Program {
     program
 }
 
-fn sources(program: &Program) -> Vec<Source> {
+pub(super) fn sources(program: &Program) -> Vec<Source> {
     program.features.iter().map(|feature| feature.source).collect()
 }
 
 /// Returns each field's name, parent and role.
-fn fields(program: &Program) -> Vec<(&str, Option<u8>, Role)> {
+fn fields(program: &Program) -> Vec<(&str, Option<u16>, Role)> {
+    let name = |field| match field {
+        &Field { step: Step::Name(ref name), .. } => name.as_str(),
+        &Field { step: Step::Item(item), .. } => ["[0]", "[1]"][usize::from(item)],
+    };
     let fields = program.fields.iter();
-    fields.map(|field| (field.name.as_str(), field.parent, field.role)).collect()
+    fields.map(|field| (name(field), field.parent, field.role)).collect()
 }
 
-const AMOUNT: Value = Value::Number(0);
-const REPORTS: &str =
+pub(super) const AMOUNT: Value = Value::Number(0);
+pub(super) const REPORTS: &str =
     "[reports]\npath = \"fraud_reports\"\nid = \"transaction_id\"\ntime = \"reported_at\"\n";
 const HOUR: &str = "kind = \"time\"\npart = \"hour\"";
 
@@ -253,6 +257,34 @@ fn reports_have_fields_of_their_own() {
 }
 
 #[test]
+fn the_transactions_id_is_the_reports_too() {
+    let id = "[transaction]\nid = \"payment.id\"\n";
+    let reports = REPORTS.replace("id = \"transaction_id\"\n", "");
+    let program = with_features(&format!("{id}{reports}"), &[HOUR]);
+    let expected = [
+        ("payment", None, Role::Object),
+        ("id", Some(4), Role::Id),
+        ("fraud_reports", None, Role::Reports),
+        ("payment", Some(6), Role::Object),
+        ("id", Some(7), Role::ReportId),
+        ("reported_at", Some(6), Role::ReportTime),
+    ];
+    assert_eq!(fields(&program)[4..], expected);
+    // A report may call it otherwise.
+    let program = with_features(&format!("{id}{REPORTS}"), &[HOUR]);
+    assert_eq!(fields(&program)[7], ("transaction_id", Some(6), Role::ReportId));
+    check(&reports, "fraud.toml:11:1: reports: `id` is missing");
+    check(
+        "[transaction]\nid = \"amount\"\n",
+        "fraud.toml:12:6: transaction: `amount` is already number \"amount\"",
+    );
+    check(
+        "[transaction]\nids = \"x\"\n",
+        "fraud.toml:11:1: transaction: `id` is missing; \"ids\" is no key here",
+    );
+}
+
+#[test]
 fn every_stat_of_reports() {
     let of_terminal = |keys: &str| format!("kind = \"reports\"\nentity = \"terminal\"\n{keys}");
     let program = with_features(
@@ -300,7 +332,7 @@ fn features_of_reports_need_to_know_where_reports_are() {
 fn errors_name_line_key_and_nearest_name() {
     check_feature(
         "kind = \"windw\"",
-        r#"fraud.toml:13:8: feature "x": unknown `kind` "windw" (did you mean "window"?); known here: number, time, window, reports"#,
+        r#"fraud.toml:13:8: feature "x": unknown `kind` "windw" (did you mean "window"?); known here: number, category, combine, time, window, reports"#,
     );
     check_feature(
         "kind = \"number\"\nof = \"amuont\"",
@@ -415,12 +447,52 @@ fn paths_and_names_do_not_collide() {
         "[[number]]\nname = \"fraud\"\npath = \"fraud\"\n[[feature]]\nname = \"f\"\nkind = \"number\"\nof = \"fraud\"\n",
         r#"fraud.toml:1:1: `verdict` is "fraud", but the record has a field of this name; the verdict needs one of its own"#,
     );
-    let many: String =
-        (0..62).map(|at| format!("[[number]]\nname = \"n{at}\"\npath = \"n{at}\"\n")).collect();
     check(
-        &many,
-        r#"fraud.toml:193:8: number "n60": more than 64 fields with the objects that hold them"#,
+        &number("\"amount[0]\""),
+        r#"fraud.toml:13:8: number "n": `amount` is already number "amount""#,
     );
+    check(
+        &number("\"terminal[0]\""),
+        r#"fraud.toml:13:8: number "n": `terminal` is already an object that holds other fields"#,
+    );
+    check(
+        &number("\"$.amount\""),
+        r#"fraud.toml:13:8: number "n": `path` is "$.amount", but here that is written "amount""#,
+    );
+}
+
+#[test]
+fn as_many_fields_as_a_wide_record_has() {
+    let numbers = |count: usize| -> String {
+        let keys = |at| format!("[[number]]\nname = \"n{at}\"\npath = \"n{at}\"\n");
+        (0..count).map(keys).collect()
+    };
+    // With the four of the head and the object around one.
+    let feature = format!("[[feature]]\nname = \"x\"\n{HOUR}\n");
+    let program = with_head(&(numbers(1020) + &feature)).unwrap();
+    assert_eq!((program.fields.len(), program.fault()), (1024, None));
+    check(
+        &(numbers(1021) + &feature),
+        "fraud.toml:1:1: 1025 fields with the objects and arrays that hold them, and at most 1024",
+    );
+    let entities = |at| format!("[[entity]]\nname = \"e{at}\"\npath = \"e{at}\"\n");
+    let entities: String = (0..64).map(entities).collect();
+    check(&entities, "fraud.toml:197:1: entity 65: of 66 entities, and at most 64");
+}
+
+#[test]
+fn items_of_arrays_are_fields() {
+    let rest = "[[number]]\nname = \"net\"\npath = \"items[1].net\"\n\
+                [[number]]\nname = \"tax\"\npath = [\"items\", 1, \"tax.local\"]\n";
+    let program = with_features(rest, &[HOUR]);
+    let expected = [
+        ("items", None, Role::Array),
+        ("[1]", Some(4), Role::Object),
+        ("net", Some(5), Role::Number(1)),
+        ("tax.local", Some(5), Role::Number(2)),
+    ];
+    assert_eq!(fields(&program)[4..], expected);
+    assert_eq!(program.path(6), "items[1].net");
 }
 
 #[test]

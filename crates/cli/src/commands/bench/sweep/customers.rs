@@ -1,99 +1,126 @@
-//! With the customers remembered.
+//! Sweep: cost of a record against the number of customers remembered.
 
 use anyhow::{Context, Result};
-use fraud_simulator::Transaction;
+use fraud_detector::shell::StartLine;
+use fraud_simulator::{SplitMix64, Transaction};
 use indicatif::ProgressBar;
-use serde_json::json;
+use serde::Serialize;
 use transform_host::Limits;
 
-use super::{ROUNDS, Row, fuel, ns};
-use crate::commands::bench::Args;
+use super::{Point, ROUNDS, rounded};
+use crate::commands::bench::Options;
 use crate::commands::bench::modules::{Instance, Kind, Loaded};
-use crate::commands::bench::records::{Record, slices};
-use crate::commands::bench::rounds::{Cost, Lane, pass};
-use crate::data::random::Random;
-use crate::module::log::capacities_in;
+use crate::commands::bench::records::slices;
+use crate::commands::bench::rounds::{Lane, pass};
+use crate::module::record::PlainRecord;
 use crate::show::{progress, units};
 
 const CUSTOMERS: [u32; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+/// Index of the number of customers that the others are compared with.
+const BASE: usize = 1;
+/// Memory limits that are tried, as powers of two: 2 MiB to 512 MiB.
 const MEMORY: std::ops::RangeInclusive<u32> = 21..=29;
-pub const HEAD: [&str; 6] =
-    ["customers", "memory limit", "room for", "ns", "÷ 10,000 customers", "fuel"];
 /// Records of a round.
 const ROUND: u64 = 10_000;
+/// Time of the first record, in seconds since 1970: 2018-04-01.
+const FIRST_SECOND: i64 = 1_522_540_800;
 
-pub fn rows(args: &Args) -> Result<Vec<Row>> {
-    let (mut instances, mut sets, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+/// The costs with one number of customers.
+#[derive(Default, Serialize)]
+pub struct CustomersPoint {
+    customers: u32,
+    /// Memory limit of the instance, bytes.
+    memory_limit: u64,
+    /// Number of customers that its history has room for.
+    room: u64,
+    ns: f64,
+    to_10000_customers: f64,
+    fuel: f64,
+}
+
+impl Point for CustomersPoint {
+    const HEAD: &'static [&'static str] =
+        &["customers", "memory limit", "room for", "ns", "÷ 10,000 customers", "fuel"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            units::count(u64::from(self.customers)),
+            units::size(self.memory_limit),
+            units::count(self.room),
+            rounded(self.ns),
+            format!("{:.2}", self.to_10000_customers),
+            rounded(self.fuel),
+        ]
+    }
+}
+
+/// Fills an instance for each number of customers, then sends records of any of them.
+pub fn measure(options: &Options) -> Result<Vec<CustomersPoint>> {
+    let (mut instances, mut sets, mut rooms) = (Vec::new(), Vec::new(), Vec::new());
     let bar = progress::count("filling", CUSTOMERS.iter().map(|&count| u64::from(count)).sum());
     for count in CUSTOMERS {
-        let (mut instance, memory, room) = with_room(args, count)?;
-        let mut made = Made { number: 0, random: Random::new(1) };
-        fill(&mut instance, count, &mut made, &bar)?;
-        // Any customer, each as likely as the other.
+        let (mut instance, memory, room) = with_room(options, count)?;
+        let mut maker = Maker { number: 0, random: SplitMix64::new(1) };
+        fill(&mut instance, count, &mut maker, &bar)?;
+        // Each customer is as likely as another.
         let any = (0..ROUNDS as u64 * ROUND).map(|_| {
-            let customer = made.random.below(count.into()) as u32;
-            made.record(customer)
+            let customer = maker.random.below(count.into()) as u32;
+            maker.make(customer)
         });
-        sets.push(slices(&any.collect::<Result<Vec<_>>>()?, 1, args.batch, ROUND));
+        sets.push(slices(&any.collect::<Result<Vec<_>>>()?, 1, options.batch, ROUND));
         instances.push(instance);
-        labels.push((count, memory, room));
+        rooms.push((memory, room));
     }
     bar.finish_and_clear();
     let lanes = instances.into_iter().zip(&sets);
     let mut lanes: Vec<_> = lanes.map(|(instance, slices)| Lane { instance, slices }).collect();
     let costs = pass(&mut lanes)?;
-    let base = CUSTOMERS.iter().position(|&count| count == 10_000).expect("one of them");
-    let row = |((count, memory, room), cost): ((u32, u64, u64), &Cost)| {
-        let growth = cost.paired(&costs[base], |ns, base| ns / base);
-        Row {
-            cells: vec![
-                units::count(u64::from(count)),
-                units::size(memory),
-                units::count(room),
-                ns(cost),
-                format!("{growth:.2}"),
-                fuel(cost),
-            ],
-            json: json!({
-                "customers": count,
-                "memory_limit": memory,
-                "room": room,
-                "ns": cost.median_ns(),
-                "to_10000_customers": growth,
-                "fuel": cost.fuel,
-            }),
-        }
-    };
-    Ok(labels.into_iter().zip(&costs).map(row).collect())
+    let points = CUSTOMERS.into_iter().zip(rooms).zip(&costs);
+    let points = points.map(|((customers, (memory_limit, room)), cost)| CustomersPoint {
+        customers,
+        memory_limit,
+        room,
+        ns: cost.median_ns(),
+        to_10000_customers: cost.paired(&costs[BASE], |ns, base| ns / base),
+        fuel: cost.fuel,
+    });
+    Ok(points.collect())
 }
 
-/// An instance whose history has room for so many customers, with the least memory of a power of
-/// two that gives it, up to 512 MiB; its memory limit, and for how many there is room.
-fn with_room(args: &Args, customers: u32) -> Result<(Instance, u64, u64)> {
+/// Starts an instance whose history has room for this number of customers, with the least power of
+/// two of memory that gives it, up to 512 MiB; returns its memory limit and its room too.
+fn with_room(options: &Options, customers: u32) -> Result<(Instance, u64, u64)> {
     for bits in MEMORY {
         let memory = 1 << bits;
         let limits = Limits::stock().with(|l| {
             l.memory_bytes = memory;
             l.core_memory_bytes = memory.max(20 << 20);
         });
-        let mut instance = Loaded::new(args, Kind::Pipeline, &limits)?.instance(args);
+        let mut instance = Loaded::new(options, Kind::Pipeline, &limits)?.instance(options);
         let log = instance.start()?;
-        let room = capacities_in(&log);
-        let &room = room.first().context("the module's log does not say how many it holds")?;
+        let line = log.lines().find_map(StartLine::parse);
+        let room = line.and_then(|line| line.capacities.first().copied());
+        let room =
+            room.context("the module's log does not say how many customers it holds")? as u64;
         if room >= u64::from(customers) || bits == *MEMORY.end() {
             return Ok((instance, memory, room));
         }
     }
-    unreachable!("the last has returned")
+    unreachable!("the last memory limit has returned")
 }
 
-/// One record of every customer.
-fn fill(instance: &mut Instance, customers: u32, made: &mut Made, bar: &ProgressBar) -> Result<()> {
+/// Sends one record of every customer.
+fn fill(
+    instance: &mut Instance,
+    customers: u32,
+    maker: &mut Maker,
+    bar: &ProgressBar,
+) -> Result<()> {
     const CHUNK: usize = 50_000;
     for first in (0..customers).step_by(CHUNK) {
         let chunk = first..customers.min(first + CHUNK as u32);
         let count = chunk.len() as u64;
-        let records = chunk.map(|customer| made.record(customer)).collect::<Result<Vec<_>>>()?;
+        let records = chunk.map(|customer| maker.make(customer)).collect::<Result<Vec<_>>>()?;
         for slice in slices(&records, 1, 100, count) {
             instance.feed(&slice)?;
         }
@@ -102,21 +129,22 @@ fn fill(instance: &mut Instance, customers: u32, made: &mut Made, bar: &Progress
     Ok(())
 }
 
-/// Records that look like the simulator's, fifty a second.
-struct Made {
+/// Makes records that look like the simulator's, fifty a second.
+struct Maker {
+    /// Number of the next record.
     number: u64,
-    random: Random,
+    random: SplitMix64,
 }
 
-impl Made {
-    fn record(&mut self, customer: u32) -> Result<Record> {
-        let seconds = 1_522_540_800 + (self.number / 50) as i64;
+impl Maker {
+    fn make(&mut self, customer: u32) -> Result<PlainRecord> {
+        let seconds = FIRST_SECOND + (self.number / 50) as i64;
         let transaction = Transaction {
             id: self.number,
             seconds,
             customer,
             terminal: self.random.below(10_000) as u32,
-            // Around what this customer usually spends: reasons for an alarm cost fuel of their own.
+            // Near what this customer usually spends, because the reasons of an alarm cost fuel.
             amount_cents: i64::from(1_000 + customer % 4_000) + self.random.below(500) as i64,
             scenario: 0,
         };
@@ -124,6 +152,17 @@ impl Made {
         let mut value = Vec::with_capacity(128);
         fraud_simulator::write_transaction(&transaction, &mut value)?;
         value.pop();
-        Ok(Record { millis: seconds * 1000, key: Some(customer.to_string().into_bytes()), value })
+        let key = Some(customer.to_string().into_bytes());
+        Ok(PlainRecord { millis: seconds * 1000, key, value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base() {
+        assert_eq!(CUSTOMERS[BASE], 10_000);
     }
 }

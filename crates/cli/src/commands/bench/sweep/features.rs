@@ -1,59 +1,77 @@
-//! With the number of features.
+//! Sweep: cost of a record against the number of features.
 
 use anyhow::Result;
 use fraud_detector::history::History;
 use fraud_plan::{Decision, Plan, compile};
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Row, fuel, ns};
-use crate::commands::bench::Args;
+use super::{Point, rounded};
+use crate::commands::bench::Options;
 use crate::commands::bench::modules::{Kind, Loaded};
-use crate::commands::bench::records::{Record, Records};
-use crate::commands::bench::rounds::{Cost, Lane, pass};
+use crate::commands::bench::records::Records;
+use crate::commands::bench::rounds::{Lane, pass};
+use crate::module::record::PlainRecord;
 
 const FEATURES: [usize; 6] = [1, 2, 4, 8, 16, 32];
 const HALF_LIVES: [&str; 8] = ["7d", "1d", "30d", "1h", "3d", "14d", "6h", "90d"];
-pub const HEAD: [&str; 5] = ["features", "bytes a customer", "ns", "fuel", "fuel a feature"];
 
-/// Windows over the customer without a model; a detector that computes one feature is the base.
-pub fn rows(args: &Args, records: &Records) -> Result<Vec<Row>> {
-    let slices = records.slices(args.partitions, args.batch);
-    let module = Loaded::new(args, Kind::AnyPlan, &args.target.limits())?;
+/// The costs with one number of features.
+#[derive(Serialize)]
+pub struct FeaturesPoint {
+    features: usize,
+    bytes_per_customer: usize,
+    ns: f64,
+    fuel: f64,
+    /// Mean over the features after the first; `None` if there is only one.
+    fuel_per_further_feature: Option<f64>,
+}
+
+impl Point for FeaturesPoint {
+    const HEAD: &'static [&'static str] =
+        &["features", "bytes a customer", "ns", "fuel", "fuel a feature"];
+
+    fn cells(&self) -> Vec<String> {
+        let further = self.fuel_per_further_feature;
+        vec![
+            self.features.to_string(),
+            self.bytes_per_customer.to_string(),
+            rounded(self.ns),
+            rounded(self.fuel),
+            further.map_or("–".into(), |fuel| format!("{fuel:.0}")),
+        ]
+    }
+}
+
+/// Measures windows over the customer without a model; a detector that computes one feature is the
+/// base.
+pub fn measure(options: &Options, records: &Records) -> Result<Vec<FeaturesPoint>> {
+    let slices = records.slices(options.partitions, options.batch);
+    let module = Loaded::new(options, Kind::AnyPlan, &options.target.limits())?;
     let (mut lanes, mut bytes) = (Vec::new(), Vec::new());
     for count in FEATURES {
         let program = compile::spec::parse(&spec(count), "the features measured")?;
         bytes.push(History::new(&program, 0).tables()[0].bytes_per_slot());
         let plan = Plan { id: 0, program, decision: Decision::default(), forest: None }.write();
-        let mut instance = module.instance(args);
+        let mut instance = module.instance(options);
         instance.start()?;
-        let first = Record { millis: 0, key: None, value: plan.bytes().to_vec() };
+        let first = PlainRecord { millis: 0, key: None, value: plan.bytes().to_vec() };
         instance.vm.process(&first.alone(), &mut instance.output)?;
         lanes.push(Lane { instance, slices: &slices });
     }
     let costs = pass(&mut lanes)?;
-    let row = |((count, bytes), cost): ((usize, usize), &Cost)| {
-        let more = (count > 1).then(|| (cost.fuel - costs[0].fuel) / (count - 1) as f64);
-        Row {
-            cells: vec![
-                count.to_string(),
-                bytes.to_string(),
-                ns(cost),
-                fuel(cost),
-                more.map_or("–".into(), |more| format!("{more:.0}")),
-            ],
-            json: json!({
-                "features": count,
-                "bytes_per_customer": bytes,
-                "ns": cost.median_ns(),
-                "fuel": cost.fuel,
-                "fuel_per_further_feature": more,
-            }),
-        }
-    };
-    Ok(FEATURES.into_iter().zip(bytes).zip(&costs).map(row).collect())
+    let points = FEATURES.into_iter().zip(bytes).zip(&costs);
+    let points = points.map(|((features, bytes_per_customer), cost)| FeaturesPoint {
+        features,
+        bytes_per_customer,
+        ns: cost.median_ns(),
+        fuel: cost.fuel,
+        fuel_per_further_feature: (features > 1)
+            .then(|| (cost.fuel - costs[0].fuel) / (features - 1) as f64),
+    });
+    Ok(points.collect())
 }
 
-/// The amount, and windows of every kind over it.
+/// Writes a spec of the amount, and of windows of every kind over it.
 fn spec(features: usize) -> String {
     let mut spec = r#"
         version = 1

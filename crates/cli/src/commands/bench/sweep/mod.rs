@@ -1,18 +1,18 @@
-//! How the cost of a record grows with its size, and with what is remembered and computed: one file
-//! for each table.
+//! Sweeps: how the cost of a record grows with its size, and with what is remembered and computed.
+//! One file for each table.
 
 mod customers;
 mod features;
 mod partitions;
 mod records;
 
-use anyhow::Result;
-use serde_json::{Value, json};
+use std::fmt;
 
-use super::Args;
-use super::records::Records;
-use super::rounds::Cost;
-use super::table::about;
+use anyhow::Result;
+use serde::Serialize;
+
+use super::Options;
+use super::records::{About, Records};
 use crate::show::report::Report;
 use crate::show::{markdown, units};
 
@@ -29,42 +29,95 @@ pub enum Sweep {
     Partitions,
 }
 
-/// Rounds of those sweeps that make their own records.
+/// Rounds of the sweeps that make their own records.
 const ROUNDS: usize = 31;
 
-/// The measurements of one row.
-struct Row {
-    cells: Vec<String>,
-    json: Value,
+/// The costs at one point of a sweep: a row of its table, an object of its JSON.
+trait Point: Serialize {
+    /// Heads of the columns.
+    const HEAD: &'static [&'static str];
+
+    /// Returns the cells of the row.
+    fn cells(&self) -> Vec<String>;
+}
+
+/// The answer of a sweep.
+#[derive(Serialize)]
+struct Swept<P> {
+    /// Id of the pipeline's model.
+    model: Option<String>,
+    sweep: &'static str,
+    rows: Vec<P>,
+    /// The records of the input, if the sweep uses them.
+    #[serde(skip)]
+    about: Option<About>,
+}
+
+impl<P: Point> fmt::Display for Swept<P> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if let Some(about) = &self.about {
+            writeln!(f, "{about}")?;
+        }
+        let rows: Vec<_> = self.rows.iter().map(Point::cells).collect();
+        f.write_str(&markdown::table(P::HEAD, &rows))
+    }
 }
 
 /// Measures and answers.
-pub fn run(args: &Args, sweep: Sweep) -> Result<Report> {
-    let of_input = |rows: fn(&Args, &Records) -> Result<Vec<Row>>| -> Result<_> {
-        let input = Records::read(args)?;
-        Ok((about(&input) + "\n", rows(args, &input)?))
-    };
-    let (head, (about, rows)): (&[&str], _) = match sweep {
-        Sweep::Records => (&records::HEAD, of_input(records::rows)?),
-        // It makes its own.
-        Sweep::Customers => (&customers::HEAD, (String::new(), customers::rows(args)?)),
-        Sweep::Features => (&features::HEAD, of_input(features::rows)?),
-        Sweep::Partitions => (&partitions::HEAD, of_input(partitions::rows)?),
-    };
-    let (cells, rows): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.cells, row.json)).unzip();
-    let name = format!("{sweep:?}").to_lowercase();
-    Ok(Report {
-        json: json!({ "sweep": name, "rows": rows }),
-        text: about + &markdown::table(head, &cells),
-        aside: String::new(),
-        ok: true,
-    })
+pub fn run(options: &Options, sweep: Sweep) -> Result<Report> {
+    match sweep {
+        Sweep::Records => of_input(options, "records", records::measure),
+        Sweep::Customers => answer(options, "customers", customers::measure(options)?, None),
+        Sweep::Features => of_input(options, "features", features::measure),
+        Sweep::Partitions => of_input(options, "partitions", partitions::measure),
+    }
 }
 
-fn ns(cost: &Cost) -> String {
-    units::count(cost.median_ns().round() as u64)
+fn of_input<P: Point>(
+    options: &Options,
+    sweep: &'static str,
+    measure: fn(&Options, &Records) -> Result<Vec<P>>,
+) -> Result<Report> {
+    let input = Records::read(options)?;
+    answer(options, sweep, measure(options, &input)?, Some(input.about()))
 }
 
-fn fuel(cost: &Cost) -> String {
-    units::count(cost.fuel.round() as u64)
+fn answer<P: Point>(
+    options: &Options,
+    sweep: &'static str,
+    rows: Vec<P>,
+    about: Option<About>,
+) -> Result<Report> {
+    Report::of(&Swept { model: options.pipeline.model(), sweep, rows, about })
+}
+
+/// Writes nanoseconds or fuel.
+fn rounded(figure: f64) -> String {
+    units::count(figure.round() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Holds the keys of a point to the page; the sweeps of records and customers take too long to
+    /// be run by a test.
+    fn check(sweep: &str, point: &impl Point) {
+        let page = include_str!("../../../../../../docs/cli-json.md");
+        let (_, section) =
+            page.split_once(&format!("### fraud bench --sweep {sweep}\n")).expect(sweep);
+        let section = section.split("\n#").next().expect("at least one part");
+        let mut documented: Vec<_> = section.split("`rows[].").skip(1).collect();
+        documented.iter_mut().for_each(|key| *key = key.split('`').next().expect("a key"));
+        documented.sort();
+        let point = serde_json::to_value(point).expect("plain data");
+        let keys: Vec<_> = point.as_object().expect("an object").keys().collect();
+        assert_eq!(keys, documented, "{sweep}");
+    }
+
+    #[test]
+    fn keys_are_documented() {
+        check("records", &records::SizePoint::default());
+        check("customers", &customers::CustomersPoint::default());
+    }
 }

@@ -1,4 +1,4 @@
-//! The file that the trainer reads.
+//! The Arrow file that the trainer reads.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -13,8 +13,8 @@ use arrow_schema::{DataType, Field, Schema};
 /// Rows in a record batch.
 const BATCH: usize = 65_536;
 
-/// An Arrow file that grows by rows.
-pub struct Table {
+/// An Arrow file of feature vectors, written row by row.
+pub struct VectorFile {
     path: PathBuf,
     writer: FileWriter<BufWriter<File>>,
     schema: Arc<Schema>,
@@ -24,8 +24,8 @@ pub struct Table {
     features: Vec<Vec<f32>>,
 }
 
-impl Table {
-    /// A file with these features' columns after those of every file.
+impl VectorFile {
+    /// Creates a file with a column for each of these features, after the four of every file.
     pub fn create(path: &Path, names: Vec<String>) -> Result<Self> {
         let column = |name: &str, kind| Field::new(name, kind, false);
         let mut fields = vec![
@@ -37,7 +37,8 @@ impl Table {
         for name in &names {
             if fields[..4].iter().any(|field| field.name() == name) {
                 bail!(
-                    "a feature is called {name}, as is a column of its own; rename it in the spec"
+                    "a feature is called {name}, which is a column of every such file; rename the \
+                     feature in the spec"
                 );
             }
             fields.push(column(name, DataType::Float32));
@@ -56,7 +57,7 @@ impl Table {
         })
     }
 
-    /// A row.
+    /// Adds a row.
     pub fn push(&mut self, id: &[u8], millis: i64, scenario: u8, vector: &[f32]) -> Result<()> {
         self.ids.push(String::from_utf8_lossy(id).into_owned());
         self.times.push(millis);

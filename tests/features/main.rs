@@ -1,6 +1,8 @@
 //! The feature vectors against an oracle that keeps the whole list of events and evaluates the
 //! documented formulas in double precision.
 
+mod kinds;
+
 use std::collections::HashMap;
 use std::f64::consts::TAU;
 
@@ -8,7 +10,7 @@ use fraud_detector::{Detector, Observed, Settings};
 use fraud_plan::{Decision, Plan, compile};
 use proptest::prelude::*;
 
-const SPEC: &str = include_str!("specs/windows.toml");
+const SPEC: &str = include_str!("../specs/windows.toml");
 const DAY: f64 = 86_400.0;
 /// What is not promised: what comes of values that have faded beyond 32-bit floats.
 const ANYTHING: f64 = f64::INFINITY;
@@ -146,7 +148,7 @@ fn report(id: i64, terminal: u8, time: i64, amount: f64) -> String {
     )
 }
 
-const REPORTS: &str = include_str!("specs/reports.toml");
+const REPORTS: &str = include_str!("../specs/reports.toml");
 
 /// What happens at a terminal.
 #[derive(Clone, Copy, Debug)]

@@ -1,111 +1,20 @@
-//! The kinds of features: a `[[feature]]` to its [`Source`], and the cells that it needs.
+//! Features of what is remembered of an entity: windows and reports.
 //!
 //! A window keeps what it needs in its entity's table ([`Cells`]), where equal cells and half-lives
 //! are shared: a sum, a mean and a ratio over the same seven days cost two cells.
-//!
-//! To add a kind or a `stat`: a word and a function here, an arm in [`Source`] or [`Stat`] (and
-//! [`Cell`], if it remembers something new) with its rule in `program/check.rs`, its formula in the
-//! transform's `features/`, the same formula over whole lists of events in `tests/features.rs`, and
-//! its row in docs/spec.md.
-
-use std::ops::RangeInclusive;
 
 use anyhow::Result;
 
-use super::{MAX_EVENTS, Spec};
+use super::super::{MAX_EVENTS, Spec};
+use super::{number_of, seconds, value_of};
 use crate::compile::document::{At, Section};
-use crate::program::{Cell, Events, Program, Role, Source, Stat, TimeForm, TimePart, Value};
-use crate::time::seconds::{DAY, HOUR, MINUTE};
+use crate::program::{Cell, Events, Program, Role, Source, Stat, Value};
+use crate::time::seconds::DAY;
 
-/// Shortest and longest half-life, seconds: one second and ten years of 365 days.
-const HALF_LIVES: RangeInclusive<f64> = 1.0..=(3_650 * DAY) as f64;
 /// Seconds without a report after which a streak of reports ends.
 const DEFAULT_GAP: u32 = 14 * DAY;
 /// Most cells, and most half-lives, of a table.
 const MAX_CELLS: usize = u8::MAX as usize;
-
-/// Reads the keys of one feature but its name, which [`Section::name`] has read.
-pub(super) fn source(section: Section, spec: &mut Spec) -> Result<Source> {
-    #[derive(Clone, Copy)]
-    enum Kind {
-        Number,
-        Time,
-        Window,
-        Reports,
-    }
-    let kinds = [
-        ("number", Kind::Number),
-        ("time", Kind::Time),
-        ("window", Kind::Window),
-        ("reports", Kind::Reports),
-    ];
-    match section.need("kind", section.choice("kind", &kinds)?)? {
-        Kind::Number => number(section, &spec.program),
-        Kind::Time => time(section),
-        Kind::Window => window(section, spec),
-        Kind::Reports => reports(section, spec),
-    }
-}
-
-fn number(section: Section, program: &Program) -> Result<Source> {
-    let number = number_of(&section, program)?;
-    let log1p = section.flag("log1p")?;
-    let floor = if log1p { -1.0 } else { f32::NEG_INFINITY };
-    let wanted = if log1p { "a number above -1, as log1p needs it" } else { "a number" };
-    let min = section.number("min", wanted, |min| min > floor)?.unwrap_or(f32::NEG_INFINITY);
-    let wanted = format!("a number, at least `min` {min}");
-    let max = section.number("max", &wanted, |max| max >= min)?.unwrap_or(f32::INFINITY);
-    section.finish("a feature of kind \"number\"")?;
-    Ok(Source::Number { number, min, max, log1p })
-}
-
-/// Reads the key `of` where it is a number of the record.
-fn number_of(section: &Section, program: &Program) -> Result<u8> {
-    let of = section.need("of", section.text("of")?)?;
-    let names = program.numbers.iter().map(|number| number.name.as_str());
-    match names.clone().position(|name| name == of.value) {
-        Some(number) => Ok(number as u8),
-        None => Err(section.unknown("of", of, names)),
-    }
-}
-
-fn time(section: Section) -> Result<Source> {
-    let parts = [
-        ("hour", TimePart::Hour),
-        ("weekday", TimePart::Weekday),
-        ("is_weekend", TimePart::IsWeekend),
-        ("is_night", TimePart::IsNight),
-    ];
-    let part = section.need("part", section.choice("part", &parts)?)?;
-    let forms = [("value", TimeForm::Value), ("sin", TimeForm::Sin), ("cos", TimeForm::Cos)];
-    let form = match part {
-        TimePart::Hour | TimePart::Weekday => section.choice("form", &forms)?.unwrap_or_default(),
-        TimePart::IsWeekend | TimePart::IsNight => TimeForm::Value,
-    };
-    let offset = match section.text("utc_offset")? {
-        None => 0,
-        Some(text) => minutes(text.value).ok_or_else(|| {
-            let wanted = "it takes \"+HH:MM\" or \"-HH:MM\", at most 14 hours";
-            section.error(text.at, format_args!("`utc_offset` is \"{}\", but {wanted}", text.value))
-        })?,
-    };
-    section.finish("this part of a time")?;
-    Ok(Source::Time { part, form, offset })
-}
-
-/// Returns the minutes of `+HH:MM` or `-HH:MM`.
-fn minutes(offset: &str) -> Option<i16> {
-    let &[sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] = offset.as_bytes() else {
-        return None;
-    };
-    let two = |tens: u8, ones: u8| {
-        let digits = tens.is_ascii_digit() && ones.is_ascii_digit();
-        digits.then(|| i16::from(tens - b'0') * 10 + i16::from(ones - b'0'))
-    };
-    let (hours, minutes) = (two(h1, h2)?, two(m1, m2)?);
-    let total = hours * 60 + minutes;
-    (minutes < 60 && total <= 14 * 60).then_some(if sign == b'-' { -total } else { total })
-}
 
 /// Reads the key `entity`: the entity's index, and its place in the text.
 fn entity(section: &Section, spec: &Spec) -> Result<At<usize>> {
@@ -137,8 +46,8 @@ const WINDOW_STATS: [(&str, WindowStat); 6] = [
     ("since_last", WindowStat::SinceLast),
 ];
 
-fn window(section: Section, spec: &mut Spec) -> Result<Source> {
-    let entity = entity(&section, spec)?;
+pub(super) fn window(section: &Section, spec: &mut Spec) -> Result<Source> {
+    let entity = entity(section, spec)?;
     if !spec.entities[entity.value].in_windows {
         let name = &spec.program.entities[entity.value];
         let rule = "is not the partition key, so a window sees only what its own instance of the \
@@ -147,7 +56,7 @@ fn window(section: Section, spec: &mut Spec) -> Result<Source> {
     }
     let word = section.need("stat", section.choice("stat", &WINDOW_STATS)?)?;
     let table = spec.table(entity.value, Events::Transactions);
-    let mut cells = Cells { section: &section, program: &mut spec.program, table };
+    let mut cells = Cells { section, program: &mut spec.program, table };
     let (value, stat) = cells.window_stat(word)?;
     let table = table as u8;
     let source = match value {
@@ -178,19 +87,19 @@ const REPORT_STATS: [(&str, ReportStat); 4] = [
     ("days_since_last", ReportStat::DaysSinceLast),
 ];
 
-fn reports(section: Section, spec: &mut Spec) -> Result<Source> {
-    let entity = entity(&section, spec)?;
-    spec.report_field(&section, Role::Entity(entity.value as u8))?;
+pub(super) fn reports(section: &Section, spec: &mut Spec) -> Result<Source> {
+    let entity = entity(section, spec)?;
+    spec.report_field(section, Role::Entity(entity.value as u8))?;
     let word = section.need("stat", section.choice("stat", &REPORT_STATS)?)?;
     let table = spec.table(entity.value, Events::Reports);
-    let mut cells = Cells { section: &section, program: &mut spec.program, table };
+    let mut cells = Cells { section, program: &mut spec.program, table };
     let stat = match word {
         ReportStat::Count => {
             let half_life = cells.half_life()?;
             Stat::Count { cell: cells.keep(Cell::Count { value: None, half_life })? }
         }
         ReportStat::Mean => {
-            let number = number_of(&section, cells.program)?;
+            let number = number_of(section, cells.program)?;
             let value = Value::Number(number);
             let stat = if section.text("half_life")?.is_some() {
                 cells.decayed_mean(value)?
@@ -198,7 +107,7 @@ fn reports(section: Section, spec: &mut Spec) -> Result<Source> {
                 let cell = cells.keep(Cell::Mean { value, clip: f32::INFINITY, prior: None })?;
                 Stat::RunningMean { cell }
             };
-            spec.report_field(&section, Role::Number(number))?;
+            spec.report_field(section, Role::Number(number))?;
             stat
         }
         ReportStat::DaysSinceFirst => {
@@ -209,21 +118,6 @@ fn reports(section: Section, spec: &mut Spec) -> Result<Source> {
     };
     section.finish("a feature of kind \"reports\" with this `stat`")?;
     Ok(Source::Remembered { table: table as u8, stat })
-}
-
-/// Returns the seconds of a number with its unit; `None` beyond the limits.
-fn seconds(text: &str) -> Option<f32> {
-    let (number, unit) = text.split_at_checked(text.len() - 1)?;
-    let unit = match unit {
-        "s" => 1,
-        "m" => MINUTE,
-        "h" => HOUR,
-        "d" => DAY,
-        _ => return None,
-    };
-    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds = number.parse::<f64>().ok().filter(|_| is_plain)? * f64::from(unit);
-    HALF_LIVES.contains(&seconds).then_some(seconds as f32)
 }
 
 /// A feature's section, and the table that keeps what is remembered for it: each cell and half-life
@@ -243,15 +137,15 @@ impl Cells<'_, '_> {
                 (None, Stat::Count { cell: self.keep(Cell::Count { value: None, half_life })? })
             }
             WindowStat::Sum => {
-                let (value, half_life) = (self.value()?, self.half_life()?);
+                let (value, half_life) = (value_of(self.section, self.program)?, self.half_life()?);
                 (Some(value), Stat::Sum { cell: self.keep(Cell::Sum { value, half_life })? })
             }
             WindowStat::Mean if self.section.text("half_life")?.is_some() => {
-                let value = self.value()?;
+                let value = value_of(self.section, self.program)?;
                 (Some(value), self.decayed_mean(value)?)
             }
             WindowStat::Mean => {
-                let value = self.value()?;
+                let value = value_of(self.section, self.program)?;
                 let clip = self.section.number("clip", "a number above 1", |clip| clip > 1.0)?;
                 let clip = clip.unwrap_or(f32::INFINITY);
                 let prior = self.section.number("prior", "a number", |_| true)?;
@@ -259,7 +153,7 @@ impl Cells<'_, '_> {
                 (Some(value), Stat::RunningMean { cell })
             }
             WindowStat::Max => {
-                let (value, half_life) = (self.value()?, self.half_life()?);
+                let (value, half_life) = (value_of(self.section, self.program)?, self.half_life()?);
                 (Some(value), Stat::Max { cell: self.keep(Cell::Max { value, half_life })? })
             }
             WindowStat::Events => {
@@ -268,20 +162,6 @@ impl Cells<'_, '_> {
             }
             WindowStat::SinceLast => (None, Stat::SinceLast { unit: 1 }),
         })
-    }
-
-    /// Reads the key `of`: a number of the record, or else a feature earlier in the file.
-    fn value(&self) -> Result<Value> {
-        let of = self.section.need("of", self.section.text("of")?)?;
-        let numbers = self.program.numbers.iter().map(|number| number.name.as_str());
-        let features = self.program.features.iter().map(|feature| feature.name.as_str());
-        let number = numbers.clone().position(|name| name == of.value);
-        let feature = features.clone().position(|name| name == of.value);
-        match (number, feature) {
-            (Some(number), _) => Ok(Value::Number(number as u8)),
-            (None, Some(feature)) => Ok(Value::Feature(feature as u16)),
-            (None, None) => Err(self.section.unknown("of", of, numbers.chain(features))),
-        }
     }
 
     /// Whether an event can be without this value; a number that is not optional is in every event.

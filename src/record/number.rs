@@ -1,37 +1,66 @@
-//! Decimal text to f32: exactly what std gives, and quicker for numbers as records have them.
+//! Numbers: decimal text to f32, to the bit as std's `parse` does, and quicker for numbers as
+//! records have them.
+//!
+//! **The idea.** Most amounts have up to seven bytes: `57.16`. They are loaded as one word of eight
+//! bytes and worked on together (`read_short`); any other number is read byte after byte
+//! (`read_any`), which gives the same. Reading only finds the digits and where the point is; the
+//! division that makes an f32 of them is left to [`Decimal::nearest`], for the numbers that
+//! somebody wants.
+//!
+//! **A worked example**: `57.16,"a` with the first byte lowest, so read it from right to left.
+//!
+//! ```text
+//! word       61 22 2c 36 31 2e 37 35     a " , 6 1 . 7 5
+//! values     51 12 1c 06 01 1e 07 05     a digit is 0 to 9, anything else is 10 or more
+//! others     80 80 80 00 00 80 00 00     bytes that are no digit; the first is byte 2, the point
+//! digits     .. .. .. .. 06 01 07 05     the point closed up: 4 digits, 2 of them behind the point
+//! ones       06 01 07 05 00 00 00 00     shifted up, so that zeros come first: 0 0 0 0 5 7 1 6
+//! twos          10    39    00    00     10 · 5 + 7 = 57 and 16, each in 16 bits
+//! fours                1654          0   100 · 57 + 16 = 5716, in 32 bits
+//! digits                          1654   10 000 · 0 + 5716, in the lower 32 bits
+//! ```
+//!
+//! **The invariant** of `nearest`: the digits are below 2⁵³ and the power of ten is exact, so their
+//! quotient is the f64 nearest to the number. Rounded once more, to f32, it is the f32 nearest to
+//! the number too, unless the f64 is exactly in the middle between two f32s, where the number
+//! itself may be on either side; then, and for anything longer, std parses the text.
+//!
+//! **To check a change**: the tests below compare with std, also at the middle between two floats,
+//! and the short way with the long one; so does the fuzz target `number`.
 
-/// Powers of ten, all exact.
+/// The powers of ten that are worth dividing by; each is exact.
 const TENS: [f64; 16] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 /// Eight of the digit 0.
 const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
 
-/// A number as it stands in JSON.
+/// A number in decimal text, as JSON writes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal {
     /// Its digits as an integer, modulo 2^64.
     digits: u64,
-    /// How many of them are behind the point.
+    /// Number of digits behind the point.
     places: usize,
-    /// Neither longer than 16 bytes without the sign, nor with an exponent.
+    /// Whether it has at most 16 bytes without the sign, and no exponent.
     short: bool,
     negative: bool,
-    /// Written without fraction and exponent.
+    /// Whether it is written without fraction and exponent.
     pub integer: bool,
 }
 
-/// Reads the number that begins at `from`: where it ends, and what it is.
+/// Reads the number that begins at `from`; returns the offset of its end, and the number. `None` if
+/// no number by JSON's grammar begins there.
 #[inline(always)]
 pub fn read(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
     read_short(text, from).or_else(|| read_any(text, from))
 }
 
-/// A number of at most seven bytes, looked at all at once. `None` for other numbers, and for what is
-/// none.
+/// Reads a number of at most seven bytes without a sign, all bytes together. `None` for other
+/// numbers, and for what is no number.
 #[inline(always)]
 fn read_short(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
-    // Eight bytes, the first one lowest; zeros behind the end of the text.
+    // Eight bytes, the first one lowest; zeros stand for bytes behind the end of the text.
     let word = match text.get(from..)?.first_chunk() {
         Some(word) => u64::from_le_bytes(*word),
         None => {
@@ -39,8 +68,9 @@ fn read_short(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
             u64::from_le_bytes(*text.last_chunk()?).unbounded_shr(8 * missing as u32)
         }
     };
-    // In each byte a digit's value, or 10 and more. A carry changes nothing at or below the first of
-    // these, nor below the second if the first is a point.
+    // In `others`, 0x80 for each byte that is no digit. A sum may carry into the next byte, but
+    // only from a byte of 0x8a or more, which is no digit: what is right is the first 0x80, and, if
+    // that is a point (0x1e, which carries nothing), the second.
     let values = word ^ ZEROS;
     let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
     let byte = |at: usize| (values >> (8 * at)) as u8 ^ b'0';
@@ -57,11 +87,12 @@ fn read_short(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
     }
     let places = count - whole;
     let length = count + usize::from(has_point);
-    // It goes on, or nothing stands behind the point, or an exponent does.
+    // Longer than seven bytes, nothing behind the point, or an exponent.
     if count == 8 || (has_point && places == 0) || byte(length) | 0x20 == b'e' {
         return None;
     }
-    // To the upper end, so that zeros come before; then two digits together, four, eight.
+    // Shifted to the upper end, so that zeros come first; then two digits make one number, four,
+    // eight.
     let ones = digits << (64 - 8 * count);
     let twos = (ones * 10 + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (twos * 100 + (twos >> 16)) & 0x0000_ffff_0000_ffff;
@@ -70,7 +101,7 @@ fn read_short(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
     Some((from + length, decimal))
 }
 
-/// Byte after byte.
+/// Reads any number, byte after byte.
 #[inline(never)]
 fn read_any(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
     let byte = |at: usize| text.get(at).copied().unwrap_or(0);
@@ -105,21 +136,19 @@ fn read_any(text: &[u8], from: usize) -> Option<(usize, Decimal)> {
 }
 
 impl Decimal {
-    /// The nearest f32, as `str::parse` gives it for `text`, which this was read from: beyond its
-    /// range, infinity.
+    /// Returns the nearest f32, as `str::parse` gives it for `text`, from which this number was
+    /// read: infinity if it is beyond an f32's range.
     #[inline(always)]
     pub fn nearest(&self, text: &[u8]) -> Option<f32> {
         self.quotient().or_else(|| parse(text))
     }
 
+    /// Divides the digits by a power of ten, where that gives the nearest f32.
     #[inline(always)]
     fn quotient(&self) -> Option<f32> {
         if !self.short || self.digits >> 53 != 0 {
             return None;
         }
-        // Both are exact, so this is the f64 nearest to the number. The f32 nearest to that is the one
-        // nearest to the number too, unless the f64 lies in the middle between two and the number
-        // does not.
         let nearest = self.digits as f64 / TENS.get(self.places)?;
         let in_the_middle = nearest.to_bits() << 35 == 1 << 63;
         let nearest = if self.negative { -nearest } else { nearest };
@@ -138,7 +167,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// In JSON's grammar.
+    /// Checks a text that is a number by JSON's grammar.
     fn check_read(text: &str) {
         let (end, decimal) = read(text.as_bytes(), 0).expect("a number");
         assert_eq!(end, text.len(), "{text}");
@@ -188,7 +217,6 @@ mod tests {
             check_read(&format!("-{text}"));
         }
 
-        /// All at once, or one byte after the other.
         #[test]
         fn reads_short_ones_as_any(text in "[0-9.eE,}-]{0,20}|[0-9]{1,6}[.][0-9]{1,6}[,} 0-9é]{0,8}") {
             for from in 0..=text.len() {
@@ -197,7 +225,7 @@ mod tests {
             }
         }
 
-        /// The middle between two neighbours, and what lies as close to it as the digits allow.
+        /// The middle between two neighbours, and the numbers as close to it as the digits allow.
         #[test]
         fn reads_what_is_between(bits in 0x2000_0000..0x5e80_0000_u32, places in 0..16_usize) {
             let (low, high) = (f32::from_bits(bits), f32::from_bits(bits + 1));

@@ -1,68 +1,70 @@
-//! One scored transaction and the truth about it.
+//! Scored transactions and the truth about them, collected from the module's output alone.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use anyhow::{Context, Result};
 use fraud_plan::Program;
+use fraud_plan::time::millis::DAY;
 use transform_host::Output;
 
-use super::protocol::Known;
+use super::protocol::FraudDays;
 use crate::data::envelope::Envelopes;
 use crate::data::frauds::Frauds;
 use crate::module::verdict::{Verdicts, error};
-use crate::show::units::DAY;
 
-/// A scored transaction.
+/// A scored transaction and the truth about it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Row {
+pub struct Case {
     pub transaction_id: Box<str>,
     /// Event time, milliseconds since 1970.
     pub millis: i64,
-    /// Numbered in the order in which they come first.
+    /// Number of the customer, in the order of their first transactions.
     pub customer: u32,
     pub amount: f64,
     pub score: f32,
     /// Whether the verdict was fraud.
     pub alert: bool,
-    /// Whether the verdict had enough history.
+    /// Whether the verdict said that history was warm.
     pub warm: bool,
-    /// 0 is no fraud.
+    /// Scenario of the fraud; 0 for none.
     pub scenario: u8,
     /// The verdict's reasons.
     pub reasons: Vec<String>,
 }
 
-impl Row {
-    /// The day, counted from 1970-01-01, in UTC.
+impl Case {
+    /// Returns the day, counted from 1970-01-01, in UTC.
     pub fn day(&self) -> i64 {
         self.millis.div_euclid(DAY)
     }
 
-    /// Whether it is one of the listed frauds.
+    /// Returns whether it is one of the listed frauds.
     pub fn is_fraud(&self) -> bool {
         self.scenario > 0
     }
 }
 
-/// Collects what the module says of each transaction, from its output alone.
-pub struct Rows<'f> {
+/// The cases of the evaluated days, and what must be known of the others.
+pub struct Cases<'f> {
     frauds: &'f Frauds,
     envelopes: Envelopes,
     verdicts: Verdicts,
     customers: HashMap<Box<[u8]>, u32>,
-    /// The days of which rows are kept.
+    /// Days whose cases are kept.
     wanted: RangeInclusive<i64>,
-    pub kept: Vec<Row>,
-    /// Frauds of any day.
-    pub known: Known,
+    pub kept: Vec<Case>,
+    /// The frauds of all days.
+    pub fraud_days: FraudDays,
+    /// The score from which on a verdict is fraud; `None` before the first verdict.
     pub threshold: Option<f32>,
+    /// Records that were written.
     pub written: u64,
     pub unscorable: u64,
 }
 
-impl<'f> Rows<'f> {
-    /// Nothing yet.
+impl<'f> Cases<'f> {
+    /// Makes an empty collection.
     pub fn new(frauds: &'f Frauds, program: Program, wanted: RangeInclusive<i64>) -> Self {
         Self {
             frauds,
@@ -71,15 +73,15 @@ impl<'f> Rows<'f> {
             customers: HashMap::new(),
             wanted,
             kept: Vec::new(),
-            known: Known::default(),
+            fraud_days: FraudDays::default(),
             threshold: None,
             written: 0,
             unscorable: 0,
         }
     }
 
-    /// Takes what a batch has written.
-    pub fn take(&mut self, output: &Output) -> Result<()> {
+    /// Adds what a batch has written.
+    pub fn add(&mut self, output: &Output) -> Result<()> {
         for written in output.iter() {
             self.written += 1;
             if error(&written).is_some() {
@@ -92,12 +94,13 @@ impl<'f> Rows<'f> {
                  and its spec",
             )?;
             let envelope = self.envelopes.read(value);
-            let id = envelope.transaction_id.unwrap_or_default();
-            let scenario = self.frauds.get(&id).map_or(0, |fraud| fraud.scenario);
+            let id = envelope.transaction_id;
+            let fraud = id.as_ref().and_then(|id| self.frauds.get(id));
+            let scenario = fraud.map_or(0, |fraud| fraud.scenario);
             let next = self.customers.len() as u32;
             let key: Box<[u8]> = envelope.key.unwrap_or_default().into();
-            let row = Row {
-                transaction_id: String::from_utf8_lossy(&id).into(),
+            let case = Case {
+                transaction_id: String::from_utf8_lossy(&id.unwrap_or_default()).into(),
                 millis: envelope.millis,
                 customer: *self.customers.entry(key).or_insert(next),
                 amount: envelope.amount.unwrap_or(0.0),
@@ -108,17 +111,17 @@ impl<'f> Rows<'f> {
                 reasons: verdict.reasons,
             };
             self.threshold = Some(verdict.threshold);
-            if row.is_fraud() {
-                self.known.add(row.customer, row.day());
+            if case.is_fraud() {
+                self.fraud_days.add(case.customer, case.day());
             }
-            if self.wanted.contains(&row.day()) {
-                self.kept.push(row);
+            if self.wanted.contains(&case.day()) {
+                self.kept.push(case);
             }
         }
         Ok(())
     }
 
-    /// The id of a customer.
+    /// Returns the id of a customer.
     pub fn customer_id(&self, customer: u32) -> String {
         let mut ids = self.customers.iter();
         let id = ids.find(|(_, number)| **number == customer).map(|(id, _)| &id[..]);

@@ -1,0 +1,152 @@
+//! The arguments that several commands share, and the plain options that they become.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::data::frauds::{FraudList, Labelled};
+use crate::module::replay::ReplayOptions;
+use crate::module::target::Target;
+use crate::show::units;
+
+/// What is replayed, and on what kind of broker.
+#[derive(clap::Args)]
+pub struct ReplayFlags {
+    /// Transactions, one JSON object a line, plain or zstd
+    #[arg(long, value_name = "FILE.jsonl[.zst]")]
+    input: PathBuf,
+    #[command(flatten)]
+    module: ModuleFlags,
+    #[command(flatten)]
+    topic: TopicFlags,
+    /// Cores that run the transform; partition p is on instance p mod this number
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    instances: u32,
+    #[command(flatten)]
+    target: TargetFlags,
+}
+
+/// The module and its spec.
+#[derive(clap::Args)]
+pub struct ModuleFlags {
+    /// The compiled transform
+    #[arg(long, value_name = "FILE.wasm", default_value = "./fraud-detector.wasm")]
+    pub module: PathBuf,
+    /// The feature spec, which says where a record's key and time are [default: the module's own]
+    #[arg(long, value_name = "FILE.toml")]
+    pub spec: Option<PathBuf>,
+}
+
+/// How the input topic holds the records.
+#[derive(clap::Args)]
+pub struct TopicFlags {
+    /// Partitions of the input topic
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub partitions: u32,
+    /// Records in a batch
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub batch: u32,
+}
+
+/// How a transform is deployed; the defaults are those of `transform.yaml` and of a stock broker.
+#[derive(clap::Args)]
+pub struct TargetFlags {
+    /// An environment variable of the transform; may be given repeatedly
+    #[arg(long = "var", value_name = "K=V", value_parser = parse_variable)]
+    variables: Vec<(String, String)>,
+    /// data_transforms_per_function_memory_limit of the cluster
+    #[arg(long, value_name = "SIZE", default_value = "2MiB", value_parser = units::parse_size)]
+    memory_limit: u64,
+    /// The transform's name
+    #[arg(long, default_value = "fraud-detector")]
+    name: String,
+    /// The topic it reads
+    #[arg(long, value_name = "TOPIC", default_value = "transactions", value_parser = parse_topic)]
+    input_topic: String,
+    /// A topic it writes; repeat it in the transform's order
+    #[arg(
+        long = "output-topic",
+        value_name = "TOPIC",
+        default_values = ["fraud", "valid", "unscorable"],
+        value_parser = parse_topic
+    )]
+    output_topics: Vec<String>,
+}
+
+/// The list of known frauds.
+#[derive(clap::Args)]
+pub struct FraudFlags {
+    /// Known frauds: a CSV with transaction_id and perhaps scenario and reported_at
+    #[arg(long, value_name = "FILE.csv")]
+    frauds: PathBuf,
+    /// How long after its transaction a fraud is reported, where the list does not say
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "7d",
+        requires = "frauds",
+        value_parser = units::parse_duration
+    )]
+    report_delay: Duration,
+}
+
+/// Transactions whose frauds are known.
+#[derive(clap::Args)]
+pub struct LabelledFlags {
+    /// Transactions in the order they happened, one JSON object a line, plain or zstd
+    #[arg(long, value_name = "FILE.jsonl[.zst]")]
+    input: PathBuf,
+    #[command(flatten)]
+    frauds: FraudFlags,
+}
+
+impl From<ReplayFlags> for ReplayOptions {
+    fn from(flags: ReplayFlags) -> Self {
+        let ReplayFlags { input, module, topic, instances, target } = flags;
+        Self {
+            input,
+            module: module.module,
+            spec: module.spec,
+            partitions: topic.partitions,
+            instances,
+            batch: topic.batch,
+            target: target.into(),
+        }
+    }
+}
+
+impl From<TargetFlags> for Target {
+    fn from(flags: TargetFlags) -> Self {
+        let TargetFlags { variables, memory_limit, name, input_topic, output_topics } = flags;
+        Self { variables, memory_limit, name, input_topic, output_topics }
+    }
+}
+
+impl From<FraudFlags> for FraudList {
+    fn from(flags: FraudFlags) -> Self {
+        Self { path: flags.frauds, report_delay: flags.report_delay }
+    }
+}
+
+impl From<LabelledFlags> for Labelled {
+    fn from(flags: LabelledFlags) -> Self {
+        Self { input: flags.input, frauds: flags.frauds.into() }
+    }
+}
+
+fn parse_variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
+        _ => Err("a variable is written KEY=VALUE, for instance FRAUD_THRESHOLD=0.5".into()),
+    }
+}
+
+/// Reads a topic's name. It becomes the name of a file, and Kafka's own rule for topics leaves no
+/// room for a path.
+fn parse_topic(text: &str) -> Result<String, String> {
+    let legal = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    if (1..=249).contains(&text.len()) && text.chars().all(legal) && ![".", ".."].contains(&text) {
+        Ok(text.into())
+    } else {
+        Err("a topic's name is 1 to 249 letters, digits, dots, underscores and hyphens".into())
+    }
+}

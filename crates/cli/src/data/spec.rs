@@ -1,0 +1,18 @@
+//! The feature spec.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use fraud_plan::Program;
+
+/// Reads a feature spec.
+pub fn read(path: &Path) -> Result<Program> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!("cannot read the feature spec {file}; name another with --spec FILE")
+    })?;
+    fraud_plan::compile::spec::parse(&text, &file)
+}
+
+/// The spec that is read if none is given and the module holds none.
+pub const DEFAULT: &str = "model/fraud.toml";

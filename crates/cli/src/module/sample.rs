@@ -1,0 +1,175 @@
+//! Records to run a module on, made from a feature spec.
+
+use fraud_detector::record::json::MAX_DEPTH;
+use fraud_plan::program::{Program, Role, Step};
+use fraud_plan::time::millis::SECOND;
+use serde_json::{Map, Value, json};
+
+use super::record::PlainRecord;
+use crate::show::units::rfc3339;
+
+/// Depths of nested records: as deep as the detector reads, and one deeper.
+pub const DEPTHS: [usize; 2] = [MAX_DEPTH, MAX_DEPTH + 1];
+
+/// 2018-04-01, in seconds since 1970.
+const FIRST_SECOND: i64 = 1_522_540_800;
+
+/// The fields of the shipped model's records.
+const SHIPPED: &str = r#"
+    version = 1
+    time = { path = "timestamp" }
+    entity = [
+        { name = "customer", path = "customer_id" },
+        { name = "terminal", path = "terminal_id" },
+    ]
+    number = [{ name = "amount", path = "amount" }]
+    feature = [{ name = "amount", kind = "number", of = "amount" }]
+"#;
+
+/// Makes records that a feature spec describes, each of entities of its own.
+pub struct Sample {
+    pub program: Program,
+}
+
+impl Sample {
+    /// Makes records like the shipped model's, for a module that is run with any records.
+    pub fn shipped() -> Self {
+        let program = fraud_plan::compile::spec::parse(SHIPPED, "the shipped spec");
+        Self { program: program.expect("the spec above is valid") }
+    }
+
+    /// Makes transaction number `number`.
+    pub fn transaction(&self, number: u64) -> PlainRecord {
+        plain(number, self.object(number, None))
+    }
+
+    /// Makes a record with fraud report number `number`; `None` if the spec has no reports.
+    pub fn report(&self, number: u64) -> Option<PlainRecord> {
+        let list = self.program.fields.iter().position(|field| field.role == Role::Reports)?;
+        let mut root = Value::Object(Map::new());
+        let report = self.object(number, Some(list));
+        *self.value_at(&mut root, &self.path(list, None)) = json!([report]);
+        Some(plain(number, root))
+    }
+
+    /// Makes the object of a transaction, or of a report in the list `list`.
+    fn object(&self, number: u64, list: Option<usize>) -> Value {
+        let fields = &self.program.fields;
+        let mut root = Value::Object(Map::new());
+        for (at, field) in fields.iter().enumerate() {
+            let value = match field.role {
+                Role::Time | Role::ReportTime => rfc3339(millis(number)).into(),
+                Role::Entity(_) | Role::Id | Role::ReportId => number.to_string().into(),
+                Role::Category(at) => category(&self.program, at, number).into(),
+                Role::Number(_) => ((number * 7919 % 20_000) as f64 / 100.0).into(),
+                Role::Object | Role::Array | Role::Reports => continue,
+            };
+            let path = self.path(at, list);
+            // Fields of the other object are left out.
+            if fields[path[0]].parent.map(usize::from) == list
+                && path[..path.len() - 1]
+                    .iter()
+                    .all(|&at| matches!(fields[at].role, Role::Object | Role::Array))
+            {
+                *self.value_at(&mut root, &path) = value;
+            }
+        }
+        root
+    }
+
+    /// Returns the fields from below `list`, or from the top, down to field `at`.
+    fn path(&self, at: usize, list: Option<usize>) -> Vec<usize> {
+        let above = |at: &usize| self.program.fields[*at].parent.map(usize::from);
+        let path = std::iter::successors(Some(at), above).take_while(|&at| Some(at) != list);
+        let mut path: Vec<usize> = path.collect();
+        path.reverse();
+        path
+    }
+
+    /// Returns the value at a path of fields; makes the objects and arrays on the way.
+    fn value_at<'v>(&self, root: &'v mut Value, path: &[usize]) -> &'v mut Value {
+        path.iter().fold(root, |value, &at| match &self.program.fields[at].step {
+            Step::Name(name) => &mut value[name],
+            Step::Item(item) => {
+                if !value.is_array() {
+                    *value = json!([]);
+                }
+                let items = value.as_array_mut().expect("made one");
+                items.resize((usize::from(*item) + 1).max(items.len()), Value::Null);
+                &mut items[usize::from(*item)]
+            }
+        })
+    }
+}
+
+/// Returns one value after the other of a category's, or any where none is known.
+fn category(program: &Program, at: u16, number: u64) -> &str {
+    let values = &program.categories[usize::from(at)].values;
+    let place = number as usize % values.len().max(1);
+    values.get(place).map_or("a category", String::as_str)
+}
+
+fn plain(number: u64, value: Value) -> PlainRecord {
+    PlainRecord {
+        millis: millis(number),
+        key: Some(number.to_string().into_bytes()),
+        value: value.to_string().into_bytes(),
+    }
+}
+
+/// Returns the time of record `number`: one a second.
+fn millis(number: u64) -> i64 {
+    (FIRST_SECOND + number as i64) * SECOND
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::envelope::Envelopes;
+    use fraud_detector::record::Reader;
+
+    fn sample(spec: &str) -> Sample {
+        Sample { program: fraud_plan::compile::spec::parse(spec, "spec").expect("a valid spec") }
+    }
+
+    #[test]
+    fn records_are_readable() {
+        let nested =
+            SHIPPED.replace("customer_id", "of.customer.id").replace("\"timestamp\"", "\"of.at\"");
+        for spec in [SHIPPED, &nested] {
+            let sample = sample(spec);
+            let mut reader = Reader::new(&sample.program);
+            let mut envelopes = Envelopes::new(sample.program.clone());
+            for record in [
+                sample.transaction(0),
+                sample.transaction(9).padded(5000),
+                sample.transaction(8).nested(64),
+            ] {
+                let text = String::from_utf8_lossy(&record.value).into_owned();
+                let read = reader.read(&record.value, record.millis);
+                assert!(read.is_ok(), "{read:?} {text}");
+                let key = envelopes.read(&record.value).key;
+                assert_eq!(key.as_deref(), record.key.as_deref(), "{text}");
+            }
+            assert!(reader.read(&sample.transaction(0).nested(65).value, 0).is_err());
+            assert!(reader.read(&sample.transaction(0).broken().value, 0).is_err());
+        }
+    }
+
+    #[test]
+    fn reports_are_readable() {
+        assert!(sample(SHIPPED).report(7).is_none());
+        let with_reports = SHIPPED.replace(
+            "feature = [",
+            r#"reports = { path = "of.frauds", id = "card.payment", time = "at" }
+            feature = [{ name = "last", kind = "reports", entity = "terminal", stat = "days_since_last" },"#,
+        );
+        let sample = sample(&with_reports);
+        let record = sample.report(7).expect("it has reports");
+        let text = String::from_utf8_lossy(&record.value).into_owned();
+        let mut reader = Reader::new(&sample.program);
+        let read = reader.read(&record.value, record.millis);
+        assert!(matches!(read, Ok(fraud_detector::record::Record::Reports(_))), "{text}");
+        assert!(text.contains(r#"{"payment":"7"}"#), "{text}");
+    }
+}

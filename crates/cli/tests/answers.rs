@@ -1,0 +1,160 @@
+//! Every command's answer in both of its forms, as a snapshot, and its keys against
+//! `docs/cli-json.md`. After a wanted change: `INSTA_UPDATE=always cargo native-test -p fraud-cli`.
+//!
+//! Times, speeds and what changes with every build of the module are blurred.
+
+mod page;
+mod place;
+
+use place::{Place, fraud_detector, text};
+use serde_json::Value;
+
+const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spec.toml");
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model");
+const IDENTITY: &str = include_str!("modules/identity.wat");
+
+/// Lines with one of these words have a time or a speed.
+const TIMES: [&str; 5] = ["seconds", "took", "written in", "records_per_second", "records/s"];
+/// Lines with one of these words depend on the build of the module.
+const BUILD: [&str; 3] = ["fuel", "memory", "entities"];
+
+/// Runs a command in both forms and holds them to the snapshot `name`; returns the object. Every
+/// number is `#` in lines with one of the `blurred` words.
+#[track_caller]
+fn snapshot(place: &Place, name: &str, command: &str, blurred: &[&[&str]]) -> Value {
+    let human = text(&place.fraud(command).stdout);
+    let (json, status) = place.json(command);
+    let mut shown = json.clone();
+    let checks = shown.get_mut("checks").and_then(Value::as_array_mut);
+    for check in checks.into_iter().flatten() {
+        if check["name"] == "records/s" {
+            check["value"] = "#".into();
+        }
+    }
+    let answer = format!("{human}\n{shown:#}\nexit status {status}");
+    let model = json["model"].as_str().unwrap_or("no model");
+    let answer = blur(&answer.replace(model, "MODEL"), &blurred.concat());
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!(name, answer);
+    });
+    json
+}
+
+/// Writes `#` for each number, and one space before it, in every line with one of these words.
+fn blur(text: &str, words: &[&str]) -> String {
+    let blur_line = |line: &str| {
+        let mut blurred = String::new();
+        let mut rest = line;
+        while let Some(at) = rest.find(|letter: char| letter.is_ascii_digit()) {
+            let before = &rest[..at];
+            let spaces = before.len() - before.trim_end_matches(' ').len();
+            blurred += &before[..at - spaces.saturating_sub(1)];
+            blurred.push('#');
+            let digits = |letter: char| letter.is_ascii_digit() || ",.".contains(letter);
+            rest = &rest[at..];
+            let number = rest.trim_start_matches(digits);
+            // A comma or point at the end is punctuation.
+            let number = rest[..rest.len() - number.len()].trim_end_matches([',', '.']);
+            rest = &rest[number.len()..];
+        }
+        blurred + rest
+    };
+    let is_blurred = |line: &str| words.iter().any(|word| line.contains(word));
+    let blur = |line| if is_blurred(line) { blur_line(line) } else { line.to_owned() };
+    text.lines().map(blur).collect::<Vec<_>>().join("\n")
+}
+
+/// Makes a place with ten days of transactions and a line that is none, the project's module and one that
+/// passes every record on.
+fn simulated() -> Place {
+    let place = Place::new();
+    std::fs::copy(fraud_detector(), place.path("fraud-detector.wasm")).expect("writable");
+    place.write_module(IDENTITY);
+    place.json("simulate --days 10 --customers 300 --output t.jsonl --frauds f.csv");
+    let mut lines = place.read("t.jsonl");
+    lines.extend_from_slice(b"not JSON\n");
+    place.write("t.jsonl", lines);
+    place
+}
+
+#[test]
+fn simulate() {
+    let place = Place::new();
+    let simulate =
+        "simulate --days 5 --customers 100 --terminals 200 --output t.jsonl --frauds f.csv";
+    let answer = snapshot(&place, "simulate", simulate, &[&TIMES]);
+    page::check(&["fraud simulate"], &[answer]);
+}
+
+#[test]
+fn features() {
+    let place = simulated();
+    let files = "--input t.jsonl --frauds f.csv --output t.arrow";
+    let features = format!("features --spec {SPEC} {files} --wipe-every 3d");
+    page::check(&["fraud features"], &[snapshot(&place, "features", &features, &[&TIMES])]);
+}
+
+#[test]
+fn tune() {
+    let place = simulated();
+    let model = format!("--spec {MODEL}/fraud.toml --model {MODEL}/fraud.onnx");
+    let files = "--input t.jsonl --frauds f.csv --output decision.toml";
+    let tune = format!("tune {model} {files} --skip 2d");
+    let isotonic = snapshot(&place, "tune", &tune, &[&TIMES]);
+    let (platt, _) = place.json(&format!("{tune} --calibration platt"));
+    page::check(&["fraud tune"], &[isotonic, platt]);
+}
+
+/// Runs a module that does not start, and one that traps at a long record.
+fn failures(place: &Place, command: &str) -> [Value; 2] {
+    let identity = format!("{command} --spec {SPEC} --module module.wasm --output-topic out");
+    let long = format!("{{\"customer_id\":1,\"note\":\"{}\"}}\n", "x".repeat(10_000));
+    place.write("long.jsonl", long);
+    ["--input t.jsonl --memory-limit 256KiB", "--input long.jsonl"].map(|more| {
+        let (answer, status) = place.json(&format!("{identity} {more}"));
+        assert_eq!(status, 1, "{answer:#}");
+        answer
+    })
+}
+
+#[test]
+fn run() {
+    let place = simulated();
+    let run = "run --input t.jsonl --frauds f.csv --report-delay 2d --output o";
+    let answer = snapshot(&place, "run", run, &[&TIMES, &BUILD]);
+    let [not_started, trapped] = failures(&place, "run --output o");
+    page::check(&["fraud run"], &[answer, not_started, trapped]);
+    let identity = "run --module module.wasm --input t.jsonl --output-topic out --output o";
+    snapshot(&place, "run-identity", &format!("{identity} --spec {SPEC}"), &[&TIMES]);
+    let trapped =
+        format!("{identity} --spec {SPEC} --partitions 1").replace("t.jsonl", "long.jsonl");
+    snapshot(&place, "run-trapped", &trapped, &[&TIMES]);
+}
+
+#[test]
+fn backtest() {
+    let place = simulated();
+    let backtest = "backtest --input t.jsonl --frauds f.csv --report-delay 2d";
+    let two_days = format!("{backtest} --from 2018-04-09 --alerts 5");
+    snapshot(&place, "backtest", &two_days, &[&TIMES, &["went through"]]);
+    let weeks = "--protocol handbook --from 2018-04-04 --weeks 2 --wipe 2018-04-06 --republish 3d";
+    let (weeks, _) = place.json(&format!("{backtest} {weeks}"));
+    let [not_started, trapped] = failures(&place, "backtest --frauds f.csv");
+    page::check(&["fraud backtest"], &[weeks, not_started, trapped]);
+}
+
+#[test]
+fn reports() {
+    let place = simulated();
+    let files = "--input t.jsonl --frauds f.csv --output r.jsonl";
+    let reports = format!("reports --spec {MODEL}/fraud.toml {files} --since 2018-04-02");
+    page::check(&["fraud reports"], &[snapshot(&place, "reports", &reports, &[])]);
+}
+
+/// `cli.rs` checks the keys on the project's module.
+#[test]
+fn inspect() {
+    let place = simulated();
+    let inspect = "inspect module.wasm --output-topic out --min-record 9KiB";
+    snapshot(&place, "inspect", &format!("{inspect} --catch-up-rate 100000"), &[&TIMES]);
+}

@@ -1,0 +1,114 @@
+//! A `[[feature]]` to its [`Source`], and the cells that it needs; most make one feature, some several.
+//!
+//! - `record`: features of the record alone; `window`: of what is remembered of an entity
+//!
+//! To add a kind or a `stat`: a word and a function here, an arm in [`Source`] or
+//! [`Stat`](crate::program::Stat) (and [`Cell`](crate::program::Cell), if it remembers something new)
+//! with its rule in `program/check.rs`, its formula in the transform's `features/`, the same formula
+//! over whole lists of events in `tests/features/`, and its row in docs/spec.md.
+
+mod record;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use std::ops::RangeInclusive;
+
+use anyhow::Result;
+
+use super::Spec;
+use crate::compile::document::{At, Section};
+use crate::forest::MAX_FEATURES;
+use crate::program::{Feature, Program, Source, Value};
+use crate::time::seconds::{DAY, HOUR, MINUTE};
+
+/// Shortest and longest half-life, seconds: one second and ten years of 365 days.
+const HALF_LIVES: RangeInclusive<f64> = 1.0..=(3_650 * DAY) as f64;
+
+/// Reads one `[[feature]]` but its name, which [`Section::name`] has read, and adds what it makes to
+/// the program.
+pub(super) fn add(name: String, section: &Section, spec: &mut Spec) -> Result<()> {
+    #[derive(Clone, Copy)]
+    enum Kind {
+        Number,
+        Category,
+        Combine,
+        Time,
+        Window,
+        Reports,
+    }
+    let kinds = [
+        ("number", Kind::Number),
+        ("category", Kind::Category),
+        ("combine", Kind::Combine),
+        ("time", Kind::Time),
+        ("window", Kind::Window),
+        ("reports", Kind::Reports),
+    ];
+    let source = match section.need("kind", section.choice("kind", &kinds)?)? {
+        Kind::Number => record::number(section, &spec.program)?,
+        Kind::Category => return record::category(name, section, spec),
+        Kind::Combine => record::combine(section, &spec.program)?,
+        Kind::Time => record::time(section)?,
+        Kind::Window => window::window(section, spec)?,
+        Kind::Reports => window::reports(section, spec)?,
+    };
+    push(name, source, section, spec)
+}
+
+/// Reads the key `of` where it is a number of the record.
+fn number_of(section: &Section, program: &Program) -> Result<u16> {
+    let of = section.need("of", section.text("of")?)?;
+    let names = program.numbers.iter().map(|number| number.name.as_str());
+    match names.clone().position(|name| name == of.value) {
+        Some(number) => Ok(number as u16),
+        None => Err(section.unknown("of", of, names)),
+    }
+}
+
+/// Reads the key `of`: a number of the record, or else a feature earlier in the file.
+fn value_of(section: &Section, program: &Program) -> Result<Value> {
+    value_called(section.need("of", section.text("of")?)?, section, program)
+}
+
+/// Finds a number of the record, or else a feature earlier in the file.
+fn value_called(of: At<&str>, section: &Section, program: &Program) -> Result<Value> {
+    let numbers = program.numbers.iter().map(|number| number.name.as_str());
+    let features = program.features.iter().map(|feature| feature.name.as_str());
+    let number = numbers.clone().position(|name| name == of.value);
+    let feature = features.clone().position(|name| name == of.value);
+    match (number, feature) {
+        (Some(number), _) => Ok(Value::Number(number as u16)),
+        (None, Some(feature)) => Ok(Value::Feature(feature as u16)),
+        (None, None) => Err(section.unknown("of", of, numbers.chain(features))),
+    }
+}
+
+/// Adds a feature to the program.
+fn push(name: String, source: Source, section: &Section, spec: &mut Spec) -> Result<()> {
+    let features = &mut spec.program.features;
+    if features.len() == MAX_FEATURES {
+        return Err(section.fault(format_args!("more than {MAX_FEATURES} features")));
+    }
+    if features.iter().any(|feature| feature.name == name) {
+        let rule = "is the name of another feature too; give one of both another name";
+        return Err(section.fault(format_args!("\"{name}\" {rule}")));
+    }
+    features.push(Feature { name, source });
+    Ok(())
+}
+
+/// Returns the seconds of a number with its unit; `None` beyond the limits.
+fn seconds(text: &str) -> Option<f32> {
+    let (number, unit) = text.split_at_checked(text.len() - 1)?;
+    let unit = match unit {
+        "s" => 1,
+        "m" => MINUTE,
+        "h" => HOUR,
+        "d" => DAY,
+        _ => return None,
+    };
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds = number.parse::<f64>().ok().filter(|_| is_plain)? * f64::from(unit);
+    HALF_LIVES.contains(&seconds).then_some(seconds as f32)
+}
