@@ -48,8 +48,8 @@ mod tests {
             headers in prop::collection::vec((any::<Vec<u8>>(), any::<Option<Vec<u8>>>()), 0..8),
             has_last: bool,
         ) {
-            let given = headers.iter().map(|(key, value)| BorrowedHeader::new(key, value.as_deref()));
-            let mut given: Vec<_> = given.collect();
+            let given = headers.iter().map(|(key, value)| (key, value.as_deref()));
+            let mut given: Vec<_> = given.map(|(key, value)| BorrowedHeader::new(key, value)).collect();
             let mut packed = b"before".to_vec();
             pack(&given, &mut packed);
             let last = || has_last.then(|| BorrowedHeader::new(b"last", None));

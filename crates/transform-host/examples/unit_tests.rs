@@ -6,8 +6,8 @@
 //! CARGO_TARGET_WASM32_WASIP1_RUNNER=…/examples/unit_tests cargo test --lib --target wasm32-wasip1
 //! ```
 //!
-//! Tests have no arguments here, so a filter is not handed on; variables that begin with `RUST_` are. The
-//! broker's random numbers are the same in every run.
+//! Tests have no arguments here, so a filter is not handed on; variables that begin with `RUST_`
+//! are. The broker's random numbers are the same in every run.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -111,9 +111,9 @@ pub struct Cores {
 #[derive(Serialize)]
 struct Scaling {
     name: &'static str,
-    /// Of one instance alone.
+    /// The rate of one instance alone.
     records_per_second: f64,
-    /// Of all instances together.
+    /// The rate of all instances together.
     records_per_second_together: f64,
     /// Together ÷ alone, of the same round.
     scaling: f64,

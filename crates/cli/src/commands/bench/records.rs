@@ -25,7 +25,7 @@ pub type Slice = Vec<Arc<Batch>>;
 /// The records, in the order of the file.
 pub struct Records {
     pub all: Vec<PlainRecord>,
-    /// Where they are from, for people.
+    /// The source of the records, for people.
     from: String,
 }
 
