@@ -8,7 +8,7 @@
 //! the records before it. The layouts only make it cheaper to find out.
 //!
 //! To check a change: the property test below and the fuzz target `record` compare a reader that
-//! has read much with a fresh one, `tests/records.rs` has a record for each reason.
+//! has read much with a fresh one, `tests/reasons.rs` has records for each reason.
 
 use fraud_plan::Program;
 use fraud_plan::program::Role;

@@ -109,8 +109,9 @@
 //!
 //! A shard around it:
 //! - `shard`: deploying, time, status; `shard::transform`: the processors and the VM they share;
-//!   `shard::processor`: the steps of one partition; `shard::sink`: the queue of one output;
-//!   `shard::log`: topics and commits.
+//!   `shard::shared`: what the processors share; `shard::processor`: the steps of one partition;
+//!   `shard::sink`: the queue of one output; `shard::log`: topics and commits; `shard::options`: the
+//!   cluster's pace, and the broker's version.
 //!
 //! **Invariants**: the first half knows nothing of the second; nothing but `vm` polls the module; a
 //! file imports from the file that defines a thing, never from this one.

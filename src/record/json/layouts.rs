@@ -91,7 +91,7 @@ impl Layouts {
         Self { known: std::array::from_fn(layout), unknown: 0 }
     }
 
-    /// The layouts that were learned.
+    /// Returns the layouts that were learned.
     #[inline]
     pub fn known(&self) -> impl Iterator<Item = &Layout> {
         self.known.iter().filter(|layout| !layout.around.is_empty())

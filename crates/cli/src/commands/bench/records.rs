@@ -26,7 +26,7 @@ pub type Slice = Vec<Arc<Batch>>;
 pub struct Records {
     pub all: Vec<PlainRecord>,
     /// The source of the records, for people.
-    from: String,
+    pub from: String,
 }
 
 /// A description of the records.
