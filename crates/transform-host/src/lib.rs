@@ -118,7 +118,7 @@
 //!
 //! A shard, which drives processors in simulated time:
 //! - `shard`: deploying, time, status; `shard::transform`: the driver; `shard::shared`: the VM that the
-//!   partitions share; `shard::log`: topics and commits.
+//!   partitions share; `shard::log`: topics and commits; `shard::options`: the cluster's pace.
 //!
 //! **Invariants**: a part knows nothing of those after it, and `processor` nothing of `vm`; nothing
 //! but `vm` polls the module; a file imports from the file that defines a thing, never from this one.
