@@ -10,7 +10,8 @@ pub struct Settings {
     /// `FRAUD_THRESHOLD`: overrides the model's own, 0 to 1.
     pub threshold: Option<f32>,
     /// `FRAUD_MAX_RECORD`: bytes of the largest record (key, value and headers) that memory is kept
-    /// free for; history gets the rest.
+    /// free for; history gets the rest. A larger record is tried all the same: if memory does not
+    /// suffice, the module traps, and the record's partition stalls.
     pub max_record: usize,
     /// `FRAUD_EMIT_FROM`: records whose broker timestamp is before this (milliseconds since 1970)
     /// are remembered, but not written. Those without one are written.

@@ -1,4 +1,4 @@
-//! What a record costs never rises unnoticed: the fuel that the compiled module takes on ten
+//! A record's cost never rises unnoticed: the fuel that the compiled module takes on ten
 //! simulated days is the figure in `fuel.txt`, or less.
 
 mod common;
@@ -37,7 +37,7 @@ fn a_record_takes_no_more_fuel_than_committed() {
     }
 }
 
-/// One evaluation of the model for each feature, and only on what is flagged.
+/// Reasons cost one evaluation of the model for each feature, and only on flagged records.
 #[test]
 fn reasons() {
     let simulation = simulate(&Config { days: 2, customers: 500, ..Config::default() });
@@ -55,7 +55,7 @@ fn reasons() {
     assert!(flagged < 8 * passed, "{flagged} {passed}");
 }
 
-/// The mean, to the hundredth.
+/// Measures the mean fuel of a record, to the hundredth.
 fn fuel_per_record() -> f64 {
     let config = Config { days: 10, ..Config::default() };
     let transactions = simulate(&config).transactions;
@@ -78,7 +78,7 @@ fn fuel_per_record() -> f64 {
     (stats.record_fuel as f64 / stats.records as f64 * 100.0).round() / 100.0
 }
 
-/// Fuel for each of these records, and what comes of the last.
+/// Measures the mean fuel of these records; returns the last one's output too.
 fn fuel_of(records: &[Vec<u8>], threshold: &str) -> (u64, String) {
     let mut deployment = deployment();
     deployment.environment = vec![("FRAUD_THRESHOLD".into(), threshold.into())];

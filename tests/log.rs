@@ -1,4 +1,4 @@
-//! What the transform's log says while records pass.
+//! The lines in the transform's log while records pass.
 
 mod common;
 
@@ -6,7 +6,7 @@ use common::{Broker, GOOD, NOW};
 
 const SECOND: i64 = 1000;
 
-/// The log since the last call.
+/// Takes the log since the last call.
 fn log(broker: &mut Broker) -> Vec<String> {
     broker.vm.take_logs().into_iter().map(|line| line.message).collect()
 }

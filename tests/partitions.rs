@@ -1,5 +1,5 @@
-//! How a topic is cut into partitions, and partitions shared out to instances, does not change a
-//! verdict, as long as records arrive in the order of their time and history has room.
+//! Verdicts do not depend on the number of partitions, nor on how instances share them, as long as
+//! records arrive in the order of their time and history has room.
 
 mod common;
 
@@ -9,7 +9,7 @@ use common::deployment;
 use fraud_simulator::{Config, Transaction, simulate, write_transaction};
 use transform_host::{BatchBuilder, Engine, Limits, Output, Vm};
 
-/// What comes to the input topic: a transaction, or a fraud report for every partition.
+/// An entry of the input topic: a transaction, or a fraud report for every partition.
 enum Event {
     Transaction { customer: u32, millis: i64, value: Vec<u8> },
     Report { millis: i64, value: Vec<u8> },
@@ -38,7 +38,7 @@ fn stream(transactions: usize) -> Vec<Event> {
     events.into_iter().map(|(_, event)| event).collect()
 }
 
-/// The verdicts in the order of the stream: batches of at most `batch` records of a partition.
+/// Returns the verdicts in the order of the stream: batches of at most `batch` records of a partition.
 fn run(events: &[Event], partitions: usize, instances: usize, batch: usize) -> Vec<Vec<u8>> {
     let engine = Engine::new(&Limits::stock()).expect("stock limits");
     let module = engine.compile(&common::module_bytes()).expect("compiles");

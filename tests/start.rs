@@ -1,4 +1,4 @@
-//! What the transform says and does before its first record.
+//! The start of the transform: its answers to variables and topics, its memory, its log line.
 
 mod common;
 
@@ -7,7 +7,7 @@ use fraud_detector::history::reported::Reported;
 use fraud_detector::shell::{ERROR_HEADER, StartLine};
 use transform_host::Limits;
 
-/// The one log line of a start with these variables and output topics.
+/// Returns the one log line of a start with these variables and output topics.
 fn refusal(variables: &[(&str, &str)], topics: &[&str]) -> String {
     let mut deployment = deployment();
     let owned = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());

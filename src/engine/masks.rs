@@ -75,7 +75,7 @@ struct Rows<'p> {
 #[derive(Debug)]
 enum RowBlocks<'p> {
     Masks(&'p [MaskBlock]),
-    /// Where the plan's rows are numbers of blocks: the blocks that they mean.
+    /// The blocks that the plan's rows refer to by number.
     Numbers(Vec<&'p MaskBlock>),
 }
 

@@ -1,7 +1,8 @@
 //! Engine: feature vector → the model's raw output.
 //!
 //! - `walk`: trees evaluated node by node, for any forest
-//! - `masks`: trees evaluated as masks of their leaves, where the compiler chose that
+//! - `masks`: trees evaluated as masks of their leaves, where the compiler chose that: see
+//!   `MaskLimits` in `crates/plan/src/compile/build_masks.rs`
 //!
 //! Both add the leaves up in the same order, so they give the same sum to the bit.
 

@@ -135,7 +135,7 @@ impl Features {
         }
     }
 
-    /// Remembers the event in all tables of such events.
+    /// Remembers an event of the kind `events` in all tables of this kind.
     fn remember(&mut self, events: Events, event: &Event, history: &mut History) {
         for (at, entity) in self.entities.iter().enumerate() {
             if entity.events == events {

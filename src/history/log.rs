@@ -9,8 +9,9 @@ use fraud_plan::time::millis::{DAY, MINUTE};
 
 use super::History;
 
-/// The writer of these lines: at most one a minute, and only with news. It is news if a table has
-/// filled by another tenth of its room, or evictions are a quarter more than the log knows.
+/// The writer of lines about history: at most one a minute, and only with news. News is that a
+/// table has filled by another tenth of its room, or that evictions are a quarter more than in the
+/// last line.
 ///
 /// The broker's timestamps of the records are the only clock that a module has. While a backlog is
 /// read, minutes pass in an instant; then it is the news that bounds the log.

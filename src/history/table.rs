@@ -1,8 +1,8 @@
 //! A table: a fixed number of slots, one for each entity remembered.
 //!
 //! **The idea** is a set-associative cache with two choices. An entity's hash names two sets of 16
-//! slots; the entity is in one of them, that which was emptier when it came, so almost all slots
-//! fill before one has to be reused. If both sets are full, the victim is the slot of the two sets
+//! slots. A new entity goes into the emptier of the two, so almost all slots fill before one has to
+//! be reused. If both sets are full, the victim is the slot of the two sets
 //! with the oldest last event, in event time.
 //!
 //! **The layout** of a set, in words of 32 bits, for an entity with c cells:

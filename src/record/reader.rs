@@ -8,7 +8,7 @@
 //! the records before it. The layouts only make it cheaper to find out.
 //!
 //! To check a change: the property test below and the fuzz target `record` compare a reader that
-//! has read much with a fresh one, `tests/records.rs` has a record for each reason.
+//! has read much with a fresh one, `tests/reasons.rs` has records for each reason.
 
 use fraud_plan::Program;
 use fraud_plan::program::{Role, Time, TimeUnit};
@@ -49,9 +49,9 @@ impl std::fmt::Debug for Reports<'_> {
 }
 
 impl Reports<'_> {
-    /// Hands the reports on in their order. It reads the record a second time: the first time, a
-    /// report passes before it is known whether all reports behind it are good too, and one bad
-    /// report makes all of them void. So no memory is needed for reports, however many there are.
+    /// Hands the reports on in their order, by reading the record a second time. One bad report
+    /// makes all reports of a record void, and the first reading passes a report before it knows the
+    /// reports behind it. Reading twice needs no memory for reports, however many there are.
     pub fn for_each(self, mut report: impl FnMut(&Event)) {
         let read = self.reader.pass(self.record, self.broker_timestamp, &mut report);
         debug_assert_eq!(read.map(|(kind, _)| kind), Ok(Kind::Reports));

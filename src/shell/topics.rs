@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-/// Where records go; the broker numbers a transform's output topics in their order.
+/// The names of the output topics, which the broker numbers in the order of the deployment.
 #[derive(Debug, PartialEq)]
 pub(super) struct Topics {
     pub(super) fraud: String,
@@ -30,7 +30,7 @@ impl Topics {
         Self::new((0..).map_while(topic).collect())
     }
 
-    /// The topic of records that cannot be scored: without one of their own they are taken for
+    /// Returns the topic of records that cannot be scored: without one of their own they go to
     /// fraud, so that nothing suspicious slips into `valid`.
     pub(super) fn unscorable(&self) -> &String {
         self.unscorable.as_ref().unwrap_or(&self.fraud)

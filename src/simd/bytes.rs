@@ -10,9 +10,9 @@ use std::mem::MaybeUninit;
 
 use super::{BLOCK, first_special};
 
-/// Returns the offset, from `at` on, of the first byte that does not simply mean itself in a JSON
-/// text: a quote, a backslash, a control character, or part of a character beyond ASCII. The length
-/// of `text` if there is none.
+/// Returns the offset, from `at` on, of the first byte that is special in a JSON text: a quote, a
+/// backslash, a control character, or part of a character beyond ASCII. Returns the length of
+/// `text` if there is none.
 #[inline(always)]
 pub fn plain_until(text: &[u8], mut at: usize) -> usize {
     while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {

@@ -20,7 +20,7 @@ pub fn first_special(block: &[u8; BLOCK]) -> Option<usize> {
     (special != 0).then(|| special.trailing_zeros() as usize / 8)
 }
 
-/// Returns at which positions of a row a word is, a bit each.
+/// Compares a word with each word of a row; returns a bit for each position, set where they agree.
 #[inline(always)]
 pub fn positions_of(word: u32, row: &[u32; 16]) -> u16 {
     row.iter().rfold(0, |positions, other| positions << 1 | u16::from(*other == word))
@@ -68,7 +68,7 @@ macro_rules! mask {
 
 mask!(u8, u16, u32, u64);
 
-/// Returns of each tree the leaf at its mask's first bit; any leaf if the mask has none.
+/// Returns a leaf of each tree: the one at its mask's first bit; any leaf if the mask has no bit.
 #[inline(always)]
 pub fn leaves<M: Mask, const WIDTH: usize, const TREES: usize>(
     masks: &MaskBlock,
@@ -84,7 +84,7 @@ pub fn leaves_16(masks: &MaskBlock, trees: &[[f32; 16]; 8]) -> [f32; 8] {
     leaves::<u16, 16, 8>(masks, trees)
 }
 
-/// Counts the keys that x is not below: those at or below it. There are none if it is NaN.
+/// Counts the keys that are at most x: none if x is NaN.
 #[inline(always)]
 pub fn not_below(x: f32, keys: &[f32; 8]) -> u32 {
     keys.iter().map(|key| u32::from(x >= *key)).sum()

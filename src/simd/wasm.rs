@@ -23,7 +23,7 @@ pub fn first_special(block: &[u8; BLOCK]) -> Option<usize> {
     (positions != 0).then(|| positions.trailing_zeros() as usize)
 }
 
-/// Returns at which positions of a row a word is, a bit each.
+/// Compares a word with each word of a row; returns a bit for each position, set where they agree.
 #[inline(always)]
 pub fn positions_of(word: u32, row: &[u32; 16]) -> u16 {
     let word = u32x4_splat(word);
@@ -56,7 +56,7 @@ impl Register {
     }
 }
 
-/// Returns of each tree the leaf at its mask's first bit; any leaf if the mask has none.
+/// Returns a leaf of each tree: the one at its mask's first bit; any leaf if the mask has no bit.
 #[inline(always)]
 pub fn leaves_16(&[low, high]: &MaskBlock, trees: &[[f32; 16]; 8]) -> [f32; 8] {
     // The last bit is set, so that there is one to find.
@@ -83,7 +83,7 @@ pub fn leaves_16(&[low, high]: &MaskBlock, trees: &[[f32; 16]; 8]) -> [f32; 8] {
     ]
 }
 
-/// Counts the keys that x is not below: those at or below it. There are none if it is NaN.
+/// Counts the keys that are at most x: none if x is NaN.
 #[inline(always)]
 pub fn not_below(x: f32, keys: &[f32; 8]) -> u32 {
     let &[a, b, c, d, e, f, g, h] = keys;

@@ -14,7 +14,7 @@ pub const NOW: i64 = 1_522_627_200_000;
 
 pub const GOOD: &str = r#"{"transaction_id":"7","timestamp":"2018-04-01T00:00:31Z","customer_id":"596","terminal_id":"3156","amount":57.16}"#;
 
-/// What the broker's topic has of a record.
+/// A record in an output topic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
     pub topic: String,
@@ -29,7 +29,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The module as `rpk transform build` leaves it.
+/// Reads the module as `rpk transform build` leaves it.
 pub fn module_bytes() -> Vec<u8> {
     let path = root().join("fraud-detector.wasm");
     std::fs::read(&path)
@@ -125,18 +125,18 @@ impl Broker {
     }
 }
 
-/// The plan that the module carries, compiled again.
+/// Compiles the plan that the module carries once more.
 pub fn plan_bytes() -> PlanBuf {
     compile::model(&root().join("model")).expect("the model compiles").plan
 }
 
-/// The model directory's detector, natively, with a history of at most `history_bytes`.
+/// Makes the model directory's detector, natively, with a history of at most `history_bytes`.
 pub fn native(plan: &PlanBuf, history_bytes: usize) -> Detector<'_> {
     let plan = plan.read().expect("a compiled plan is right");
     Detector::new(plan, &Settings::default()).with_history(history_bytes)
 }
 
-/// Where the shell sends a record by the detector, and with which value.
+/// Returns the topic that the shell sends a record to by the detector, and the value.
 pub fn topic_and_value(
     detector: &mut Detector,
     input: Option<&[u8]>,
@@ -152,7 +152,7 @@ pub fn topic_and_value(
     }
 }
 
-/// The record with the verdict taken out again, and the verdict's text.
+/// Returns the record with the verdict taken out again, and the verdict's text.
 pub fn unsplice(value: &[u8]) -> (Vec<u8>, String) {
     let text = std::str::from_utf8(value).expect("a scored record is UTF-8");
     let at = text.rfind(r#","fraud":{"decision":"#).expect("the verdict is there");
@@ -200,7 +200,7 @@ pub fn check(broker: &mut Broker, timestamp: i64, value: Option<&[u8]>, expect: 
     assert!(logs.len() <= 1, "nothing is logged but the start, least of all a record: {logs:?}");
 }
 
-/// A good record with one text in it replaced.
+/// Returns a good record with one text in it replaced.
 pub fn with(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from}");
     GOOD.replacen(from, to, 1)

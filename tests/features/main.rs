@@ -12,7 +12,8 @@ use proptest::prelude::*;
 
 const SPEC: &str = include_str!("../specs/windows.toml");
 const DAY: f64 = 86_400.0;
-/// What is not promised: what comes of values that have faded beyond 32-bit floats.
+/// An expected value that any value meets: nothing is promised of values that have faded beyond
+/// 32-bit floats.
 const ANYTHING: f64 = f64::INFINITY;
 
 /// A transaction with the values that windows remember of it; NaN is missing.
@@ -27,7 +28,7 @@ struct Event {
 /// A value of an event.
 type Of = fn(&Event) -> f64;
 
-/// What the spec's features are of `now`, computed from the list of the customer's events before.
+/// Computes the spec's features of `now` from the list of the customer's events before it.
 fn oracle(events: &[Event], now: &Event) -> Vec<f64> {
     let Event { time, amount, tip, .. } = *now;
     let last = events.iter().map(|event| event.time).fold(f64::NAN, f64::max);
@@ -150,7 +151,7 @@ fn report(id: i64, terminal: u8, time: i64, amount: f64) -> String {
 
 const REPORTS: &str = include_str!("../specs/reports.toml");
 
-/// What happens at a terminal.
+/// An event at a terminal.
 #[derive(Clone, Copy, Debug)]
 enum At {
     /// A transaction.
@@ -160,8 +161,8 @@ enum At {
 }
 use At::{Paid, Reported};
 
-/// What the spec's features are at `time`, computed from the list of reports (time, amount) in the
-/// order in which they came.
+/// Computes the spec's features at `time` from the list of reports (time, amount) in the order in
+/// which they came.
 fn reports_oracle(reports: &[(f64, f64)], time: f64) -> Vec<f64> {
     let last = reports.iter().map(|report| report.0).fold(f64::NAN, f64::max);
     let seen = if time < last { last } else { time };

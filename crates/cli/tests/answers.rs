@@ -151,7 +151,7 @@ fn reports() {
     page::check(&["fraud reports"], &[snapshot(&place, "reports", &reports, &[])]);
 }
 
-/// `cli.rs` checks the keys on the project's module.
+/// The keys are checked in `cli.rs`, on the project's module.
 #[test]
 fn inspect() {
     let place = simulated();

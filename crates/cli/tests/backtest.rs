@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/fraud.toml");
 
-/// Ten days of transactions, where the project's module is.
+/// Makes a place with ten days of transactions and the project's module.
 fn simulated() -> Place {
     let place = Place::new();
     std::fs::copy(fraud_detector(), place.path("fraud-detector.wasm")).expect("writable");
@@ -48,7 +48,7 @@ fn a_backtest_counts_everything_once() {
     }
     assert_eq!(backtest(&place, "")["days"], report["days"]);
 
-    // Only what falls into the period is counted, but all of the file is scored.
+    // Only transactions of the period are counted, but the whole file is scored.
     let week = backtest(&place, " --from 2018-04-03 --to 2018-04-09 --alerts 5");
     let caught = |report: &Value| -> Vec<u64> {
         let days = report["days"].as_array().expect("a list");
@@ -98,7 +98,7 @@ fn a_wipe_makes_history_cold() {
     assert!(cold(&wiped) > cold(&warm), "{:?} {:?}", cold(&wiped), cold(&warm));
 }
 
-/// What is lost with history, and how much of it comes back with the reports.
+/// A wipe costs precision, and reports published again bring part of it back.
 #[test]
 fn reports_published_again_restore_what_a_wipe_took() {
     let place = Place::new();
@@ -115,7 +115,7 @@ fn reports_published_again_restore_what_a_wipe_took() {
     let [never_wiped, again, cold] = of_three;
     assert!(never_wiped > again + 0.03 && again > cold + 0.05, "{of_three:?}");
 
-    // They are the reports that one would publish, and none of them counts as new.
+    // The republished reports are the ones that `fraud reports` writes, and none counts as new.
     let reports = format!("reports --spec {MODEL} --input t.jsonl.zst --frauds f.csv");
     let (written, _) =
         place.json(&format!("{reports} --since 2018-03-30 --until 2018-05-04 --output r.jsonl"));
@@ -191,7 +191,7 @@ fn a_run_says_what_it_caught() {
         }
     }
 
-    // Every report once to each partition, apart from the transactions.
+    // Every report goes to each partition once, and does not count as a transaction.
     let number = |key: &str| summary[key].as_u64().expect("a count");
     let again = "--since 2018-04-01 --output r.jsonl";
     let options = options.trim_end_matches(" --partitions 3");

@@ -11,12 +11,12 @@ use serde_json::Value;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/fraud.toml");
 
-/// Fuel above which the floor is none.
+/// Maximum fuel of the floor: above it, nothing can be compared with it.
 const FLOOR: f64 = 6_000.0;
-/// The pipeline's fuel, at most, as a multiple of the floor's.
+/// Maximum of the pipeline's fuel, as a multiple of the floor's.
 const TO_FLOOR: f64 = 2.0;
 
-/// The modules beside the real one, in the target directory that this test was built in.
+/// Returns the directory of the modules beside the real one, where this test was built.
 fn modules() -> PathBuf {
     let target = Path::new(env!("CARGO_BIN_EXE_fraud")).ancestors().nth(3).expect("target");
     let modules = target.join("wasm32-wasip1/release");
@@ -27,7 +27,7 @@ fn modules() -> PathBuf {
     modules
 }
 
-/// The answer for a simulated day.
+/// Returns the answer for a simulated day.
 fn bench(options: &str) -> Value {
     let place = Place::new();
     place.json("simulate --days 1 --output t.jsonl --frauds f.csv");
@@ -41,7 +41,7 @@ fn bench(options: &str) -> Value {
     answer
 }
 
-/// The objects of a list, by name.
+/// Returns the object of this name in a list.
 fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
     let mut found = list.as_array().expect("a list").iter().filter(|one| one["name"] == name);
     found.next().unwrap_or_else(|| panic!("no {name} in {list:#}"))

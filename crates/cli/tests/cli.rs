@@ -128,7 +128,7 @@ feature = [
 ]
 "#;
 
-/// A transaction an hour for three days, the first a fraud that is reported an hour later.
+/// There is a transaction an hour for three days; the first is a fraud, reported an hour later.
 #[test]
 fn features_after_a_wipe_are_those_of_a_start() {
     let place = Place::new();
@@ -160,7 +160,7 @@ fn features_after_a_wipe_are_those_of_a_start() {
     let no_report = [0].into_iter().chain(24..72).collect();
     assert_eq!(run(" --restart-every 1d"), (2, [vec![0, 24, 48], no_report]));
 
-    // Each forgets at least one of the two.
+    // Each wipe forgets customers, reports or both.
     let (wipes, [customers, reports]) = run(" --wipe-every 6h --seed 3");
     assert!((6..24).contains(&wipes), "{wipes}");
     assert!((2..=wipes as usize).contains(&customers.len()), "{customers:?}");
@@ -281,7 +281,7 @@ fn a_run_keeps_every_byte() {
     let written = serde_json::from_slice::<Value>(&place.read("five/summary.json"));
     assert_eq!(written.expect("JSON"), summary);
 
-    // Of one customer everything stays in order, and of all nothing is missing.
+    // Each customer's records stay in order, and none is missing.
     let output = place.read("five/out.jsonl");
     let of = |bytes: &[u8]| -> Vec<Vec<u8>> {
         let mut lines: Vec<_> = bytes.split(|&b| b == b'\n').map(<[u8]>::to_vec).collect();
@@ -319,14 +319,14 @@ fn a_record_that_always_traps_ends_the_run() {
     let said = text(&human.stdout) + &text(&human.stderr);
     assert!(said.contains("offset 16 (line 17") && !said.contains("secret"), "{said}");
 
-    // A fault that is no record's.
+    // A fault before any record is read.
     place.write_module(&IDENTITY.replacen("(loop $records", "unreachable (loop $records", 1));
     let said = text(&place.fraud(&run).stdout);
     assert!(said.contains("offset 0 (line 1"), "{said}");
     assert!(said.contains("before its first record was read"), "{said}");
 }
 
-/// The check of this name.
+/// Returns the check of this name.
 fn check<'v>(report: &'v Value, name: &str) -> &'v Value {
     let checks = report["checks"].as_array().expect("a list");
     let found = checks.iter().find(|check| check["name"] == name);
@@ -340,7 +340,7 @@ fn inspection_of_any_module() {
     let inspect = "inspect module.wasm --output-topic out --min-record 9KiB";
     let (report, status) = place.json(inspect);
     assert_eq!((status, &report["ok"]), (0, &true.into()), "{report:#}");
-    // It takes 10,000 bytes, lengths included.
+    // The module takes 10,000 bytes, lengths included.
     for shape in ["value_bytes", "headers_bytes", "any_bytes"] {
         assert_eq!(report["largest_record"][shape], 9216, "{shape}");
     }
@@ -401,7 +401,7 @@ fn the_fraud_detector_loses_nothing() {
     assert_eq!(originals, expect);
 }
 
-/// Every command that reads a module, with the spec of another one.
+/// Each of the commands that read a module is given the spec of another one.
 #[test]
 fn a_spec_of_another_model_is_refused() {
     let place = Place::new();
@@ -416,7 +416,7 @@ fn a_spec_of_another_model_is_refused() {
         let expect = format!("which was not built from the feature spec {SPEC}");
         place.refused(&format!("{command} --spec {SPEC}"), &expect);
     }
-    // The model is named as in every verdict.
+    // The answer names the model as every verdict does.
     let (summary, _) = place.json(&format!("run --spec {MODEL} --input t.jsonl --output o"));
     let verdict = format!("\"model\":{}", summary["model"]);
     let valid = text(&place.read("o/valid.jsonl"));

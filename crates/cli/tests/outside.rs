@@ -47,7 +47,7 @@ fn nothing_is_lost() {
     assert_eq!(topics.filter_map(serde_json::Value::as_u64).sum::<u64>(), 1_303_778);
 }
 
-/// The numbers of transactions and frauds that the published figures are for.
+/// The published figures are for these numbers of transactions and frauds.
 #[test]
 fn the_baseline_week() {
     let place = Place::new();

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model");
 
-/// Fifteen days of transactions, and a copy of the project's model without a decision.
+/// Makes a place with fifteen days of transactions and a copy of the project's model without a decision.
 fn simulated() -> Place {
     let place = Place::new();
     for name in ["fraud.toml", "fraud.onnx"] {
@@ -136,7 +136,7 @@ fn the_file_and_the_screen_explain_themselves() {
     {
         assert!(file.contains(part), "{part}: {file}");
     }
-    // Equal data, equal decision.
+    // Equal data gives an equal decision.
     place.fraud(&command("--skip 5d"));
     assert_eq!(text(&place.read("decision.toml")), file);
 }
@@ -147,7 +147,7 @@ fn what_cannot_be_decided_is_refused() {
     place.write("strangers.csv", "transaction_id\nx\n");
     let frauds = lines(&place.read("f.csv"));
     place.write("few.csv", frauds[..6].join("\n"));
-    // Every eleventh transaction a fraud, whatever it looks like, but for those that look like one.
+    // Every eleventh transaction is listed if it is cheap, so unlike a fraud.
     let wrong: String = lines(&place.read("t.jsonl")).iter().step_by(11).fold(
         "transaction_id\n".into(),
         |list, line| {

@@ -25,7 +25,8 @@
 //! `worlds/` has three other simulations, [`World`]: their records have other shapes, and their
 //! frauds show in other ways. Each has a file, and `table.rs` writes flat records as JSON or CSV.
 //!
-//! No part of a simulation is `split_mix.rs`: a small generator for tools, tests and benchmarks.
+//! `split_mix.rs` is no part of a simulation: it is a small generator for tools, tests and
+//! benchmarks.
 
 mod config;
 mod date;

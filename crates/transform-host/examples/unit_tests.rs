@@ -14,7 +14,8 @@ use std::process::ExitCode;
 
 use transform_host::{Deployment, Engine, Fault, Level, Limits, Vm};
 
-/// What tests need and a transform does not get: memory, call stack, fuel and a long log.
+/// Returns limits for tests, which need more than a transform gets: memory, call stack, fuel, a long
+/// log.
 fn limits() -> Limits {
     let mut limits = Limits::stock();
     limits.memory_bytes = 1 << 30;

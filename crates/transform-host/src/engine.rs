@@ -112,7 +112,7 @@ impl Engine {
     }
 }
 
-/// The fuel of each instruction, as the broker's wasmtime 25 counts it: the later one's defaults
+/// Returns the fuel of each instruction, as the broker's wasmtime 25 counts it: the defaults of 48
 /// also charge bulk instructions such as `memory.copy` by the byte or element.
 fn operator_cost() -> OperatorCost {
     let variable = VariableOperatorCost {

@@ -73,6 +73,8 @@ pub enum Fault {
     BatchInStartSection,
     /// `_start` returned.
     Returned,
+    /// An [`Interrupter`](crate::Interrupter) ended the call.
+    Interrupted,
     /// The VM is not running: it was never started, or was stopped or ended by a fault.
     NotRunning,
 }
@@ -97,6 +99,7 @@ impl fmt::Display for Fault {
                  read batches in _start",
             ),
             Self::Returned => f.write_str("vm has exited"),
+            Self::Interrupted => f.write_str("vm was interrupted"),
             Self::NotRunning => f.write_str("vm is not running"),
         }
     }
@@ -170,6 +173,7 @@ pub(crate) enum HostError {
     NoMemory,
     TooMuchOutput,
     BatchInStartSection,
+    Interrupted,
     Exit(i32),
 }
 
@@ -185,6 +189,7 @@ impl fmt::Display for HostError {
                 write!(f, "more than {} bytes written for one batch", Output::MAX_BYTES)
             }
             Self::BatchInStartSection => f.write_str("a batch is read in the start section"),
+            Self::Interrupted => f.write_str("interrupted"),
             Self::Exit(code) => write!(f, "exited with code: {code}"),
         }
     }

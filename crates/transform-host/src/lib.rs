@@ -45,16 +45,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Two halves
+//! # Three parts
 //!
 //! - [`Vm`] is one instance of a module: batches in, records out. It answers whether a *module* is
 //!   right; [`guide::module`] says how.
 //! - [`Shard`] is one of a broker's cores around it: partitions, offsets, commits, restarts, on a
 //!   clock of its own. It answers whether a *deployment* is right; [`guide::deployment`] says how.
+//! - [`Processor`] is what a broker knows of one partition's life, without I/O and without a clock. A
+//!   shard drives it in simulated time, and a program of yours can run a transform *elsewhere* with
+//!   it; [`guide::processor`] says how.
 //!
 //! An [`Engine`] compiles, [`check_deployment`] gives the broker's answer to a deployment, [`Facts`]
 //! tells what a module declares, and [`Limits`] are the cluster's settings. Engines and modules can be
-//! shared among threads, VMs and shards can be sent to another.
+//! shared among threads, VMs and shards can be sent to another, and an [`Interrupter`] ends a VM's
+//! call from there.
 //!
 //! # What this is not
 //!
@@ -102,24 +106,29 @@
 //! - `engine`: compiling and linking;
 //! - `vm`: starting a module and giving it batches, over `host` (the state behind the imports),
 //!   `guest` (the module's memory as the imports see it), `stats` (logs and figures), `memory`
-//!   (where linear memory lies) and `ballast` (less call stack); `fault`: how a VM ends;
+//!   (where linear memory lies), `interrupt` (an end from outside) and `ballast` (less call stack);
+//!   `fault`: how a VM ends;
 //! - `abi`: the imports (`transform`, `registry`, `wasi`); `registry`: the schemas themselves;
 //! - `record`: `batch` in, `output` out, `payload`: the records in both; `partitioner`: where a key
 //!   goes.
 //!
-//! A shard around it:
-//! - `shard`: deploying, time, status; `shard::transform`: the processors and the VM they share;
-//!   `shard::processor`: the steps of one partition; `shard::sink`: the queue of one output;
-//!   `shard::log`: topics and commits.
+//! One partition's life, without I/O:
+//! - `processor`: events and the time in, actions out (`event`); `processor::sink`: the queue of one
+//!   output; `processor::options`: the broker's versions.
 //!
-//! **Invariants**: the first half knows nothing of the second; nothing but `vm` polls the module; a
-//! file imports from the file that defines a thing, never from this one.
+//! A shard, which drives processors in simulated time:
+//! - `shard`: deploying, time, status; `shard::transform`: the driver; `shard::shared`: the VM that the
+//!   partitions share; `shard::log`: topics and commits; `shard::options`: the cluster's pace.
+//!
+//! **Invariants**: a part knows nothing of those after it, and `processor` nothing of `vm`; nothing
+//! but `vm` polls the module; a file imports from the file that defines a thing, never from this one.
 
 mod abi;
 mod deploy;
 mod engine;
 mod fault;
 mod limits;
+mod processor;
 mod record;
 mod registry;
 mod shard;
@@ -131,24 +140,29 @@ pub use deploy::{Cluster, Deployment, FromOffset};
 pub use engine::{Engine, Module};
 pub use fault::{EngineError, Fault, LoadError, TrapKind};
 pub use limits::Limits;
+pub use processor::event::{Action, Event};
+pub use processor::options::{BrokerVersion, ProcessorOptions};
+pub use processor::{Poison, Processor, State};
 pub use record::batch::{Batch, BatchBuilder, BatchHeader, InputRecord};
 pub use record::output::{Output, Written};
 pub use record::partitioner::partition_of_key;
 pub use record::payload::Payload;
 pub use registry::{Schema, SchemaReference, SchemaRegistry, SchemaType, SubjectSchema};
 pub use shard::log::OutputBatch;
-pub use shard::options::{BrokerVersion, ShardOptions};
-pub use shard::processor::State;
+pub use shard::options::ShardOptions;
 pub use shard::{PartitionStatus, Shard};
 pub use vm::Vm;
+pub use vm::interrupt::Interrupter;
 pub use vm::stats::{Level, LogLine, Stats};
 
-/// Two short guides, for the two halves of this crate.
+/// Three short guides, one for each part of this crate.
 pub mod guide {
     #[doc = include_str!("../docs/deployment.md")]
     pub mod deployment {}
     #[doc = include_str!("../docs/module.md")]
     pub mod module {}
+    #[doc = include_str!("../docs/processor.md")]
+    pub mod processor {}
 }
 
 /// Compiles the README's example.
@@ -164,4 +178,5 @@ const _: () = {
     moves::<Shard>();
     is_shared::<Engine>();
     is_shared::<Module>();
+    is_shared::<Interrupter>();
 };

@@ -84,12 +84,12 @@ impl SchemaRegistry {
         id
     }
 
-    /// The schema with this id.
+    /// Returns the schema with this id.
     pub(crate) fn by_id(&self, id: i32) -> Option<&SubjectSchema> {
         self.schemas.iter().find(|s| s.id == id)
     }
 
-    /// A version of a subject; −1 is the latest.
+    /// Returns a version of a subject; −1 is the latest.
     pub(crate) fn by_version(&self, subject: &[u8], version: i32) -> Option<&SubjectSchema> {
         match version {
             -1 => self.latest(subject),

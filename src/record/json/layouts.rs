@@ -44,8 +44,8 @@ const MAX_VALUES: usize = 64;
 const MAX_AROUND: usize = 1024;
 // `Value::before` is an offset in the bytes around.
 const _: () = assert!(MAX_AROUND <= u16::MAX as usize);
-/// Once all layouts are taken, every record of this many that have none of them replaces a layout,
-/// each in turn.
+/// Once all layouts are taken, one in this many records of an unknown layout replaces a layout: the
+/// layouts take turns.
 const PATIENCE: usize = 16;
 
 /// The layouts of records read before.
@@ -95,7 +95,7 @@ impl Layouts {
         Self { known: std::array::from_fn(layout), unknown: 0 }
     }
 
-    /// The layouts that were learned.
+    /// Returns the layouts that were learned.
     #[inline]
     pub fn known(&self) -> impl Iterator<Item = &Layout> {
         self.known.iter().filter(|layout| !layout.around.is_empty())

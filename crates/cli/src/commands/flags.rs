@@ -8,7 +8,7 @@ use crate::module::replay::ReplayOptions;
 use crate::module::target::Target;
 use crate::show::units;
 
-/// What is replayed, and on what kind of broker.
+/// The files and the broker of a replay.
 #[derive(clap::Args)]
 pub struct ReplayFlags {
     /// Transactions, one JSON object a line, plain or zstd
@@ -36,7 +36,7 @@ pub struct ModuleFlags {
     pub spec: Option<PathBuf>,
 }
 
-/// How the input topic holds the records.
+/// The input topic's partitions and batches.
 #[derive(clap::Args)]
 pub struct TopicFlags {
     /// Partitions of the input topic
@@ -47,7 +47,7 @@ pub struct TopicFlags {
     pub batch: u32,
 }
 
-/// How a transform is deployed; the defaults are those of `transform.yaml` and of a stock broker.
+/// A transform's deployment; the defaults are those of `transform.yaml` and of a stock broker.
 #[derive(clap::Args)]
 pub struct TargetFlags {
     /// An environment variable of the transform; may be given repeatedly

@@ -50,7 +50,7 @@ pub struct Args {
     output: PathBuf,
 }
 
-/// What was written.
+/// The answer: the reports that were written.
 #[derive(Serialize)]
 struct Answer {
     reports: u64,

@@ -58,8 +58,8 @@ What --preset shifted does to the frauds:
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// The kind of transactions
-    #[arg(long, value_enum, default_value_t = Kind::Terminals)]
-    world: Kind,
+    #[arg(long, value_enum, default_value_t = WorldName::Terminals)]
+    world: WorldName,
     /// Number of days
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
     days: u32,
@@ -88,7 +88,7 @@ pub struct Args {
 
 /// The worlds by name.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Kind {
+enum WorldName {
     /// purchases by customers at terminals around them, on which the model is trained
     Terminals,
     /// card payments with categories and coordinates
@@ -117,19 +117,19 @@ impl Preset {
     }
 }
 
-impl Kind {
+impl WorldName {
     /// Returns the simulator's world, unless it is the default one.
     fn world(self) -> Option<World> {
         match self {
-            Kind::Terminals => None,
-            Kind::Cards => Some(World::Cards),
-            Kind::Transfers => Some(World::Transfers),
-            Kind::Charges => Some(World::Charges),
+            WorldName::Terminals => None,
+            WorldName::Cards => Some(World::Cards),
+            WorldName::Transfers => Some(World::Transfers),
+            WorldName::Charges => Some(World::Charges),
         }
     }
 }
 
-/// What was made.
+/// The answer: the transactions that were made.
 #[derive(Serialize)]
 struct Answer {
     transactions: u64,

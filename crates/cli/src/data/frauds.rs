@@ -16,11 +16,11 @@ pub struct Frauds {
 
 /// A known fraud.
 pub struct Fraud {
-    /// 1 where the list does not say.
+    /// The scenario; 1 where the list does not say.
     pub scenario: u8,
     /// When it is reported, in milliseconds since 1970, if the list says so.
     pub reported_at: Option<i64>,
-    /// Whether its transaction has been met; set by whoever reads the transactions.
+    /// True once its transaction has been met; the reader of the transactions sets it.
     pub found: Cell<bool>,
 }
 

@@ -26,7 +26,7 @@ pub struct Stream<'f> {
     lines: Lines,
     envelopes: Envelopes,
     reporting: Option<Reporting<'f>>,
-    /// How reports are written; `None` if the spec has none.
+    /// The form of reports; `None` if the spec has none.
     shape: Option<ReportShape>,
     pending: Pending,
     /// Reports made from `keep_from` on, for [`Stream::republish`].
@@ -77,7 +77,7 @@ pub enum Event<'s> {
         millis: i64,
         /// The record itself.
         value: &'s [u8],
-        /// How many reports it holds.
+        /// Number of reports in it.
         count: u64,
     },
 }
@@ -285,8 +285,8 @@ impl Pending {
         self.added += 1;
     }
 
-    /// Takes out reports that are due at `now` and writes them to `record`, as many as it may hold;
-    /// a single report may be of any size. Returns the time of the last and their number.
+    /// Takes out reports that are due at `now` and writes them to `record`, until it is full; a single
+    /// report may be of any size. Returns the time of the last one and their number.
     fn take_due(
         &mut self,
         now: i64,

@@ -22,7 +22,7 @@ pub enum Failure {
     /// A batch failed [`MAX_ATTEMPTS`] times.
     Batch {
         partition: u32,
-        /// Of the record that failed, or of the batch's first if no record was read.
+        /// Offset of the record that failed, or of the batch's first if no record was read.
         offset: i64,
         /// The record's line in the input.
         line: u64,

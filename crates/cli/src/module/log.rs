@@ -8,13 +8,13 @@ use crate::show::units;
 /// The first log lines of all instances, and how many lines there were.
 #[derive(Default)]
 pub struct Logs {
-    pub first: Vec<Line>,
+    pub first: Vec<LogEntry>,
     pub total: u64,
 }
 
 /// A line of an instance's log.
 #[derive(Serialize)]
-pub struct Line {
+pub struct LogEntry {
     instance: usize,
     /// `info` or `warn`.
     level: &'static str,
@@ -33,7 +33,7 @@ impl Logs {
             self.total += 1;
             if self.first.len() < Self::MAX_LINES {
                 let level = if line.level == Level::Info { "info" } else { "warn" };
-                self.first.push(Line { instance, level, message: line.message });
+                self.first.push(LogEntry { instance, level, message: line.message });
             }
         }
     }

@@ -6,7 +6,7 @@
 //! - [`instances`]: the module's instances, what becomes of a batch in them, and what they use
 //! - [`warm`]: an instance with a full history; [`sample`]: the records that fill it
 //! - [`record`]: a record of the input topic, as made or read here
-//! - [`log`]: the module's log; [`verdict`]: what its output says of a transaction
+//! - [`log`]: the module's log; [`verdict`]: its verdict on a transaction
 
 pub mod instances;
 pub mod log;

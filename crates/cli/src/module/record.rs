@@ -59,7 +59,7 @@ impl PlainRecord {
     }
 }
 
-/// What [`PlainRecord::with_member`] puts before the last brace.
+/// The beginning of the member that [`PlainRecord::with_member`] adds before the last brace.
 const MEMBER: &str = ",\"padding\":";
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ struct Counts {
     silenced: u64,
 }
 
-/// What takes the output of each batch.
+/// A function that takes the output of each batch.
 type Out<'o> = &'o mut dyn FnMut(&Output) -> Result<()>;
 
 impl<'f> Replay<'f> {
@@ -176,8 +176,8 @@ impl<'f> Replay<'f> {
                 }
             }
             Event::Reports { line, millis, value, count } => {
-                // First whatever came before, on every partition: a report must not be known earlier
-                // on one than on another.
+                // The transactions before the reports are processed first, on every partition: a report
+                // must not be known earlier on one partition than on another.
                 partitions.rest().try_for_each(|batch| instances.process(&batch, out))?;
                 for batch in partitions.broadcast(line, millis, value) {
                     counts.report_records += 1;

@@ -2,7 +2,8 @@
 
 use fraud_detector::record::json::MAX_DEPTH;
 use fraud_plan::program::{Program, Role, Step};
-use fraud_plan::time::millis::SECOND;
+use fraud_plan::time::millis::{DAY, SECOND};
+use fraud_simulator::days_from_civil;
 use serde_json::{Map, Value, json};
 
 use super::record::PlainRecord;
@@ -11,8 +12,8 @@ use crate::show::units::rfc3339;
 /// Depths of nested records: as deep as the detector reads, and one deeper.
 pub const DEPTHS: [usize; 2] = [MAX_DEPTH, MAX_DEPTH + 1];
 
-/// 2018-04-01, in seconds since 1970.
-const FIRST_SECOND: i64 = 1_522_540_800;
+/// Time of record 0, milliseconds since 1970.
+const FIRST: i64 = days_from_civil(2018, 4, 1) * DAY;
 
 /// The fields of the shipped model's records.
 const SHIPPED: &str = r#"
@@ -119,7 +120,7 @@ fn plain(number: u64, value: Value) -> PlainRecord {
 
 /// Returns the time of record `number`: one a second.
 fn millis(number: u64) -> i64 {
-    (FIRST_SECOND + number as i64) * SECOND
+    FIRST + number as i64 * SECOND
 }
 
 #[cfg(test)]

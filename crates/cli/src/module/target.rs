@@ -17,7 +17,7 @@ pub struct Target {
     /// The transform's name.
     pub name: String,
     pub input_topic: String,
-    /// In the transform's order.
+    /// The output topics, in the transform's order.
     pub output_topics: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ pub struct ModuleFile {
 
 /// The model in a module.
 struct Model {
-    /// As in every verdict.
+    /// The plan's id, which is in every verdict.
     id: u32,
     program: Program,
 }

@@ -1,4 +1,4 @@
-//! What the module's output says of a transaction.
+//! The module's output on a transaction: its verdict, or why it could not be scored.
 
 use fraud_detector::shell::ERROR_HEADER;
 use serde::Deserialize;

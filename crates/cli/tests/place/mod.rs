@@ -1,4 +1,4 @@
-//! Where tests run the built `fraud` command.
+//! A directory in which tests run the built `fraud` command.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::fs;
@@ -23,7 +23,7 @@ impl Place {
         output.expect("the command was built")
     }
 
-    /// The object that `fraud … --json` prints, and its exit status.
+    /// Runs a command with `--json`; returns the object that it prints, and its exit status.
     pub fn json(&self, command: &str) -> (Value, i32) {
         let output = self.fraud(&format!("{command} --json"));
         let status = output.status.code().expect("no signal");
@@ -65,7 +65,7 @@ pub fn lines(bytes: &[u8]) -> Vec<String> {
     text(bytes).lines().map(str::to_owned).collect()
 }
 
-/// The project's own module.
+/// Returns the path of the project's own module.
 pub fn fraud_detector() -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fraud-detector.wasm");
     let module = std::env::var_os("FRAUD_MODULE").map_or(built, PathBuf::from);

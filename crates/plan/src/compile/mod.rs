@@ -11,7 +11,8 @@
 //!   `lower/trees`: ONNX's tree operators to trees
 //! - `flatten`: a tree to the flat nodes of a [`Walk`](crate::forest::Walk)
 //! - `ensemble`: all flat trees of a model
-//! - `build_masks`: an [`Ensemble`] to [`Masks`](crate::forest::Masks), where these are faster
+//! - `build_masks`: an [`Ensemble`] to [`Masks`](crate::forest::Masks), where no tree has more than
+//!   64 leaves and the masks fit [`MaskLimits`]
 //!
 //! What this is *not*: it trains nothing, and it computes neither features nor scores.
 

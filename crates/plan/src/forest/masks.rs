@@ -105,7 +105,7 @@ impl Masks<'_> {
         (!ends).then_some("searches that end on a row")
     }
 
-    /// Whether a search, whatever is searched, ends on one of the first `rows` rows.
+    /// Returns whether a search, whatever is searched, ends on one of the first `rows` rows.
     fn ends_on_a_row(&self, search: Search, rows: usize) -> bool {
         if !matches!(search.levels, 1..=MAX_LEVELS) {
             return false;

@@ -440,7 +440,7 @@ impl Program {
         }
     }
 
-    /// Whether a field is part of a report, not of a transaction.
+    /// Returns whether a field is part of a report, not of a transaction.
     pub fn in_report(&self, field: &Field) -> bool {
         let mut parent = field.parent;
         while let Some(at) = parent {

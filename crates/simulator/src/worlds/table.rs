@@ -1,3 +1,5 @@
+//! The writer of flat records, as JSON lines or CSV.
+
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 

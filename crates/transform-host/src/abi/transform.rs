@@ -6,7 +6,7 @@ use std::task::Poll;
 use wasmtime::{Caller, Linker, Result};
 
 use crate::fault::HostError;
-use crate::record::payload::{Reader, validate};
+use crate::record::payload::{Payload, Reader, validate};
 use crate::vm::guest::{check, put, slice, split};
 use crate::vm::host::{Host, lock};
 
@@ -65,9 +65,10 @@ async fn read_batch_header(mut caller: Caller<'_, Host>, fields: Fields) -> Resu
         host.shared().stats.start_fuel = fuel - left;
     }
     let shared = host.shared.clone();
-    let (batch, output) = poll_fn(|_| match lock(&shared).input.take() {
-        Some(input) => Poll::Ready(input),
-        None => Poll::Pending,
+    let (batch, output) = poll_fn(|_| {
+        let mut shared = lock(&shared);
+        shared.waits = shared.input.is_none();
+        shared.input.take().map_or(Poll::Pending, Poll::Ready)
     })
     .await;
 
@@ -108,6 +109,9 @@ fn read_next_record(
     let timestamp = check(memory, timestamp, 8)?;
     let offset = check(memory, offset, 8)?;
     let buffer = check(memory, buffer, u64::from(buffer_len))?;
+    if host.interrupter.is_set() {
+        return Err(HostError::Interrupted.into());
+    }
     let Some(record) = host.batch.as_deref().and_then(|batch| batch.get(host.next)) else {
         return Ok(NO_BATCH);
     };
@@ -176,7 +180,7 @@ fn write(host: &mut Host, payload: &[u8], options: &[u8]) -> Result<i32, HostErr
         }
         _ => return Ok(INVALID_BUFFER),
     };
-    if host.output.push(topic, payload) {
+    if host.output.push(topic, Payload::trusted(payload)) {
         Ok(payload.len() as i32)
     } else {
         Err(HostError::TooMuchOutput)

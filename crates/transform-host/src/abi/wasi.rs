@@ -171,7 +171,8 @@ fn clock_res_get(mut caller: Caller<'_, Host>, id: u32, out: u32) -> Result<i32>
     Ok(SUCCESS)
 }
 
-/// Clock 0 shows the record's timestamp; the others count their readings, a millisecond each.
+/// Reads a clock: 0 shows the record's timestamp; the others count their readings, a millisecond
+/// each.
 fn clock_time_get(mut caller: Caller<'_, Host>, id: u32, _: u64, out: u32) -> Result<i32> {
     let (memory, host) = split(&mut caller)?;
     let at = check(memory, out, 8)?;
@@ -188,7 +189,7 @@ fn clock_time_get(mut caller: Caller<'_, Host>, id: u32, _: u64, out: u32) -> Re
     Ok(SUCCESS)
 }
 
-/// Every random byte of the broker is 9.
+/// Fills a buffer with random bytes: on the broker each is 9.
 fn random_get(mut caller: Caller<'_, Host>, ptr: u32, len: u32) -> Result<i32> {
     slice(split(&mut caller)?.0, ptr, len)?.fill(9);
     Ok(SUCCESS)

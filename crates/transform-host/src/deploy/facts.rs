@@ -238,7 +238,8 @@ pub(crate) fn provided() -> &'static BTreeMap<(String, String), String> {
         let limits = Limits::stock();
         let engine = Engine::new(&limits).expect("stock limits can be had");
         let identity = Identity::of(&Deployment::new("", "", [""; 0]));
-        let host = Host::new(limits.into(), identity.into(), Default::default());
+        let host =
+            Host::new(limits.into(), identity.into(), Default::default(), Default::default());
         let mut store = Store::new(engine.wasmtime(), host);
         let linker = engine.linker();
         let items: Vec<_> = linker.iter(&mut store).collect();

@@ -30,9 +30,10 @@ impl Output {
     /// before; here the batch fails, so that no module can take all of the host's memory.
     pub const MAX_BYTES: usize = 1 << 30;
 
-    /// Adds a record; returns `false` if there is no room left.
+    /// Adds a record, for instance one of a driver's own; returns `false` if there is no room left.
     #[inline]
-    pub(crate) fn push(&mut self, topic: usize, payload: &[u8]) -> bool {
+    pub fn push(&mut self, topic: usize, payload: Payload<'_>) -> bool {
+        let payload = payload.bytes();
         let end = self.arena.len() + payload.len();
         if end > Self::MAX_BYTES || self.entries.len() >= Self::MAX_BYTES / 16 {
             return false;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::deploy::FromOffset;
 use crate::record::batch::{Batch, HEADER_BYTES, framed_len};
@@ -88,11 +89,11 @@ pub(super) struct Commits {
     kept: BTreeMap<(usize, usize), i64>,
     marked: BTreeMap<(usize, usize), i64>,
     /// Time at which the marked offsets are kept, if there are any.
-    pub(super) flush_at: Option<u64>,
+    pub(super) flush_at: Option<Duration>,
 }
 
 impl Commits {
-    pub(super) fn mark(&mut self, key: (usize, usize), offset: i64, flush_at: u64) {
+    pub(super) fn mark(&mut self, key: (usize, usize), offset: i64, flush_at: Duration) {
         self.marked.insert(key, offset);
         self.flush_at.get_or_insert(flush_at);
     }

@@ -2,22 +2,23 @@
 
 pub(crate) mod log;
 pub(crate) mod options;
-pub(crate) mod processor;
 mod shared;
-mod sink;
 mod transform;
+
+use std::time::Duration;
 
 use crate::deploy::Deployment;
 use crate::engine::Module;
 use crate::fault::LoadError;
+use crate::processor::options::ProcessorOptions;
+use crate::processor::{Poison, State};
 use crate::record::batch::Batch;
 use crate::vm::stats::{LogLine, Stats};
 
 use log::{Commits, InputLog, OutputBatch};
 use options::ShardOptions;
-use processor::{Processor, State};
 use shared::{Context, SharedVm};
-use transform::Transform;
+use transform::{Lane, Transform};
 
 /// A partition's line of `rpk transform list`, with what led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct PartitionStatus {
     pub committed: Vec<Option<i64>>,
     /// The last error.
     pub error: Option<String>,
+    /// The record in which the module ended last, until it is past it.
+    pub poison: Option<Poison>,
 }
 
 /// One core of a broker (a shard): a transform's VM, shared by the input partitions that the core
@@ -44,8 +47,8 @@ pub struct PartitionStatus {
 #[derive(Debug)]
 pub struct Shard {
     options: ShardOptions,
-    /// Microseconds since `start_ms`.
-    now: u64,
+    /// Time since `start_ms`.
+    now: Duration,
     inputs: Vec<InputLog>,
     /// By topic, then partition.
     outputs: Vec<Vec<Vec<OutputBatch>>>,
@@ -58,7 +61,7 @@ impl Shard {
     /// Makes a shard without a transform.
     pub fn new(options: ShardOptions) -> Self {
         Self {
-            now: 0,
+            now: Duration::ZERO,
             inputs: (0..options.partitions).map(|_| InputLog::default()).collect(),
             outputs: Vec::new(),
             commits: Commits::default(),
@@ -112,12 +115,15 @@ impl Shard {
 
     /// Takes a partition (back) from another core.
     pub fn join(&mut self, partition: usize) {
-        let now = self.now;
         let Some(transform) = &mut self.transform else { return };
-        let here = transform.processors.iter().any(|p| p.partition == partition);
-        if partition < self.inputs.len() && !here && !transform.paused && transform.vm.is_ok() {
+        let Ok(vm) = &transform.vm else { return };
+        if partition < self.inputs.len() {
             let outputs = transform.deployment.output_topics.len();
-            transform.processors.push(Processor::new(partition, outputs, now));
+            let options = ProcessorOptions::new(outputs).with(|options| {
+                options.broker = self.options.broker;
+                options.start_pause = vm.commit_interval();
+            });
+            transform.join(partition, options, self.now);
             self.settle();
         }
     }
@@ -142,7 +148,7 @@ impl Shard {
 
     /// Lets this many milliseconds pass.
     pub fn advance(&mut self, ms: u64) {
-        let until = self.now.saturating_add(ms.saturating_mul(1000));
+        let until = self.now.saturating_add(Duration::from_millis(ms));
         self.settle();
         while let Some(at) = self.next_event().filter(|&at| at <= until) {
             self.now = self.now.max(at);
@@ -154,7 +160,7 @@ impl Shard {
     /// Lets time pass until every record is transformed, written and committed; returns `false` if
     /// that takes more than `max_ms` milliseconds.
     pub fn run_until_idle(&mut self, max_ms: u64) -> bool {
-        let until = self.now.saturating_add(max_ms.saturating_mul(1000));
+        let until = self.now.saturating_add(Duration::from_millis(max_ms));
         self.settle();
         while !self.is_idle() {
             match self.next_event() {
@@ -168,13 +174,17 @@ impl Shard {
 
     fn is_idle(&self) -> bool {
         let Some(transform) = &self.transform else { return true };
-        let done = |p: &Processor| p.is_idle(self.inputs[p.partition].latest());
-        self.commits.flush_at.is_none() && transform.processors.iter().all(done)
+        let done = |lane: &Lane| {
+            let latest = self.inputs[lane.partition].latest();
+            let read = lane.processor.next_offset().is_some_and(|next| next > latest);
+            read && lane.processor.is_idle()
+        };
+        self.commits.flush_at.is_none() && transform.lanes.iter().all(done)
     }
 
     /// Returns the time on the shard's clock, in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
-        self.options.start_ms + (self.now / 1000) as i64
+        self.options.start_ms + self.now.as_millis() as i64
     }
 
     /// Returns the batches of an output topic, by partition.
@@ -195,15 +205,17 @@ impl Shard {
         let Some(transform) = &self.transform else { return Vec::new() };
         let absent = if transform.paused { State::Inactive } else { State::Unknown };
         let line = |partition| {
-            let processor = transform.processors.iter().find(|p| p.partition == partition);
+            let lane = transform.lane(partition);
+            let processor = lane.map(|lane| &lane.processor);
             let outputs = 0..transform.deployment.output_topics.len();
             let load_error = || transform.vm.as_ref().err().map(LoadError::to_string);
             PartitionStatus {
                 partition,
-                state: processor.map_or(absent, |p| p.state),
-                lag: processor.map_or(0, Processor::lag),
+                state: processor.map_or(absent, |p| p.state()),
+                lag: lane.map_or(0, Lane::lag),
                 committed: outputs.map(|output| self.commits.kept((partition, output))).collect(),
-                error: processor.map_or_else(load_error, |p| p.error.clone()),
+                error: processor.map_or_else(load_error, |p| p.error().map(str::to_owned)),
+                poison: processor.and_then(|p| p.poison()),
             }
         };
         (0..self.inputs.len()).map(line).collect()
@@ -233,7 +245,7 @@ impl Shard {
         }
     }
 
-    fn next_event(&self) -> Option<u64> {
+    fn next_event(&self) -> Option<Duration> {
         let transform = self.transform.as_ref()?;
         transform.due().into_iter().chain(self.commits.flush_at).min()
     }
@@ -242,13 +254,11 @@ impl Shard {
     fn split(&mut self) -> Option<(&mut Transform, Context<'_>)> {
         let now_ms = self.now_ms();
         let transform = self.transform.as_mut()?;
-        let commit_micros = transform.vm.as_ref().map_or(0, SharedVm::commit_micros);
+        let interval = transform.vm.as_ref().map_or(Duration::ZERO, SharedVm::commit_interval);
         let context = Context {
             now: self.now,
             now_ms,
-            flush_at: self.now + commit_micros,
-            from_offset: transform.deployment.from_offset,
-            deployed_ms: transform.deployed_ms,
+            flush_at: self.now + interval,
             options: &self.options,
             inputs: &self.inputs,
             outputs: &mut self.outputs,

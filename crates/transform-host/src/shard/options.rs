@@ -1,22 +1,6 @@
 //! Options of the simulated cluster around a shard.
 
-/// A version of the broker with which the writing of transforms changed. A broker behaves as the
-/// newest version here that is not newer than itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[non_exhaustive]
-pub enum BrokerVersion {
-    /// 24.3 and before. Everything that queued up during a write becomes one batch, which may
-    /// outgrow the topic's `max.message.bytes` and be refused. With several outputs, the one whose
-    /// batch was refused then stops until `pause` and `resume`, while its processor is `running`.
-    V24_3,
-    /// 25.1 to 26.1.10. The queue is written in batches of at most 1 MiB, whatever
-    /// `max.message.bytes` is; only a record that is larger makes a larger batch.
-    V25_1,
-    /// 26.1.11, 26.2.1, a late 25.3, and later versions. A refused batch restarts the processor,
-    /// with any number of outputs.
-    #[default]
-    V26_1_11,
-}
+use crate::processor::options::BrokerVersion;
 
 /// The simulated cluster around a shard: partitions, limits, and how long things take.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::record::batch::Batch;
 use crate::record::output::Output;
 use crate::registry::SchemaRegistry;
+use crate::vm::interrupt::Interrupter;
 use crate::vm::stats::{LogLine, Meter, Stats};
 
 /// Things that outlive the VM's memory, and the slots through which batches come and outputs go.
@@ -20,8 +21,12 @@ use crate::vm::stats::{LogLine, Meter, Stats};
 pub(crate) struct Shared {
     /// The next batch, with an empty output whose memory is used again.
     pub input: Option<(Arc<Batch>, Output)>,
+    /// Set while the module waits for a batch, and not set when it is only looked after.
+    pub waits: bool,
     /// The records written for the last batch.
     pub output: Output,
+    /// Offset of the record in which the last batch ended with a fault.
+    pub failed_record: Option<i64>,
     pub stats: Stats,
     pub logs: Vec<LogLine>,
     pub log_bytes: usize,
@@ -72,6 +77,7 @@ pub(crate) struct Host {
     pub limits: Arc<Limits>,
     pub identity: Arc<Identity>,
     pub shared: Arc<Mutex<Shared>>,
+    pub interrupter: Interrupter,
 }
 
 impl Host {
@@ -79,6 +85,7 @@ impl Host {
         limits: Arc<Limits>,
         identity: Arc<Identity>,
         shared: Arc<Mutex<Shared>>,
+        interrupter: Interrupter,
     ) -> Self {
         let limiter = StoreLimitsBuilder::new()
             .memory_size(usize::try_from(limits.reserved_memory()).unwrap_or(usize::MAX))
@@ -100,6 +107,7 @@ impl Host {
             limits,
             identity,
             shared,
+            interrupter,
         }
     }
 

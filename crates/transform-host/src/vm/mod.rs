@@ -1,11 +1,12 @@
 //! One running module: started, shown batches, stopped.
 //!
 //! A module runs until it asks for a batch, so its whole life is one future (`run`) that is pending
-//! only there. [`Vm`] polls it; the batch and the output pass through [`Shared`].
+//! only there; `interrupt` looks after it in between. [`Vm`] polls it; the batch and the output pass through [`Shared`].
 
 mod ballast;
 pub(crate) mod guest;
 pub(crate) mod host;
+pub(crate) mod interrupt;
 pub(crate) mod memory;
 pub(crate) mod stats;
 
@@ -25,6 +26,7 @@ use crate::record::output::Output;
 use crate::registry::SchemaRegistry;
 
 use host::{Host, Identity, Shared, lock};
+use interrupt::{Interrupter, YIELD_FUEL};
 use stats::{LogLine, Stats};
 
 /// The life of a VM, pending while the module waits for a batch.
@@ -46,6 +48,7 @@ pub struct Vm {
     module: Module,
     identity: Arc<Identity>,
     shared: Arc<Mutex<Shared>>,
+    interrupter: Interrupter,
     run: Option<Run>,
     started: bool,
     stack_bytes: usize,
@@ -58,6 +61,7 @@ impl Vm {
             module: module.clone(),
             identity: Arc::new(Identity::of(deployment)),
             shared: Arc::default(),
+            interrupter: Interrupter::default(),
             run: None,
             started: false,
             stack_bytes: module.limits.wasm_stack_bytes,
@@ -75,7 +79,7 @@ impl Vm {
     /// # Errors
     /// If the module ends before that, or cannot be instantiated within the limits.
     pub fn start(&mut self) -> Result<(), Fault> {
-        self.stop();
+        self.end();
         if std::mem::replace(&mut self.started, true) {
             lock(&self.shared).stats.restarts += 1;
         }
@@ -88,8 +92,12 @@ impl Vm {
                 "unable to allocate memory within requested bounds: [{minimum}, {maximum}]"
             )));
         }
-        let host =
-            Host::new(self.module.limits.clone(), self.identity.clone(), self.shared.clone());
+        let host = Host::new(
+            self.module.limits.clone(),
+            self.identity.clone(),
+            self.shared.clone(),
+            self.interrupter.clone(),
+        );
         self.run = Some(Box::pin(run(self.module.clone(), host, self.stack_bytes)));
         let began = Instant::now();
         let result = self.poll();
@@ -114,7 +122,10 @@ impl Vm {
         if batch.is_empty() {
             return Ok(());
         }
-        lock(&self.shared).input = Some((batch.clone(), std::mem::take(output)));
+        let mut shared = lock(&self.shared);
+        shared.input = Some((batch.clone(), std::mem::take(output)));
+        shared.failed_record = None;
+        drop(shared);
         let began = Instant::now();
         let result = self.poll();
         let elapsed = began.elapsed();
@@ -124,13 +135,29 @@ impl Vm {
         result
     }
 
+    /// Returns the offset of the record in which the last batch ended with a fault; `None` if it did
+    /// not, or ended before its first record. A record in which every try ends stalls its partition.
+    pub fn failed_record(&self) -> Option<i64> {
+        lock(&self.shared).failed_record
+    }
+
+    /// Returns a handle with which another thread ends a call that is under way.
+    pub fn interrupter(&self) -> Interrupter {
+        self.interrupter.clone()
+    }
+
     /// Returns whether the module waits for a batch.
     pub fn is_running(&self) -> bool {
         self.run.is_some()
     }
 
-    /// Ends the module and drops its memory.
+    /// Ends the module and drops its memory. An interrupt that has ended no call yet is forgotten.
     pub fn stop(&mut self) {
+        self.interrupter.take();
+        self.end();
+    }
+
+    fn end(&mut self) {
         self.run = None;
         lock(&self.shared).input = None;
     }
@@ -160,6 +187,10 @@ impl Vm {
 
     /// Runs the module until it waits for a batch, or ends.
     fn poll(&mut self) -> Result<(), Fault> {
+        if self.interrupter.take() {
+            self.end();
+            return Err(Fault::Interrupted);
+        }
         let Some(run) = &mut self.run else { return Err(Fault::NotRunning) };
         match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => Ok(()),
@@ -181,6 +212,10 @@ impl Vm {
         if let Some(host) = why.downcast_ref::<HostError>() {
             return match host {
                 HostError::Exit(code) => Fault::Exit(*code),
+                HostError::Interrupted => {
+                    self.interrupter.take();
+                    Fault::Interrupted
+                }
                 HostError::BatchInStartSection => Fault::BatchInStartSection,
                 other => Fault::Host(other.to_string()),
             };
@@ -198,31 +233,39 @@ impl Vm {
 async fn run(module: Module, host: Host, stack_bytes: usize) -> Result<(), Stage> {
     let fuel = host.fuel;
     let ballast = module.limits.wasm_stack_bytes - stack_bytes;
+    let (shared, interrupter) = (host.shared.clone(), host.interrupter.clone());
     let mut store = Store::new(module.instance.module().engine(), host);
     store.limiter(|host| &mut host.limiter);
     let result = async {
         store.set_fuel(fuel).map_err(Stage::Instantiate)?;
-        let instance =
-            module.instance.instantiate_async(&mut store).await.map_err(Stage::Instantiate)?;
+        store.fuel_async_yield_interval(Some(YIELD_FUEL)).map_err(Stage::Instantiate)?;
+        let instance = interrupter
+            .watch(&shared, module.instance.instantiate_async(&mut store))
+            .await
+            .map_err(Stage::Instantiate)?;
         store.data_mut().memory = instance.get_memory(&mut store, "memory");
         let start =
             instance.get_typed_func::<(), ()>(&mut store, "_start").map_err(Stage::Instantiate)?;
         store.set_fuel(fuel).map_err(Stage::Run)?;
-        match ballast {
-            0 => start.call_async(&mut store, ()).await,
-            bytes => ballast::call(&mut store, *start.func(), bytes).await,
-        }
-        .map_err(Stage::Run)
+        let call = async {
+            match ballast {
+                0 => start.call_async(&mut store, ()).await,
+                bytes => ballast::call(&mut store, *start.func(), bytes).await,
+            }
+        };
+        interrupter.watch(&shared, call).await.map_err(Stage::Run)
     }
     .await;
     let left = store.get_fuel().unwrap_or(0);
     let memory_bytes = store.data().memory.map_or(0, |memory| memory.data_size(&store));
     let host = store.data_mut();
     // A batch that was not completed is charged, but not counted.
-    if host.batch.take().is_some() {
+    let record = host.batch.take().map(|batch| {
         host.meter.charge(left);
-    }
+        batch.get(host.next.checked_sub(1)?).map(|record| record.offset)
+    });
     host.end_batch(memory_bytes);
+    host.shared().failed_record = record.flatten();
     result
 }
 

@@ -5,6 +5,8 @@
 mod abi;
 mod deploy;
 mod facts;
+mod interrupt;
+mod processor;
 mod proposals;
 mod registry;
 mod shard;

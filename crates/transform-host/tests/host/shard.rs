@@ -145,6 +145,19 @@ fn a_record_that_traps_stalls_its_partition_with_growing_pauses() {
 }
 
 #[test]
+fn the_status_names_the_record_that_stalls_a_partition() {
+    let mut shard = shard(TRAPS, ShardOptions::default());
+    produce(&mut shard, 0, &["good", "good"]);
+    produce(&mut shard, 0, &["before", "!", "after"]);
+    shard.advance(3_000 + 1_000 + 3_000);
+    let poison = shard.status()[0].poison.expect("a record");
+    assert_eq!((poison.offset, poison.tries), (3, 2));
+    shard.deploy(Ok(module(&transform(IDENTITY))), &from_start());
+    assert!(shard.run_until_idle(10_000));
+    assert_eq!(shard.status()[0].poison, None);
+}
+
+#[test]
 fn more_than_ten_good_seconds_reset_the_pause() {
     let mut shard = shard(TRAPS, ShardOptions::default());
     shard.advance(9_000);
@@ -230,6 +243,22 @@ fn partitions_map_by_remainder_and_keys_do_not_matter() {
     };
     assert_eq!(partition(0), ['0', '2', '4']);
     assert_eq!(partition(1), ['1', '3']);
+}
+
+#[test]
+fn partitions_take_turns_in_the_vm() {
+    let options = ShardOptions::default().with(|o| {
+        o.partitions = 3;
+        o.output_partitions = 3;
+        o.record_micros = 1_000;
+    });
+    let mut shard = shard(IDENTITY, options);
+    for partition in 0..3 {
+        (0..20).for_each(|_| produce(&mut shard, partition, &["x"]));
+    }
+    shard.advance(3_000 + 30);
+    let lens: Vec<_> = shard.output(0).iter().map(Vec::len).collect();
+    assert_eq!(lens, [10, 10, 10]);
 }
 
 #[test]

@@ -23,9 +23,9 @@ pub struct Case {
     pub customer: u32,
     pub amount: f64,
     pub score: f32,
-    /// Whether the verdict was fraud.
+    /// True if the verdict was fraud.
     pub alert: bool,
-    /// Whether the verdict said that history was warm.
+    /// True if the verdict said that history was warm.
     pub warm: bool,
     /// Scenario of the fraud; 0 for none.
     pub scenario: u8,

@@ -24,7 +24,7 @@ pub struct Evaluation {
     pub card_precision: Option<f64>,
     pub alerts_per_day: f64,
     pub days: Vec<Day>,
-    /// For each scenario: its frauds, and everything that is no fraud.
+    /// The frauds of each scenario, with all transactions that are no frauds.
     pub scenarios: BTreeMap<u8, Part>,
     pub cold: Part,
     pub warm: Part,

@@ -94,13 +94,13 @@ pub struct Args {
     html: Option<PathBuf>,
 }
 
-/// What is replayed, and how it is evaluated.
+/// The replay, and the way it is evaluated.
 struct Options {
     replay: ReplayOptions,
     frauds: FraudList,
     asked: Asked,
     wipe: Option<Wipe>,
-    /// Whether reports are published again after the wipe.
+    /// True if reports are published again after the wipe.
     republishes: bool,
     alerts: Vec<usize>,
     html: Option<PathBuf>,
@@ -220,7 +220,7 @@ fn evaluate(options: &Options, cases: &Cases, main: Period) -> Vec<Evaluation> {
     (0..=asked.earlier_weeks()).map(week).collect()
 }
 
-/// What would have been caught, and what was asked.
+/// The answer: the evaluation, and the counts of the replay.
 #[derive(Serialize)]
 struct Answer<'a> {
     model: Option<&'a str>,
@@ -239,7 +239,7 @@ struct Answer<'a> {
     wipe: Option<String>,
     republished: Option<u64>,
     seconds: f64,
-    /// The asked for period and the weeks before it, only with --weeks.
+    /// The period and the weeks before it, only with --weeks.
     #[serde(skip_serializing_if = "Option::is_none")]
     weeks: Option<&'a [Evaluation]>,
     /// Mean over the weeks of each headline figure.
@@ -253,7 +253,7 @@ struct Answer<'a> {
     shown: Shown<'a>,
 }
 
-/// What only the text and the page show.
+/// The parts of the answer that only the text and the page show.
 struct Shown<'a> {
     input: &'a Path,
     module: &'a Path,

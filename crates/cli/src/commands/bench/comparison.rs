@@ -195,3 +195,40 @@ impl fmt::Display for Comparison {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::record::PlainRecord;
+
+    /// Snapshot of both forms with made-up figures: those of a real run are times.
+    #[test]
+    fn both_forms() {
+        let latency = Percentiles { p50: 1.25, p99: 2.5, p999: 10.0 };
+        let measured = (1..).zip(Kind::ALL).map(|(number, kind)| Measured {
+            kind,
+            cost: Cost {
+                ns: [3.0, 1.0, 2.0].map(|ns| 100.0 * ns * number as f64).into(),
+                fuel: 1e3,
+            },
+            latency: (number <= Kind::WHOLE).then_some(latency),
+            peak_memory: 2 << 20,
+            module_bytes: 400_000,
+            start_us: 250.0,
+            start_fuel: 1_000_000,
+        });
+        let record = PlainRecord { millis: 0, key: None, value: b"{\"customer_id\":1}".into() };
+        let records = Records { all: vec![record; 1_000], from: "t.jsonl".into() };
+        let measured: Vec<_> = measured.collect();
+        let mut answer = Comparison::new(Some("f22d394a".into()), &records, &measured);
+        answer.cores = Some(Cores::example());
+        let json = serde_json::to_value(&answer).expect("plain data");
+        insta::with_settings!({
+            omit_expression => true,
+            prepend_module_to_snapshot => false,
+            snapshot_path => "../../../tests/snapshots",
+        }, {
+            insta::assert_snapshot!("bench", format!("{answer}\n{json:#}"));
+        });
+    }
+}

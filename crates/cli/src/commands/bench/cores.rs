@@ -111,9 +111,9 @@ pub struct Cores {
 #[derive(Serialize)]
 struct Scaling {
     name: &'static str,
-    /// Of one instance alone.
+    /// The rate of one instance alone.
     records_per_second: f64,
-    /// Of all instances together.
+    /// The rate of all instances together.
     records_per_second_together: f64,
     /// Together ÷ alone, of the same round.
     scaling: f64,
@@ -163,15 +163,34 @@ pub fn measure(options: &Options, cores: u32, records: &Records) -> Result<Cores
     })?;
     bar.finish_and_clear();
     let [identity, floor, pipeline] = KINDS.map(|kind| Scaling::of(kind, &threads));
-    let ratio = Ratio {
+    let ratio = scaling_to_identity(pipeline.scaling / identity.scaling);
+    Ok(Cores { count: cores, modules: vec![identity, floor, pipeline], ratios: [ratio] })
+}
+
+#[cfg(test)]
+impl Cores {
+    /// Made-up figures for the snapshot of the answer.
+    pub fn example() -> Self {
+        let module = |kind: Kind| Scaling {
+            name: kind.name(),
+            records_per_second: 1e6,
+            records_per_second_together: 1.9e6,
+            scaling: 1.9,
+        };
+        Self { count: 2, modules: KINDS.map(module).into(), ratios: [scaling_to_identity(1.0)] }
+    }
+}
+
+/// Makes the ratio of the scalings of pipeline and identity.
+fn scaling_to_identity(value: f64) -> Ratio {
+    Ratio {
         key: "scaling_to_identity",
         what: "scaling, pipeline ÷ identity",
-        value: pipeline.scaling / identity.scaling,
+        value,
         digits: 2,
         unit: "",
         aim: Some(Aim::AtLeast(0.9)),
-    };
-    Ok(Cores { count: cores, modules: vec![identity, floor, pipeline], ratios: [ratio] })
+    }
 }
 
 impl fmt::Display for Cores {

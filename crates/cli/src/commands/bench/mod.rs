@@ -92,7 +92,7 @@ pub struct Args {
     target: TargetFlags,
 }
 
-/// What is measured, and how.
+/// The modules, the records, and the way they are measured.
 pub struct Options {
     /// Transactions; simulated ones if there is none.
     input: Option<PathBuf>,

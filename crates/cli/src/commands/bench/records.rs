@@ -25,8 +25,8 @@ pub type Slice = Vec<Arc<Batch>>;
 /// The records, in the order of the file.
 pub struct Records {
     pub all: Vec<PlainRecord>,
-    /// Where they are from, for people.
-    from: String,
+    /// The source of the records, for people.
+    pub from: String,
 }
 
 /// A description of the records.

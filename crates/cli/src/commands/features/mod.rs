@@ -65,7 +65,7 @@ pub struct Args {
     history: u64,
 }
 
-/// What was computed.
+/// The answer: the vectors that were written.
 #[derive(Serialize)]
 struct Answer {
     rows: u64,

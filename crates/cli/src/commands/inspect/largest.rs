@@ -15,11 +15,11 @@ use crate::module::warm::{Warm, Warmer};
 /// The place of most of a record's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
-    /// In one long text of a transaction.
+    /// One long text in a transaction.
     Value,
-    /// In empty headers, 2 bytes each, beside a transaction.
+    /// Empty headers, 2 bytes each, beside a transaction.
     Headers,
-    /// In empty headers beside a value that cannot be scored.
+    /// Empty headers beside a value that cannot be scored.
     BrokenHeaders,
 }
 

@@ -4,7 +4,7 @@
 //! - [`declared`]: checks on what the module and its deployment say, without running anything
 //! - [`measured`]: checks on a running module: start, memory, fuel, call stack
 //! - [`largest`]: the largest record that the module survives
-//! - [`topics`]: what follows for the topics
+//! - [`topics`]: advice for the topics
 
 mod check;
 mod declared;
@@ -86,7 +86,7 @@ impl From<Args> for Options {
     }
 }
 
-/// Whether the module fits, and why.
+/// The answer: the checks, and what follows from them.
 #[derive(Serialize)]
 struct Answer {
     module: PathBuf,

@@ -9,9 +9,9 @@ use serde::{Serialize, Serializer};
 
 use super::Options;
 use super::caught::Catch;
-use super::files::{Topic, Written};
+use super::files::{Topic, WrittenFiles};
 use crate::module::instances::Failure;
-use crate::module::log::Line;
+use crate::module::log::LogEntry;
 use crate::module::replay::{Replayed, unbalanced};
 use crate::module::target::module_text;
 use crate::show::units::{self, count, plural, share};
@@ -43,7 +43,7 @@ pub struct Answer {
     batch: u32,
     failure: Option<Failure>,
     log_lines: u64,
-    logs: Vec<Line>,
+    logs: Vec<LogEntry>,
     /// Only with a list of frauds.
     #[serde(flatten)]
     caught: Option<Catch>,
@@ -51,7 +51,7 @@ pub struct Answer {
     shown: Shown,
 }
 
-/// What only the text shows.
+/// The parts of the answer that only the text shows.
 struct Shown {
     input: PathBuf,
     module: PathBuf,
@@ -66,7 +66,7 @@ impl Answer {
     pub fn new(
         options: Options,
         replayed: Replayed,
-        written: Written,
+        written: WrittenFiles,
         caught: Option<Catch>,
         elapsed: Duration,
     ) -> Self {

@@ -1,4 +1,4 @@
-//! How well the first output topic caught the known frauds.
+//! The known frauds that the first output topic caught.
 
 use std::collections::BTreeMap;
 use std::fmt;

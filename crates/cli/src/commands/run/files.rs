@@ -29,9 +29,9 @@ pub struct Topic {
     pub records: u64,
 }
 
-/// What was written.
-pub struct Written {
-    /// In the transform's order.
+/// The files as they were written.
+pub struct WrittenFiles {
+    /// The topics in the transform's order.
     pub topics: Vec<Topic>,
     /// Records that could not be scored, by reason code.
     pub unscorable: BTreeMap<String, u64>,
@@ -83,10 +83,10 @@ impl Files {
     }
 
     /// Completes the files.
-    pub fn finish(mut self) -> Result<Written> {
+    pub fn finish(mut self) -> Result<WrittenFiles> {
         self.topics.iter_mut().try_for_each(|file| file.attempt(Write::flush))?;
         let topics = self.topics.into_iter().map(|file| file.topic).collect();
-        Ok(Written { topics, unscorable: self.unscorable })
+        Ok(WrittenFiles { topics, unscorable: self.unscorable })
     }
 }
 

@@ -52,7 +52,7 @@ pub struct Args {
     replay: ReplayFlags,
     #[command(flatten)]
     frauds: Option<FraudFlags>,
-    /// Where the output goes; made if absent, files in it are overwritten
+    /// Where the output goes; made if absent, its files are overwritten
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
 }
@@ -60,7 +60,7 @@ pub struct Args {
 /// Name of the file in the output directory that holds the answer.
 const SUMMARY: &str = "summary.json";
 
-/// What is run, and where the output goes.
+/// The replay, the known frauds, and the directory of the output.
 struct Options {
     replay: ReplayOptions,
     frauds: Option<FraudList>,

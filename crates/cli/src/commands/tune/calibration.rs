@@ -195,7 +195,7 @@ mod tests {
         assert!(near(a, slope) && near(b, offset), "{a} {b} instead of {slope} {offset}");
     }
 
-    /// With two distinct outputs the curve passes through the mean target at both.
+    /// The curve passes through the mean target at both of two distinct outputs.
     #[test]
     fn two_outputs_by_hand() {
         let odds = |p: f64| (p / (1.0 - p)).ln();

@@ -15,14 +15,14 @@ use crate::show::units::{count, percent, shortest};
 #[derive(Serialize)]
 pub struct Decided {
     pub threshold: f64,
-    /// How the threshold was chosen, in words.
+    /// The goal of the threshold, in words.
     #[serde(skip)]
     pub goal: String,
-    /// How it was chosen, and on which transactions.
+    /// The goal, and the transactions that the threshold was chosen on.
     pub basis: String,
     /// The hash of the files.
     pub data: String,
-    /// What the threshold does on these transactions.
+    /// The threshold's figures on these transactions.
     pub expected: Choice,
     #[serde(serialize_with = "serialize_calibration")]
     pub calibration: Calibration,

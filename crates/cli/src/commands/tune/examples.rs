@@ -70,7 +70,7 @@ impl Examples {
                     (line, id, amount, millis, value)
                 }
                 Event::Reports { millis, value, .. } => {
-                    // A report of a record that cannot be scored may be malformed: it counts nowhere.
+                    // A malformed report of a record that cannot be scored has no effect.
                     let _ = detector.observe(Some(value), millis);
                     continue;
                 }

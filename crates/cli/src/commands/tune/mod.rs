@@ -68,8 +68,8 @@ pub struct Args {
     #[command(flatten)]
     goal: GoalFlags,
     /// How outputs become probabilities
-    #[arg(long, value_enum, default_value_t = Kind::Isotonic)]
-    calibration: Kind,
+    #[arg(long, value_enum, default_value_t = CalibrationKind::Isotonic)]
+    calibration: CalibrationKind,
     /// Where the decision goes
     #[arg(long, value_name = "FILE.toml", default_value = "model/decision.toml")]
     output: PathBuf,
@@ -77,14 +77,14 @@ pub struct Args {
 
 /// The form of a calibration.
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum Kind {
+enum CalibrationKind {
     /// the likeliest increasing curve, in straight lines between at most 16 knots
     Isotonic,
     /// the likeliest logistic curve over the outputs' log-odds: two numbers
     Platt,
 }
 
-/// At most one goal.
+/// The goal; at most one may be given.
 #[derive(clap::Args)]
 #[group(multiple = false)]
 struct GoalFlags {
@@ -119,7 +119,7 @@ fn a_share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "not a share above 0 and up to 1, for instance 0.9".into())
 }
 
-/// What was decided, and on what.
+/// The answer: the decision, and the transactions that it is made on.
 #[derive(Serialize)]
 struct Answer {
     #[serde(flatten)]
@@ -136,12 +136,12 @@ struct Answer {
     output: PathBuf,
 }
 
-/// What a decision is made of, and how.
+/// The model and the transactions of a decision, and its goal.
 struct Options {
     model: PathBuf,
     labelled: Labelled,
     goal: Goal,
-    calibration: Kind,
+    calibration: CalibrationKind,
 }
 
 /// Runs the command.
@@ -245,8 +245,10 @@ fn calibrate(options: &Options, examples: &Examples) -> Result<Calibration> {
     let platt = calibration::platt(outputs.clone());
     let (slope, offset) = platt.with_context(|| options.model.display().to_string())?;
     Ok(match options.calibration {
-        Kind::Platt => Calibration::Platt { slope: slope.into(), offset: offset.into() },
-        Kind::Isotonic => Calibration::Isotonic { knots: calibration::isotonic(outputs) },
+        CalibrationKind::Platt => Calibration::Platt { slope: slope.into(), offset: offset.into() },
+        CalibrationKind::Isotonic => {
+            Calibration::Isotonic { knots: calibration::isotonic(outputs) }
+        }
     })
 }
 

@@ -226,11 +226,11 @@ mod tests {
 
     #[test]
     fn amounts_against_reviews() {
-        // Saved at 0.9, 0.8, 0.7, 0.4, 0.2: 100, 150, 170, 170, 230; alerts 1, 2, 5, 6, 10.
+        // At 0.9, 0.8, 0.7, 0.4, 0.2 alerts save 100, 150, 170, 170, 230 and are 1, 2, 5, 6, 10.
         for (cost, expect) in [
             (1.0, Some((0.2, 10, 4))),
             (9.0, Some((0.2, 10, 4))),
-            // 230 - 100 = 150 - 20 = 130: of equal ones the fewest alerts
+            // 230 - 100 = 150 - 20 = 130: the fewest alerts win among equal gains.
             (10.0, Some((0.8, 2, 2))),
             (60.0, Some((0.9, 1, 1))),
             (100.0, None),
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(threshold(0.811, 0.8112), 0.8111);
         assert_eq!(threshold(0.0, 0.0), 0.0);
         assert_eq!(threshold(0.0, 1e-6), 0.000_000_5);
-        // Neighbours: only the upper one itself parts them.
+        // Only the upper of two neighbouring floats parts them.
         let next = f32::from_bits(0.3_f32.to_bits() + 1);
         for (below, score) in [(0.3, next), (0.999_999_94, 1.0), (0.0, f32::from_bits(1))] {
             assert_eq!(threshold(below, score), score);

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 use fraud_detector::shell::StartLine;
-use fraud_simulator::{SplitMix64, Transaction};
+use fraud_plan::time::seconds::DAY;
+use fraud_simulator::{SplitMix64, Transaction, days_from_civil};
 use indicatif::ProgressBar;
 use serde::Serialize;
 use transform_host::Limits;
@@ -22,8 +23,8 @@ const BASE: usize = 1;
 const MEMORY: std::ops::RangeInclusive<u32> = 21..=29;
 /// Records of a round.
 const ROUND: u64 = 10_000;
-/// Time of the first record, in seconds since 1970: 2018-04-01.
-const FIRST_SECOND: i64 = 1_522_540_800;
+/// Time of the first record, seconds since 1970.
+const FIRST: i64 = days_from_civil(2018, 4, 1) * DAY as i64;
 
 /// The costs with one number of customers.
 #[derive(Default, Serialize)]
@@ -138,7 +139,7 @@ struct Maker {
 
 impl Maker {
     fn make(&mut self, customer: u32) -> Result<PlainRecord> {
-        let seconds = FIRST_SECOND + (self.number / 50) as i64;
+        let seconds = FIRST + (self.number / 50) as i64;
         let transaction = Transaction {
             id: self.number,
             seconds,

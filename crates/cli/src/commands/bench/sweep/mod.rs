@@ -16,7 +16,7 @@ use super::records::{About, Records};
 use crate::show::report::Report;
 use crate::show::{markdown, units};
 
-/// What grows.
+/// The quantity that grows.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum Sweep {
     /// Bytes of a record
@@ -55,6 +55,9 @@ struct Swept<P> {
 
 impl<P: Point> fmt::Display for Swept<P> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if let Some(model) = &self.model {
+            writeln!(f, "model {model}")?;
+        }
         if let Some(about) = &self.about {
             writeln!(f, "{about}")?;
         }

@@ -165,7 +165,8 @@ impl Cells<'_, '_> {
         })
     }
 
-    /// Whether an event can be without this value; a number that is not optional is in every event.
+    /// Returns whether an event can be without this value; one that is a number and not optional is
+    /// in every event.
     fn may_be_missing(&self, value: Value) -> bool {
         match value {
             Value::Number(number) => self.program.numbers[usize::from(number)].optional,
