@@ -90,10 +90,10 @@ fn modules_side_by_side() {
 
 #[test]
 fn growth() {
-    for what in ["features", "partitions"] {
+    for (what, points) in [("features", 6), ("kinds", 16), ("partitions", 6)] {
         let answer = bench(&format!("--sweep {what}"));
         assert_eq!(answer["sweep"], what);
-        assert_eq!(answer["rows"].as_array().map(Vec::len), Some(6));
+        assert_eq!(answer["rows"].as_array().map(Vec::len), Some(points));
         let rows = format!("fraud bench --sweep {what}");
         page::check(&["fraud bench --sweep", &rows], &[answer]);
     }

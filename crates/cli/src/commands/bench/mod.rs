@@ -64,6 +64,7 @@ The sweeps show how a record's cost grows with
   records     its size, up to 64 KiB, by a member that no module looks at
   customers   the customers remembered, 1,000 to 10 million, each number with the memory it takes
   features    the number of features, which are windows over a customer
+  kinds       the kind of one feature beside the amount
   partitions  the partitions that share an instance
 Tables are Markdown. scripts/fraud builds the modules beside the real one.";
 
