@@ -177,6 +177,16 @@ impl<'p> Detector<'p> {
         }
     }
 
+    /// Returns the path of the field that is to blame for a refusal, as a spec writes it; `None` if no field
+    /// is.
+    pub fn path_of(&self, refusal: Refusal) -> Option<String> {
+        let program = &self.plan.program;
+        match refusal {
+            Refusal { reason: Reason::VerdictPresent, .. } => Some(program.verdict.clone()),
+            Refusal { field, .. } => field.map(|field| program.path(field.into())),
+        }
+    }
+
     /// Returns the last observed transaction's features, in the order of the spec; NaN is missing.
     pub fn vector(&self) -> &[f32] {
         self.features.vector()

@@ -56,6 +56,34 @@ fn the_brokers_time() {
 }
 
 #[test]
+fn an_unscorable_record_names_the_field() {
+    let mut broker = Broker::start();
+    let report = |terminal: &str| {
+        format!(
+            r#"{{"fraud_reports":[{{"transaction_id":1,{terminal}"reported_at":1522540831000}}]}}"#
+        )
+    };
+    for (record, expect) in [
+        (with("57.16", "true"), "wrong_type amount"),
+        (with("57.16", "1e99"), "not_finite amount"),
+        (with(r#""596""#, "null"), "missing_field customer_id"),
+        (with("}", r#","amount":1}"#), "duplicate_field amount"),
+        (with("}", r#","fraud":1}"#), "verdict_present fraud"),
+        (with("2018-04-01", "1918-04-01"), "bad_time timestamp"),
+        (report(r#""terminal_id":5.5,"#), "bad_report fraud_reports.terminal_id"),
+        (report(""), "bad_report fraud_reports.terminal_id"),
+        (r#"{"fraud_reports":7}"#.to_owned(), "bad_report fraud_reports"),
+        ("[]".to_owned(), "not_an_object"),
+        ("{".to_owned(), "invalid_json"),
+    ] {
+        let written = broker.send(NOW, None, Some(record.as_bytes()), &[]);
+        let values = written.headers.iter().map(|(_, value)| value.as_deref().unwrap_or_default());
+        let found = String::from_utf8(values.collect::<Vec<_>>().join(&b' ')).expect("text");
+        assert_eq!(found, expect, "{record}");
+    }
+}
+
+#[test]
 fn unscorable_records_touch_no_history() {
     let (mut one, mut other) = (Broker::start(), Broker::start());
     for _ in 0..3 {
@@ -117,6 +145,7 @@ fn no_log_line_or_fault_shows_a_record() {
     let header: common::Header = (b"SECRET-header", Some(b"SECRET"));
     let fault = broker.fail(NOW, Some(b"SECRET-key"), Some(huge.as_bytes()), &[header]);
     let logs = broker.vm.take_logs();
+    assert!(!logs.is_empty(), "the module says that it has started, and how it ends");
     assert!(!fault.contains("SECRET") && !fault.contains("596"), "{fault}");
     for line in logs {
         assert!(!line.message.contains("SECRET") && !line.message.contains("596"), "{line:?}");

@@ -1,7 +1,7 @@
 //! The spec's fields: which values of a record are read, and what for.
 
 use fraud_plan::Program;
-use fraud_plan::program::{Field, MAX_FIELDS, Role, Step, TimeUnit};
+use fraud_plan::program::{Field, MAX_FIELDS, Role, Step, Time};
 
 use super::scalar::{MAX_MEMBER, Member, RECORD, Scalar, Text, Values, Visitor};
 
@@ -15,9 +15,9 @@ pub(super) struct Fields {
     /// The fields of a report that must not be absent.
     pub(super) required_in_report: Vec<u16>,
     /// The field with the transaction's time.
-    pub(super) time: Option<u16>,
-    /// Unit of a time that is a number.
-    pub(super) time_unit: TimeUnit,
+    pub(super) time_field: Option<u16>,
+    /// The way in which times are written.
+    pub(super) time: Time,
     /// Name of the member that a scored record gains.
     verdict: String,
 }
@@ -57,8 +57,8 @@ impl Fields {
                 .collect(),
             required: required(false),
             required_in_report: required(true),
-            time: program.fields.iter().position(is_time).map(|at| at as u16),
-            time_unit: program.time_unit,
+            time_field: program.fields.iter().position(is_time).map(|at| at as u16),
+            time: program.time,
             verdict: program.verdict.clone(),
         }
     }

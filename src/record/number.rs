@@ -162,6 +162,79 @@ fn parse(text: &[u8]) -> Option<f32> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
+/// A decimal number without loss: ± `digits` · 10^`exponent`, or a little more where digits were cut.
+pub struct Exact {
+    negative: bool,
+    digits: u64,
+    exponent: i32,
+    /// Whether digits that are not 0 have been cut behind the nineteenth.
+    cut: bool,
+}
+
+impl Exact {
+    /// Reads a whole text: digits with a sign, a point and an exponent or without, `None` for anything else.
+    pub fn read(text: &[u8]) -> Option<Self> {
+        let unsigned = text.strip_prefix(b"-");
+        let negative = unsigned.is_some();
+        let mut exact = Self { negative, digits: 0, exponent: 0, cut: false };
+        let mut rest = unsigned.unwrap_or(text);
+        let mut in_fraction = false;
+        let mut any = false;
+        while let Some((&byte, after)) = rest.split_first() {
+            match byte {
+                b'0'..=b'9' => {
+                    any = true;
+                    let digit = u64::from(byte - b'0');
+                    if exact.digits < 10_u64.pow(18) {
+                        exact.digits = exact.digits * 10 + digit;
+                        exact.exponent -= i32::from(in_fraction);
+                    } else {
+                        exact.cut |= digit != 0;
+                        exact.exponent += i32::from(!in_fraction);
+                    }
+                }
+                b'.' if !in_fraction && any && !after.is_empty() => in_fraction = true,
+                b'e' | b'E' if any => {
+                    // Beyond what an i32 holds, the number is beyond all that anyone asks for.
+                    let power: i32 = std::str::from_utf8(after).ok()?.parse().ok()?;
+                    exact.exponent = exact.exponent.saturating_add(power);
+                    break;
+                }
+                _ => return None,
+            }
+            rest = after;
+        }
+        any.then_some(exact)
+    }
+
+    /// Returns the number times 10^`power`, rounded down to a whole number.
+    pub fn floor(&self, power: i32) -> Option<i64> {
+        let digits = self.digits;
+        let shift = self.exponent.saturating_add(power);
+        let tens = |shift: i32| 10_u64.checked_pow(shift.unsigned_abs());
+        let (whole, has_rest) = match shift {
+            0.. if digits == 0 => (0, self.cut),
+            0.. => (digits.checked_mul(tens(shift)?)?, self.cut),
+            _ => match tens(shift) {
+                Some(tens) => (digits / tens, self.cut || digits % tens != 0),
+                None => (0, digits != 0),
+            },
+        };
+        let whole = i64::try_from(whole).ok()?;
+        Some(if self.negative { -whole - i64::from(has_rest) } else { whole })
+    }
+
+    /// Returns the number and whether it is negative, if it is whole and at most 2^53: up to there, each
+    /// whole number has a 64-bit float of its own.
+    pub fn whole(&self) -> Option<(bool, u64)> {
+        let magnitude = Self { negative: false, ..*self };
+        let whole = magnitude.floor(0).filter(|whole| *whole <= 1 << 53)?;
+        // Rounded up, it is the same.
+        let up = Self { negative: true, ..*self }.floor(0)?;
+        (up == -whole).then_some((self.negative, whole as u64))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +250,50 @@ mod tests {
         let nearest = decimal.nearest(text.as_bytes()).expect("a number");
         assert_eq!(nearest.to_bits(), std, "{text}");
         assert_eq!(decimal.integer, !text.contains(['.', 'e', 'E']), "{text}");
+    }
+
+    #[test]
+    fn exact_ones() {
+        for (text, power, expect) in [
+            ("1546301153", 3, Some(1_546_301_153_000)),
+            ("1546301153.1239", 3, Some(1_546_301_153_123)),
+            ("1.546301153E9", 3, Some(1_546_301_153_000)),
+            ("1546301153123456789", -6, Some(1_546_301_153_123)),
+            ("1546301153.123456789123456789123", 3, Some(1_546_301_153_123)),
+            ("-0.5", 0, Some(-1)),
+            ("-1e-400", 0, Some(-1)),
+            ("-2.0", 0, Some(-2)),
+            ("0e999999", 0, Some(0)),
+            ("00012", 0, Some(12)),
+            ("1e999999999", 0, None),
+            ("1e9999999999", 0, None),
+            ("9223372036854775807", 0, Some(i64::MAX)),
+            ("9223372036854775808", 0, None),
+            ("99999999999999999999", 0, None),
+            ("99999999999999999999", -6, Some(99_999_999_999_999)),
+        ] {
+            let exact = Exact::read(text.as_bytes());
+            assert_eq!(exact.and_then(|exact| exact.floor(power)), expect, "{text}");
+        }
+        for text in ["", "-", "+1", "1.", ".5", "1.5.5", "e5", "1e", "1e+", "0x1", "1 ", "NaN"] {
+            assert!(Exact::read(text.as_bytes()).is_none(), "{text}");
+        }
+        for (text, expect) in [
+            ("596.0", Some((false, 596))),
+            ("1e3", Some((false, 1000))),
+            ("-1.5e1", Some((true, 15))),
+            ("0.0", Some((false, 0))),
+            ("9007199254740992.0", Some((false, 1 << 53))),
+            ("9.007199254740992e15", Some((false, 1 << 53))),
+            ("9007199254740994.0", None),
+            ("596.00000000000000000000000000", Some((false, 596))),
+            ("596.00000000000000000000000001", None),
+            ("596.5", None),
+            ("1e-1", None),
+            ("1e400", None),
+        ] {
+            assert_eq!(Exact::read(text.as_bytes()).expect(text).whole(), expect, "{text}");
+        }
     }
 
     #[test]

@@ -11,13 +11,14 @@
 //! has read much with a fresh one, `tests/reasons.rs` has records for each reason.
 
 use fraud_plan::Program;
-use fraud_plan::program::Role;
+use fraud_plan::program::{Role, Time, TimeUnit};
 use fraud_plan::time::millis::DAY;
 
 use super::fields::{Fields, Finder, Use};
 use super::json::layouts::Layouts;
 use super::json::{self, Fault};
 use super::scalar::{Member, Scalar, Text, Values, Visitor};
+use super::timestamp::Parts;
 use super::{Event, Reason, Refusal, value};
 
 /// A record that was read.
@@ -78,6 +79,7 @@ pub struct Reader {
     transaction: Event,
     /// The report that is being read.
     report: Event,
+    parts: Parts,
 }
 
 /// What is known of a field.
@@ -106,6 +108,7 @@ impl Reader {
             marks: vec![Mark::default(); program.fields.len()],
             transaction: event.clone(),
             report: event,
+            parts: Parts::default(),
         }
     }
 
@@ -116,11 +119,16 @@ impl Reader {
         record: &'r [u8],
         broker_timestamp: i64,
     ) -> Result<Record<'r>, Refusal> {
-        if record.first() == Some(&0) {
-            return Err(Reason::SchemaFramed.into());
-        }
+        let mark = match record {
+            [0, ..] => return Err(Reason::SchemaFramed.into()),
+            [0xef, ..] => json::byte_order_mark(record),
+            _ => 0,
+        };
+        let record = &record[mark..];
         Ok(match self.pass(record, broker_timestamp, &mut |_| ())? {
-            (Kind::Transaction, end) => Record::Transaction { event: &self.transaction, end },
+            (Kind::Transaction, end) => {
+                Record::Transaction { event: &self.transaction, end: end + mark }
+            }
             (Kind::Reports, _) => {
                 Record::Reports(Reports { reader: self, record, broker_timestamp })
             }
@@ -139,7 +147,9 @@ impl Reader {
     ) -> Result<(Kind, usize), Refusal> {
         for layout in self.layouts.known() {
             let (event, in_report) = (&mut self.transaction, &mut self.report);
-            let mut pass = Pass::new(&self.fields, event, in_report, broker_timestamp, report);
+            let parts = &mut self.parts;
+            let mut pass =
+                Pass::new(&self.fields, event, in_report, parts, broker_timestamp, report);
             if let Some(end) = layout.read(record, &mut pass) {
                 return Ok((pass.finish()?, end));
             }
@@ -162,7 +172,8 @@ impl Reader {
             report(event);
         };
         let (event, in_report) = (&mut self.transaction, &mut self.report);
-        let pass = Pass::new(&self.fields, event, in_report, broker_timestamp, &mut counted);
+        let parts = &mut self.parts;
+        let pass = Pass::new(&self.fields, event, in_report, parts, broker_timestamp, &mut counted);
         self.marks.fill(Mark::default());
         let mut scan = Scan { pass, finder: &mut self.finder, marks: &mut self.marks };
         let end = json::scan(record, &mut scan).map_err(|fault| match fault {
@@ -201,6 +212,8 @@ struct Pass<'p> {
     report: &'p mut Event,
     /// The record's own time.
     time: Option<i64>,
+    /// The parts of a time so far.
+    parts: &'p mut Parts,
     fault: Option<Refusal>,
     /// Whether all reports so far are good; `None` until the record is known to bring reports.
     reports: Option<bool>,
@@ -222,7 +235,6 @@ impl<'r> Values<'r> for Pass<'_> {
         if value == Scalar::Null {
             return;
         }
-        let unit = self.fields.time_unit;
         let event = if in_report { &mut *self.report } else { &mut *self.transaction };
         let read = match role {
             Role::Object | Role::Reports => match value {
@@ -240,11 +252,43 @@ impl<'r> Values<'r> for Pass<'_> {
             Role::Category(category) => value::category(value)
                 .map(|value| event.categories[usize::from(category)] = Some(value)),
             Role::Id => Ok(()),
-            Role::Time => value::time(value, unit).map(|millis| self.time = Some(millis)),
+            Role::Time => match value::time(value, &self.fields.time, self.parts) {
+                Ok(millis) => {
+                    self.time = Some(millis);
+                    Ok(())
+                }
+                Err(None) => Ok(()),
+                Err(Some(reason)) => Err(reason),
+            },
             Role::ReportId => value::id(value).map(|id| event.report = id),
-            Role::ReportTime => value::time(value, unit)
+            Role::ReportTime => match value::time(value, &self.fields.time, self.parts) {
+                Ok(millis) => {
+                    seconds(millis, self.broker_timestamp).map(|seconds| event.seconds = seconds)
+                }
+                Err(None) => Ok(()),
+                Err(Some(reason)) => Err(reason),
+            },
+        };
+        if let Err(reason) = read {
+            self.fail(field, reason);
+        }
+    }
+
+    /// Ends a time of parts; no other field needs to know of its end.
+    #[cold]
+    #[inline(never)]
+    fn end(&mut self, field: u16) {
+        let Time { unit: TimeUnit::Parts, utc_offset } = self.fields.time else { return };
+        let role = self.fields.uses.get(usize::from(field)).map(|field| field.role);
+        if !matches!(role, Some(Role::Time | Role::ReportTime)) {
+            return;
+        }
+        let time = self.parts.end(utc_offset).ok_or(Reason::BadTime);
+        let read = match role {
+            Some(Role::Time) => time.map(|millis| self.time = Some(millis)),
+            _ => time
                 .and_then(|millis| seconds(millis, self.broker_timestamp))
-                .map(|seconds| event.seconds = seconds),
+                .map(|seconds| self.report.seconds = seconds),
         };
         if let Err(reason) = read {
             self.fail(field, reason);
@@ -257,6 +301,7 @@ impl<'p> Pass<'p> {
         fields: &'p Fields,
         transaction: &'p mut Event,
         report: &'p mut Event,
+        parts: &'p mut Parts,
         broker_timestamp: i64,
         sink: &'p mut dyn FnMut(&Event),
     ) -> Self {
@@ -268,6 +313,7 @@ impl<'p> Pass<'p> {
             transaction,
             report,
             time: None,
+            parts,
             fault: None,
             reports: None,
             bad_field: None,
@@ -289,7 +335,7 @@ impl<'p> Pass<'p> {
         }
         match seconds(self.time.unwrap_or(self.broker_timestamp), self.broker_timestamp) {
             Ok(seconds) => self.transaction.seconds = seconds,
-            Err(reason) => self.blame(self.fields.time, reason),
+            Err(reason) => self.blame(self.fields.time_field, reason),
         }
         match self.fault {
             Some(refusal) => Err(refusal),

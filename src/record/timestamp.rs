@@ -3,17 +3,21 @@
 //! The common form `YYYY-MM-DDThh:mm:ssZ` is read in three words of eight bytes (`common`), any
 //! other form byte after byte (`any`). Both give the same, which the property test below checks.
 
+use fraud_plan::time::days_since_1970;
 use fraud_plan::time::seconds::DAY;
 
-/// Returns the milliseconds since 1970 of `YYYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm)`, or `None` for
-/// anything else. As RFC 3339 allows, `T` may be a space and letters may be small. A fraction is
-/// cut after the millisecond; second 60 is the second after 59.
+/// Returns the milliseconds since 1970 of a time that names its zone, or `None` for anything else; see
+/// [`any`].
 #[inline(always)]
 pub fn parse(text: &[u8]) -> Option<i64> {
-    match text.try_into().ok().and_then(common) {
-        Some(seconds) => Some(seconds? * 1000),
-        None => any(text),
-    }
+    usual(text).unwrap_or_else(|| any(text, None))
+}
+
+/// Returns the milliseconds since 1970 of the usual form, as [`common`] reads it.
+#[inline(always)]
+pub(super) fn usual(text: &[u8]) -> Option<Option<i64>> {
+    let seconds = text.try_into().ok().and_then(common)?;
+    Some(seconds.map(|seconds| seconds * 1000))
 }
 
 /// Returns the seconds since 1970 of `YYYY-MM-DDThh:mm:ssZ`; `None` for another form, `Some(None)`
@@ -42,45 +46,116 @@ fn common(text: &[u8; 20]) -> Option<Option<i64>> {
     Some(seconds([year, date(5), middle(0), middle(3), middle(6), end(5)].map(|n| n as u32)))
 }
 
-/// Reads any form of a time.
+/// Returns the milliseconds since 1970 of `YYYY-MM-DDThh:mm[:ss[.fraction]]` with its [`zone`]; `None` for
+/// anything else. `T` may be a space, letters may be small, and the fraction's point a comma. A fraction is
+/// cut after the millisecond; second 60 is the second after 59. A text that names no zone is of the clock
+/// `utc_offset`, minutes east of UTC.
 #[cold]
 #[inline(never)]
-fn any(text: &[u8]) -> Option<i64> {
-    let number = |range: std::ops::Range<usize>| {
-        text.get(range)?.iter().try_fold(0, |sum: u32, digit| {
-            digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0'))
-        })
-    };
+pub(super) fn any(text: &[u8], utc_offset: Option<i16>) -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| digits(text.get(range)?);
     let is = |at: usize, set: &[u8]| text.get(at).is_some_and(|byte| set.contains(byte));
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    if !(is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":")) {
+    let (hour, minute) = (number(11..13)?, number(14..16)?);
+    if !(is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":")) {
         return None;
     }
-    let mut at = 19;
-    let mut millis = 0;
-    if is(at, b".") {
-        let digits = text[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let kept = digits.min(3);
+    let (mut at, mut second, mut millis) = (16, 0, 0);
+    if is(at, b":") {
+        second = number(17..19)?;
+        at = 19;
+    }
+    if at == 19 && is(at, b".,") {
+        let count = text[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let kept = count.min(3);
         millis = number(at + 1..at + 1 + kept)? * [0, 100, 10, 1][kept];
-        at += 1 + digits;
-        if digits == 0 {
+        at += 1 + count;
+        if count == 0 {
             return None;
         }
     }
-    let offset_minutes = if is(at, b"Zz") && text.len() == at + 1 {
-        0
-    } else if is(at, b"+-") && is(at + 3, b":") && text.len() == at + 6 {
-        let (hours, minutes) = (number(at + 1..at + 3)?, number(at + 4..at + 6)?);
-        if hours > 23 || minutes > 59 {
+    let offset = match &text[at..] {
+        [] => i64::from(utc_offset?),
+        rest => zone(rest)?,
+    };
+    let seconds = seconds([year, month, day, hour, minute, second])? - offset * 60;
+    Some(seconds * 1000 + i64::from(millis))
+}
+
+/// Returns the offset of a zone, minutes east of UTC: `Z`, `UTC`, `GMT`, `+01:00`, `+0100` or `+01`, behind a
+/// space or not. An offset may have the zone's name behind it: ` CEST` or `[Europe/Paris]`.
+fn zone(text: &[u8]) -> Option<i64> {
+    let text = text.strip_prefix(b" ").unwrap_or(text);
+    if [&b"Z"[..], b"UTC", b"GMT"].iter().any(|name| text.eq_ignore_ascii_case(name)) {
+        return Some(0);
+    }
+    let sign = match text.first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let offset = &text[1..];
+    let length = offset.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b':')).count();
+    let (offset, name) = offset.split_at(length);
+    let is_name = match name {
+        [] => true,
+        [b' ', letters @ ..] => {
+            (1..=5).contains(&letters.len()) && letters.iter().all(u8::is_ascii_alphabetic)
+        }
+        [b'[', .., b']'] => true,
+        _ => false,
+    };
+    let (hours, minutes) = match offset {
+        [h1, h2] => (digits(&[*h1, *h2])?, 0),
+        [h1, h2, b':', m1, m2] | [h1, h2, m1, m2] => (digits(&[*h1, *h2])?, digits(&[*m1, *m2])?),
+        _ => return None,
+    };
+    (is_name && hours < 24 && minutes < 60).then(|| sign * i64::from(hours * 60 + minutes))
+}
+
+/// Returns the number that a few digits make.
+fn digits(text: &[u8]) -> Option<u32> {
+    text.iter().try_fold(0, |sum: u32, digit| {
+        digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0'))
+    })
+}
+
+/// The parts of a time that come one after the other, as Jackson writes one:
+/// `[2018,4,1,0,0,31,123000000]`, from the year down to nanoseconds.
+#[derive(Default)]
+pub struct Parts {
+    values: [u32; 7],
+    count: usize,
+}
+
+impl Parts {
+    /// Begins a time.
+    pub(super) fn begin(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Takes the next part; a part that is no whole number makes the time void.
+    pub(super) fn push(&mut self, text: &[u8]) {
+        let value = std::str::from_utf8(text).ok().and_then(|digits| digits.parse().ok());
+        match (value, self.values.get_mut(self.count)) {
+            (Some(value), Some(place)) => *place = value,
+            _ => self.count = self.values.len(),
+        }
+        self.count += 1;
+    }
+
+    /// Ends the time: returns its milliseconds since 1970, if the parts make a time. It is of the clock
+    /// `utc_offset`, minutes east of UTC.
+    pub fn end(&mut self, utc_offset: Option<i16>) -> Option<i64> {
+        let Self { values, count } = std::mem::take(self);
+        let [year, month, day, hour, minute, second, nanos] = values;
+        if !(3..=7).contains(&count) || year > 9999 || nanos > 999_999_999 {
             return None;
         }
-        i64::from(hours * 60 + minutes) * if text[at] == b'-' { -1 } else { 1 }
-    } else {
-        return None;
-    };
-    let seconds = seconds([year, month, day, hour, minute, second])? - offset_minutes * 60;
-    Some(seconds * 1000 + i64::from(millis))
+        let seconds = seconds([year, month, day, hour, minute, second])?;
+        let offset = i64::from(utc_offset.unwrap_or(0)) * 60;
+        Some((seconds - offset) * 1000 + i64::from(nanos / 1_000_000))
+    }
 }
 
 /// Returns the seconds since 1970, if the numbers make a time.
@@ -105,19 +180,9 @@ fn days_in_month(year: u32, month: u32) -> u32 {
     }
 }
 
-/// Returns the days from 1970-01-01 in the proleptic Gregorian calendar. Years begin in March, so
-/// that the leap day is the last of its year; and they are counted from 400 years earlier, so that
-/// the year before the year 0 is not negative.
-#[inline(always)]
-fn days_since_1970(year: u32, month: u32, day: u32) -> i64 {
-    let (year, month) = if month > 2 { (year + 400, month - 3) } else { (year + 399, month + 9) };
-    let leap_days = year / 4 - year / 100 + year / 400;
-    i64::from(365 * year + leap_days + (153 * month + 2) / 5 + day - 1) - (719_468 + 146_097)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{any, parse};
+    use super::{Parts, any, parse};
     use proptest::prelude::*;
 
     fn check(text: &str, expect: Option<i64>) {
@@ -137,6 +202,76 @@ mod tests {
     }
 
     #[test]
+    fn every_way_to_name_the_zone() {
+        let at_five = Some(1_522_558_831_000);
+        for zone in [
+            "Z",
+            "z",
+            " Z",
+            " UTC",
+            "UTC",
+            " utc",
+            " GMT",
+            "+00:00",
+            "-00:00",
+            "+0000",
+            "+00",
+            " +00",
+            " +0000 UTC",
+            "Z",
+        ] {
+            check(&format!("2018-04-01T05:00:31{zone}"), at_five);
+        }
+        for zone in ["+02:00", "+0200", "+02", " +02:00", " +0200 CEST", "+02:00[Europe/Paris]"] {
+            check(&format!("2018-04-01 07:00:31{zone}"), at_five);
+        }
+        for zone in ["-03:30", "-0330"] {
+            check(&format!("2018-04-01 01:30:31.000{zone}"), at_five);
+        }
+        check("2018-04-01T05:00:31,5Z", Some(1_522_558_831_500));
+        check("2018-04-01T05:00Z", Some(1_522_558_800_000));
+    }
+
+    #[test]
+    fn of_a_clock() {
+        for (text, offset, expect) in [
+            ("2019-01-01 00:05:53", Some(0), Some(1_546_301_153_000)),
+            ("2019-01-01 01:05:53", Some(60), Some(1_546_301_153_000)),
+            ("2018-12-31T20:35:53.25", Some(-210), Some(1_546_301_153_250)),
+            ("2019-01-01T00:05", Some(0), Some(1_546_301_100_000)),
+            // What the text says counts.
+            ("2019-01-01T00:05:53Z", Some(60), Some(1_546_301_153_000)),
+            ("2019-01-01 00:05:53", None, None),
+            ("2019-01-01", Some(0), None),
+            ("2019-01-01 00:05:53 ", Some(0), None),
+        ] {
+            assert_eq!(any(text.as_bytes(), offset), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_parts() {
+        for (parts, offset, expect) in [
+            (&["2018", "4", "1", "0", "0", "31", "123000000"][..], 0, Some(1_522_540_831_123)),
+            (&["2018", "4", "1", "2", "0", "31"], 120, Some(1_522_540_831_000)),
+            (&["2018", "4", "1", "0", "1"], 0, Some(1_522_540_860_000)),
+            (&["2018", "4", "1"], 0, Some(1_522_540_800_000)),
+            (&["2018", "4"], 0, None),
+            (&[], 0, None),
+            (&["2018", "4", "31", "0", "0"], 0, None),
+            (&["2018", "4", "1.0", "0", "0"], 0, None),
+            (&["10000", "4", "1"], 0, None),
+            (&["4294967296", "4", "1"], 0, None),
+            (&["2018", "4", "1", "0", "0", "31", "1000000000"], 0, None),
+            (&["2018", "4", "1", "0", "0", "31", "0", "0"], 0, None),
+        ] {
+            let mut read = Parts::default();
+            parts.iter().for_each(|part| read.push(part.as_bytes()));
+            assert_eq!(read.end(Some(offset)), expect, "{parts:?}");
+        }
+    }
+
+    #[test]
     fn everything_else() {
         for text in [
             "",
@@ -145,7 +280,16 @@ mod tests {
             "2018-04-01T00:00:31",
             "2018-04-01T00:00:31Z ",
             "2018-04-01T00:00:31.Z",
-            "2018-04-01T00:00:31+0200",
+            "2018-04-01T00:00:31+020",
+            "2018-04-01T00:00:31+2",
+            "2018-04-01T00:00:31+02:0",
+            "2018-04-01T00:00:31 +02:00 ",
+            "2018-04-01T00:00:31 +02:00 Europe",
+            "2018-04-01T00:00:31[Europe/Paris]",
+            "2018-04-01T00:00:31 CEST",
+            "2018-04-01T00:00:31  UTC",
+            "2018-04-01T00Z",
+            "2018-04-01T00:00.5Z",
             "2018-04-01T00:00:31+24:00",
             "2018-13-01T00:00:31Z",
             "2018-00-01T00:00:31Z",
@@ -178,7 +322,7 @@ mod tests {
             if let Some((at, byte)) = edit {
                 time[at] = byte;
             }
-            prop_assert_eq!(parse(&time), any(&time), "{}", String::from_utf8_lossy(&time));
+            prop_assert_eq!(parse(&time), any(&time, None), "{}", String::from_utf8_lossy(&time));
         }
     }
 }

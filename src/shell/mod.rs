@@ -27,7 +27,7 @@ use redpanda_transform_sdk::{
 
 use crate::history::Table;
 use crate::history::log::HistoryLog;
-use crate::{Detector, Outcome, Settings};
+use crate::{Detector, Outcome, Refusal, Settings};
 
 pub use memory::RecordArenas;
 pub use start_line::StartLine;
@@ -38,6 +38,8 @@ use topics::Topics;
 /// Name of the header that gives the [reason](crate::Reason::code) why a record could not be
 /// scored.
 pub const ERROR_HEADER: &str = "fraud-error";
+/// The header that names the field to blame for it, by its path in the spec; absent where no field is.
+pub const ERROR_FIELD_HEADER: &str = "fraud-error-field";
 
 /// The name with which the shell's lines in the transform's log begin.
 const NAME: &str = "fraud-detector";
@@ -116,6 +118,8 @@ struct Shell<D> {
     log: HistoryLog,
     /// A record's headers, packed, and behind them its value with the verdict.
     scratch: Vec<u8>,
+    /// Path of the field to blame for the last record that could not be scored.
+    field: Option<String>,
 }
 
 impl<D: Score> Shell<D> {
@@ -151,13 +155,13 @@ impl<D: Score> Shell<D> {
         };
         let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
         let log = HistoryLog::new(real.history());
-        Ok(Self { detector, topics, log, scratch })
+        Ok(Self { detector, topics, log, scratch, field: None })
     }
 
     /// Writes a record out, exactly once. An `Err`, which stalls the partition, comes only from a
     /// broker that refuses the write: passing over it would lose the record.
     fn transform(&mut self, event: WriteEvent, writer: &mut RecordWriter) -> Result<()> {
-        let Self { detector, topics, log, scratch } = self;
+        let Self { detector, topics, log, scratch, field } = self;
         let record = event.record;
         let (key, value, timestamp) = (record.key(), record.value(), millis(record.timestamp()));
         let count = record.headers().len();
@@ -174,20 +178,43 @@ impl<D: Score> Shell<D> {
         let packed = scratch.len();
         let outcome = detector.score(value, timestamp, scratch);
         let (packed, scored) = scratch.split_at(packed);
-        let (topic, value, error) = match outcome {
+        let (topic, value, refusal) = match outcome {
             Outcome::Scored(verdict) if verdict.fraud => (&topics.fraud, Some(scored), None),
             Outcome::Scored(_) => (&topics.valid, Some(scored), None),
-            Outcome::Unscorable(refusal) => {
-                let code = refusal.reason.code().as_bytes();
-                let error = BorrowedHeader::new(ERROR_HEADER.as_bytes(), Some(code));
-                (topics.unscorable(), value, Some(error))
-            }
+            Outcome::Unscorable(refusal) => (topics.unscorable(), value, Some(refusal)),
             Outcome::Silent => return Ok(()),
         };
-        let headers = headers::unpack(packed, count, error);
+        let headers = match refusal {
+            None => headers::unpack(packed, count, &[]),
+            Some(refusal) => {
+                *field = detector.detector().path_of(refusal);
+                refused(packed, count, refusal, field)
+            }
+        };
         let output = BorrowedRecord::new_with_headers(key, value, headers);
         writer.write_with_options(output, WriteOptions::to_topic(topic))?;
         Ok(())
+    }
+}
+
+/// Makes a list of `count` packed headers, and of those that say why a record could not be scored.
+#[cold]
+#[inline(never)]
+fn refused<'p>(
+    packed: &'p [u8],
+    count: usize,
+    refusal: Refusal,
+    field: &'p Option<String>,
+) -> Vec<BorrowedHeader<'p>> {
+    let code = refusal.reason.code().as_bytes();
+    let error = BorrowedHeader::new(ERROR_HEADER.as_bytes(), Some(code));
+    match field {
+        Some(path) => {
+            let field = ERROR_FIELD_HEADER.as_bytes();
+            let field = BorrowedHeader::new(field, Some(path.as_bytes()));
+            headers::unpack(packed, count, &[error, field])
+        }
+        None => headers::unpack(packed, count, &[error]),
     }
 }
 
@@ -209,7 +236,7 @@ mod tests {
     use std::borrow::Cow;
     use std::time::Duration;
 
-    /// Decides by the value alone: `!` is fraud, `?` unscorable, `-` silent.
+    /// Decides by the value alone: `!` is fraud, `?` and `#` unscorable, `-` silent.
     struct ByValue(Detector<'static>);
 
     impl Score for ByValue {
@@ -225,6 +252,10 @@ mod tests {
             let fraud = match value {
                 Some(b"?") => return Outcome::Unscorable(Reason::InvalidJson.into()),
                 None => return Outcome::Unscorable(Reason::NoValue.into()),
+                Some(b"#") => {
+                    let reason = Reason::WrongType;
+                    return Outcome::Unscorable(Refusal { reason, field: Some(1) });
+                }
                 Some(b"-") => return Outcome::Silent,
                 Some(value) => value == b"!",
             };
@@ -279,7 +310,7 @@ mod tests {
         let log = HistoryLog::new(detector.detector().history());
         let topics = Topics::new(topics.iter().map(|topic| (*topic).to_owned()).collect());
         let topics = topics.expect("two or three topics");
-        let mut shell = Shell { detector, topics, log, scratch: Vec::new() };
+        let mut shell = Shell { detector, topics, log, scratch: Vec::new(), field: None };
         let headers = vec![BorrowedHeader::new(b"a", Some(b"1")), BorrowedHeader::new(b"b", None)];
         let record = BorrowedRecord::new_with_headers(Some(b"key"), value, headers);
         let record = WrittenRecord::from_record(record, UNIX_EPOCH);
@@ -296,6 +327,7 @@ mod tests {
             (Some(&b"!"[..]), &["frauds key scored a=1 b=none"][..]),
             (Some(b"."), &["rest key scored a=1 b=none"]),
             (Some(b"?"), &["odd key ? a=1 b=none fraud-error=invalid_json"]),
+            (Some(b"#"), &["odd key # a=1 b=none fraud-error=wrong_type fraud-error-field=amount"]),
             (None, &["odd key none a=1 b=none fraud-error=no_value"]),
             (Some(b"-"), &[]),
         ] {

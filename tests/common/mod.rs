@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use fraud_detector::shell::ERROR_HEADER;
+use fraud_detector::shell::{ERROR_FIELD_HEADER, ERROR_HEADER};
 use fraud_detector::{Detector, Outcome, Settings};
 use fraud_plan::{PlanBuf, compile};
 use transform_host::{BatchBuilder, Deployment, Engine, Limits, Module, Output, Vm};
@@ -160,11 +160,22 @@ pub fn unsplice(value: &[u8]) -> (Vec<u8>, String) {
     ([&text[..at], &text[end..]].concat().into_bytes(), text[at + 9..end].to_owned())
 }
 
+/// The reasons that blame a field.
+const FIELD_REASONS: [&str; 7] = [
+    "duplicate_field",
+    "verdict_present",
+    "missing_field",
+    "wrong_type",
+    "not_finite",
+    "bad_time",
+    "bad_report",
+];
+
 /// Sends a value; `expect` is "scored" or the reason that it is not.
 pub fn check(broker: &mut Broker, timestamp: i64, value: Option<&[u8]>, expect: &str) {
     let name = value.map(|value| String::from_utf8_lossy(&value[..value.len().min(200)]));
     let headers = [(&b"trace"[..], Some(&b"abc"[..])), (b"", None)];
-    let written = broker.send(timestamp, Some(b"a key"), value, &headers);
+    let mut written = broker.send(timestamp, Some(b"a key"), value, &headers);
     assert_eq!(written.key.as_deref(), Some(&b"a key"[..]), "{name:?}");
     let mut kept = headers.map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec))).to_vec();
     if expect == "scored" {
@@ -177,6 +188,10 @@ pub fn check(broker: &mut Broker, timestamp: i64, value: Option<&[u8]>, expect: 
         assert_eq!(above, written.topic == "fraud", "{name:?}");
     } else {
         kept.push((ERROR_HEADER.into(), Some(expect.into())));
+        if FIELD_REASONS.contains(&expect) {
+            let field = written.headers.pop().expect("the field to blame");
+            assert_eq!(field.0, ERROR_FIELD_HEADER.as_bytes(), "{name:?}");
+        }
         assert_eq!(written.topic, "unscorable", "{name:?}");
         assert_eq!(written.value.as_deref(), value, "{name:?}");
     }

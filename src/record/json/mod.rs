@@ -11,6 +11,14 @@ mod scan;
 pub use escape::unescape;
 pub use scan::scan;
 
+/// Returns the number of bytes of the byte order mark that some write before a text: 3, or 0 if there is
+/// none.
+#[inline]
+pub fn byte_order_mark(text: &[u8]) -> usize {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    if text.starts_with(MARK) { MARK.len() } else { 0 }
+}
+
 /// Deepest nesting of objects and arrays, the record's own object included.
 pub const MAX_DEPTH: usize = 64;
 

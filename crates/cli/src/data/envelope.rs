@@ -7,8 +7,9 @@ use std::ops::Range;
 use fraud_detector::record::fields::Finder;
 use fraud_detector::record::json;
 use fraud_detector::record::scalar::{Member, Scalar, Text, Values, Visitor};
+use fraud_detector::record::timestamp::Parts;
 use fraud_detector::record::value::{id_text, time};
-use fraud_plan::program::{Program, Role};
+use fraud_plan::program::{Program, Role, TimeUnit};
 
 /// Reads envelopes of records by a spec.
 pub struct Envelopes {
@@ -56,20 +57,19 @@ impl Envelopes {
             amount_field: *amount,
             key: None,
             time: None,
+            parts: Parts::default(),
             id: None,
             amount: None,
         };
-        if json::scan(record, &mut pass).is_err() {
+        if json::scan(&record[json::byte_order_mark(record)..], &mut pass).is_err() {
             let millis = self.last_time;
             return Envelope { key: None, millis, transaction_id: None, amount: None };
         }
-        let Pass { key, time: at, id, amount, .. } = pass;
+        let Pass { key, time, id, amount, .. } = pass;
         let amount = amount.and_then(|value| match value {
             Scalar::Number(number) => std::str::from_utf8(number.text).ok()?.parse().ok(),
             _ => None,
         });
-        let unit = self.program.time_unit;
-        let time = at.and_then(|value| time(value, unit).ok());
         if let Some(time) = time.filter(|time| TIMES.contains(time)) {
             self.last_time = time;
         }
@@ -89,7 +89,8 @@ struct Pass<'e, 'r> {
     /// Which number is the amount.
     amount_field: u16,
     key: Option<Scalar<'r>>,
-    time: Option<Scalar<'r>>,
+    time: Option<i64>,
+    parts: Parts,
     id: Option<Scalar<'r>>,
     amount: Option<Scalar<'r>>,
 }
@@ -110,11 +111,23 @@ impl<'r> Values<'r> for Pass<'_, 'r> {
         let place = match self.program.fields[usize::from(member)].role {
             Role::Entity(0) => &mut self.key,
             Role::Id => &mut self.id,
-            Role::Time => &mut self.time,
+            Role::Time => {
+                let read = || time(value, &self.program.time, &mut self.parts).ok();
+                self.time = self.time.or_else(read);
+                return;
+            }
             Role::Number(number) if number == self.amount_field => &mut self.amount,
             _ => return,
         };
         place.get_or_insert(value);
+    }
+
+    fn end(&mut self, member: u16) {
+        let time = self.program.time;
+        let field = self.program.fields.get(usize::from(member));
+        if time.unit == TimeUnit::Parts && field.is_some_and(|field| field.role == Role::Time) {
+            self.time = self.time.or_else(|| self.parts.end(time.utc_offset));
+        }
     }
 }
 

@@ -11,9 +11,12 @@ use std::ops::RangeInclusive;
 use anyhow::{Error, Result, anyhow};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use toml::value::{Datetime, Offset};
 
 use super::path;
 use crate::program::Step;
+use crate::time::days_since_1970;
+use crate::time::seconds::DAY;
 
 /// A text and the name of the file that it came from.
 #[derive(Clone, Copy)]
@@ -336,6 +339,25 @@ impl<'d> Section<'d> {
         }
     }
 
+    /// Reads a date with its time, as text or as TOML's own, in milliseconds since 1970. It is UTC unless it
+    /// says otherwise; without a time it is midnight.
+    pub fn date_time(&self, key: &'static str) -> Result<Option<i64>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let date_time = match value.get_ref() {
+            DeValue::Datetime(date_time) => Some(*date_time),
+            DeValue::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        match date_time.and_then(millis) {
+            Some(millis) => Ok(Some(millis)),
+            None => {
+                Err(self.refuse(key, value, "it takes a time such as \"2019-01-01T00:00:00Z\""))
+            }
+        }
+    }
+
     /// Returns the table under a key.
     pub fn table(&self, key: &'static str) -> Result<Option<Section<'d>>> {
         self.get(key).map(|value| self.inner(key, key, value)).transpose()
@@ -381,6 +403,22 @@ impl<'d> Section<'d> {
             }
         }
     }
+}
+
+/// Returns the milliseconds since 1970 of a date with or without a time.
+fn millis(date_time: Datetime) -> Option<i64> {
+    let date = date_time.date?;
+    let [year, month, day] = [date.year, date.month.into(), date.day.into()].map(u32::from);
+    let time = date_time.time.map_or(0, |time| {
+        let minutes = i64::from(time.hour) * 60 + i64::from(time.minute);
+        minutes * 60 + i64::from(time.second.unwrap_or(0))
+    });
+    let offset = match date_time.offset {
+        Some(Offset::Custom { minutes }) => i64::from(minutes) * 60,
+        Some(Offset::Z) | None => 0,
+    };
+    let days = days_since_1970(year, month, day) * i64::from(DAY);
+    Some((days + time - offset) * 1000)
 }
 
 /// Returns ` (did you mean …?)` if one of the words is near, else nothing.

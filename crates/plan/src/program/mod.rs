@@ -19,8 +19,8 @@ pub struct Program {
     pub warm_after: u32,
     /// The fields that are read from a record, parents before children. At most [`MAX_FIELDS`].
     pub fields: Vec<Field>,
-    /// Unit of a timestamp that is a number.
-    pub time_unit: TimeUnit,
+    /// The way in which times are written.
+    pub time: Time,
     /// Numbers of the record, in the order that [`Value::Number`] counts them.
     pub numbers: Vec<Number>,
     /// Categories of the record, in the order that [`Role::Category`] counts them.
@@ -72,7 +72,7 @@ pub enum Role {
     ReportId,
     /// The time when a report was made, written as [`Role::Time`] is.
     ReportTime,
-    /// The transaction's time: RFC 3339 text, or an integer in [`Program::time_unit`].
+    /// The transaction's time: RFC 3339 text, or a number in [`Program::time`]'s unit.
     Time,
     /// The id of entity number `.0`: text or an integer.
     Entity(u8),
@@ -86,14 +86,42 @@ pub enum Role {
     Category(u16),
 }
 
-/// Unit of an integer timestamp since 1970.
+/// The way in which times are written, if not as RFC 3339 text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Time {
+    /// The meaning of a time that is a number, or digits in text.
+    pub unit: TimeUnit,
+    /// The clock of a text that names no zone, minutes east of UTC; without it, such a text is no time.
+    pub utc_offset: Option<i16>,
+}
+
+impl Time {
+    /// Milliseconds, and texts that name their zone.
+    pub const USUAL: Self = Self { unit: TimeUnit::Milliseconds, utc_offset: None };
+}
+
+/// The meaning of a time that is a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeUnit {
-    /// Whole seconds.
+    /// Seconds since 1970.
     Seconds,
-    /// Milliseconds.
+    /// Milliseconds since 1970.
     Milliseconds,
+    /// Microseconds since 1970.
+    Microseconds,
+    /// Nanoseconds since 1970.
+    Nanoseconds,
+    /// None: the time is an array, `[year, month, day, hour, minute, second, nanosecond]`, of the clock
+    /// that [`Time::utc_offset`] gives. Parts behind the day may be absent.
+    Parts,
+    /// Steps from a beginning.
+    Steps {
+        /// Step 0, milliseconds since 1970.
+        start: i64,
+        /// A step's length, milliseconds.
+        step: i64,
+    },
 }
 
 /// A number of the record.
@@ -148,7 +176,13 @@ pub struct Table {
     pub half_lives: Vec<f32>,
     /// The words that are remembered of each id, beside its last time and number of events.
     pub cells: Vec<Cell>,
+    /// What is remembered in several words, which come after the cells.
+    pub traces: Vec<Trace>,
 }
+
+/// Words that history takes for each entity of a table beside what the table remembers: the tag, the
+/// number of events and the last time.
+pub const ENTITY_WORDS: usize = 3;
 
 /// The events that update a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,6 +237,78 @@ pub enum Cell {
     },
 }
 
+/// Several remembered words of a table, with a formula of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trace {
+    /// The latest point that an event had, in degrees, and its time. A latitude beyond ±90 or a
+    /// longitude beyond ±360 is no point.
+    Point {
+        /// Index into [`Program::numbers`].
+        latitude: u16,
+        /// Index into [`Program::numbers`].
+        longitude: u16,
+    },
+    /// The values of the events that came last, the newest first; NaN where an event had none.
+    Last {
+        /// The value.
+        value: Value,
+        /// Number of events.
+        length: u8,
+    },
+    /// The different ids or values that came last, each as a hash of 20 bits and its age. An age
+    /// counts steps of `window / 4095 + 1` seconds.
+    Distinct {
+        /// What is told apart.
+        of: Identity,
+        /// Seconds within which an id or a value is counted.
+        window: u32,
+        /// Most that are counted.
+        cap: u8,
+    },
+}
+
+impl Trace {
+    /// Returns the number of its words.
+    pub fn words(&self) -> usize {
+        match *self {
+            Trace::Point { .. } => 3,
+            Trace::Last { length, .. } => length.into(),
+            Trace::Distinct { cap, .. } => cap.into(),
+        }
+    }
+
+    /// Returns the number of values that it has at an event: kilometres from the point, and kilometres
+    /// an hour since; the values of the last events; the number of what is different.
+    pub fn outputs(&self) -> usize {
+        match *self {
+            Trace::Point { .. } => 2,
+            Trace::Last { length, .. } => length.into(),
+            Trace::Distinct { .. } => 1,
+        }
+    }
+}
+
+impl Table {
+    /// Returns the number of words that the table remembers of an entity.
+    pub fn words(&self) -> usize {
+        self.cells.len() + self.traces.iter().map(Trace::words).sum::<usize>()
+    }
+
+    /// Returns the bytes that history takes for an entity.
+    pub fn bytes(&self) -> usize {
+        (ENTITY_WORDS + self.words()) * size_of::<u32>()
+    }
+}
+
+/// What is told apart by its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Identity {
+    /// The ids of entity number `.0`.
+    Entity(u8),
+    /// The values of category number `.0`.
+    Category(u16),
+}
+
 /// A value of the transaction at hand. If it is missing, a cell keeps its value, and still decays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
@@ -250,6 +356,14 @@ pub enum Source {
         left: Value,
         /// The second: the divisor, or what is subtracted.
         right: Value,
+    },
+    /// Kilometres between two points of the record, in degrees, on a sphere. A point is as in
+    /// [`Trace::Point`].
+    Distance {
+        /// Latitude and longitude, indices into [`Program::numbers`].
+        from: [u16; 2],
+        /// Latitude and longitude, indices into [`Program::numbers`].
+        to: [u16; 2],
     },
     /// A part of the transaction's time of day or week.
     Time {
@@ -308,6 +422,13 @@ pub enum Stat {
     RunningMean {
         /// A [`Cell::Mean`].
         cell: u8,
+    },
+    /// A value of a trace at the event; before the first event the number of what is different is 0.
+    Trace {
+        /// Index into [`Table::traces`].
+        trace: u8,
+        /// Which of the trace's values.
+        output: u8,
     },
     /// Number of events, at most `cap`.
     Events {

@@ -4,12 +4,14 @@
 //! - [`modules`]: the modules, and one running instance
 //! - [`rounds`]: speed and fuel: every module in turn on each slice
 //! - [`latency`]: one record alone
+//! - [`measured`]: what was measured of one module
 //! - [`comparison`]: the answer; [`ratios`]: the figures of it that count
 //! - [`cores`]: instances side by side; [`sweep`]: how costs grow
 
 mod comparison;
 mod cores;
 mod latency;
+mod measured;
 mod modules;
 mod ratios;
 mod records;
@@ -25,7 +27,8 @@ use super::flags::{ModuleFlags, TargetFlags, TopicFlags};
 use crate::module::target::{ModuleFile, Target};
 use crate::show::progress;
 use crate::show::report::Report;
-use comparison::{Comparison, Measured};
+use comparison::Comparison;
+use measured::Measured;
 use modules::{Kind, Loaded};
 use records::Records;
 use rounds::Lane;

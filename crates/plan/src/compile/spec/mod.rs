@@ -1,12 +1,13 @@
 //! `fraud.toml` to a [`Program`]; docs/spec.md describes the format.
 //!
 //! Every kind of feature is read by a function of its own (`feature/`), which asks its section for
-//! the keys that it knows; keys that nobody asked for are refused. `vocabulary`: the values of a
-//! category, in the spec or in files beside it.
+//! the keys that it knows; keys that nobody asked for are refused. `time`: how times are written, and
+//! lengths of time; `vocabulary`: the values of a category, in the spec or in files beside it.
 
 mod feature;
 #[cfg(test)]
 mod tests;
+mod time;
 mod vocabulary;
 
 use std::collections::HashMap;
@@ -17,7 +18,7 @@ use anyhow::Result;
 use super::document::{At, Document, Section};
 use super::path;
 use crate::program::{
-    Category, Events, Field, MAX_ENTITIES, MAX_FIELDS, Number, Program, Role, Step, Table, TimeUnit,
+    Category, Events, Field, MAX_ENTITIES, MAX_FIELDS, Number, Program, Role, Step, Table, Time,
 };
 use vocabulary::Files;
 
@@ -66,7 +67,7 @@ pub fn parse_with_files(text: &str, file: &str) -> Result<(Program, Vec<PathBuf>
         verdict: verdict.map_or("fraud", |verdict| verdict.value).to_owned(),
         warm_after: root.whole("warm_after", 0..=MAX_EVENTS)?.unwrap_or(5),
         fields: Vec::new(),
-        time_unit: TimeUnit::Milliseconds,
+        time: Time::USUAL,
         numbers: Vec::new(),
         categories: Vec::new(),
         entities: Vec::new(),
@@ -77,7 +78,7 @@ pub fn parse_with_files(text: &str, file: &str) -> Result<(Program, Vec<PathBuf>
     let files = Files::beside(file);
     let mut spec = Spec { program, entities, numbers, id: None, reports: None, files };
     if let Some(section) = root.table("time")? {
-        time(section, &mut spec.program)?;
+        time::time(section, &mut spec.program)?;
     }
     let mut seen = HashMap::new();
     let entities = root.tables("entity")?;
@@ -144,8 +145,14 @@ impl Spec {
         let known =
             tables.iter().position(|table| (table.entity, table.events) == (entity, events));
         known.unwrap_or_else(|| {
-            let (half_lives, cells) = (Vec::new(), Vec::new());
-            tables.push(Table { entity, events, expected, half_lives, cells });
+            tables.push(Table {
+                entity,
+                events,
+                expected,
+                half_lives: Vec::new(),
+                cells: Vec::new(),
+                traces: Vec::new(),
+            });
             tables.len() - 1
         })
     }
@@ -168,14 +175,6 @@ impl Spec {
         add_field(section, Some(reports), path.clone(), role, &mut self.program)?;
         Ok(())
     }
-}
-
-fn time(section: Section, program: &mut Program) -> Result<()> {
-    let path = section.path("path")?;
-    add_field(&section, None, path, Role::Time, program)?;
-    let units = [("milliseconds", TimeUnit::Milliseconds), ("seconds", TimeUnit::Seconds)];
-    program.time_unit = section.choice("unit", &units)?.unwrap_or(program.time_unit);
-    section.finish("[time]")
 }
 
 fn entity<'d>(

@@ -1,6 +1,7 @@
 use super::parse;
 use crate::program::{
-    Cell, Events, Field, Program, Role, Source, Stat, Step, TimeForm, TimePart, TimeUnit, Value,
+    Cell, Events, Field, Program, Role, Source, Stat, Step, Time, TimeForm, TimePart, TimeUnit,
+    Value,
 };
 
 const HEAD: &str = r#"version = 1
@@ -70,7 +71,7 @@ const HOUR: &str = "kind = \"time\"\npart = \"hour\"";
 fn what_is_left_out_has_a_default() {
     let program = with_features("", &[HOUR]);
     assert_eq!((program.verdict.as_str(), program.warm_after), ("fraud", 5));
-    assert_eq!(program.time_unit, TimeUnit::Milliseconds);
+    assert_eq!(program.time, Time::USUAL);
     let [customer] = &*program.tables else { panic!("{:?}", program.tables) };
     assert_eq!((customer.entity, customer.events, customer.expected), (0, Events::Transactions, 1));
 }
@@ -83,10 +84,68 @@ fn the_keys_of_a_spec_and_of_its_time() {
     let feature = format!("[[feature]]\nname = \"x\"\n{HOUR}\n");
     let program = parse(&format!("version = 1\n{spec}{feature}"), "s").unwrap();
     assert_eq!((program.verdict.as_str(), program.warm_after), ("score", 9));
-    assert_eq!(program.time_unit, TimeUnit::Seconds);
+    assert_eq!(program.time.unit, TimeUnit::Seconds);
     assert_eq!(program.tables[0].expected, 30_000);
     let expected = [("at", None, Role::Time), ("c", None, Role::Entity(0))];
     assert_eq!(fields(&program), expected);
+}
+
+/// Returns how times are written by a spec with these keys in its `[time]`, which start on line 3.
+fn time_of(keys: &str) -> Result<Time, String> {
+    let spec = format!(
+        "version = 1\n[time]\n{keys}\npath = \"at\"\n[[entity]]\nname = \"c\"\npath = \"c\"\n\
+         [[feature]]\nname = \"x\"\n{HOUR}\n"
+    );
+    let program = parse(&spec, "s").map_err(|error| error.to_string())?;
+    assert_eq!(program.fault(), None, "{keys}");
+    Ok(program.time)
+}
+
+#[test]
+fn every_way_to_write_a_time() {
+    let start = 1_546_300_800_000;
+    let steps = |start, step| TimeUnit::Steps { start, step };
+    for (keys, unit, utc_offset) in [
+        ("", TimeUnit::Milliseconds, None),
+        ("unit = \"microseconds\"", TimeUnit::Microseconds, None),
+        ("unit = \"nanoseconds\"", TimeUnit::Nanoseconds, None),
+        ("utc_offset = \"+01:00\"", TimeUnit::Milliseconds, Some(60)),
+        ("unit = \"parts\"\nutc_offset = \"-03:30\"", TimeUnit::Parts, Some(-210)),
+        ("step = \"1h\"\nstart = \"2019-01-01T00:00:00Z\"", steps(start, 3_600_000), None),
+        ("step = \"0.5h\"\nstart = 2019-01-01", steps(start, 1_800_000), None),
+        ("step = \"1d\"\nstart = 2019-01-01T01:00:00+01:00", steps(start, 86_400_000), None),
+    ] {
+        assert_eq!(time_of(keys), Ok(Time { unit, utc_offset }), "{keys}");
+    }
+}
+
+#[test]
+fn times_that_cannot_be_said() {
+    for (keys, error) in [
+        (
+            "unit = \"second\"",
+            r#"s:3:8: time: unknown `unit` "second" (did you mean "seconds"?); known here: milliseconds, seconds, microseconds, nanoseconds, parts"#,
+        ),
+        (
+            "time_zone = \"Europe/Paris\"",
+            "s:3:13: time: `time_zone` takes a database of the zones' daylight saving times, which the module has not; say `utc_offset` if the clock is never put forward, else write the records' times in UTC",
+        ),
+        (
+            "unit = \"parts\"",
+            r#"s:2:1: time: the parts of a time name no zone; say of which clock they are, such as `utc_offset = "+00:00"`"#,
+        ),
+        ("step = \"1h\"", "s:2:1: time: `start` is missing"),
+        (
+            "step = \"1h\"\nstart = \"monday\"",
+            r#"s:4:9: time: `start` is "monday", but it takes a time such as "2019-01-01T00:00:00Z""#,
+        ),
+        (
+            "step = \"1h\"\nstart = 2019-01-01\nunit = \"seconds\"",
+            r#"s:5:1: time: [time] has no key "unit"; its keys: path, time_zone, utc_offset, step, start"#,
+        ),
+    ] {
+        assert_eq!(time_of(keys), Err(error.to_owned()), "{keys}");
+    }
 }
 
 #[test]
@@ -332,7 +391,7 @@ fn features_of_reports_need_to_know_where_reports_are() {
 fn errors_name_line_key_and_nearest_name() {
     check_feature(
         "kind = \"windw\"",
-        r#"fraud.toml:13:8: feature "x": unknown `kind` "windw" (did you mean "window"?); known here: number, category, combine, time, window, reports"#,
+        r#"fraud.toml:13:8: feature "x": unknown `kind` "windw" (did you mean "window"?); known here: number, category, combine, distance, time, window, reports"#,
     );
     check_feature(
         "kind = \"number\"\nof = \"amuont\"",

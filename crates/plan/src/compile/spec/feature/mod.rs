@@ -12,18 +12,12 @@ mod record;
 mod tests;
 mod window;
 
-use std::ops::RangeInclusive;
-
 use anyhow::Result;
 
 use super::Spec;
 use crate::compile::document::{At, Section};
 use crate::forest::MAX_FEATURES;
 use crate::program::{Feature, Program, Source, Value};
-use crate::time::seconds::{DAY, HOUR, MINUTE};
-
-/// Shortest and longest half-life, seconds: one second and ten years of 365 days.
-const HALF_LIVES: RangeInclusive<f64> = 1.0..=(3_650 * DAY) as f64;
 
 /// Reads one `[[feature]]` but its name, which [`Section::name`] has read, and adds what it makes to
 /// the program.
@@ -33,6 +27,7 @@ pub(super) fn add(name: String, section: &Section, spec: &mut Spec) -> Result<()
         Number,
         Category,
         Combine,
+        Distance,
         Time,
         Window,
         Reports,
@@ -41,6 +36,7 @@ pub(super) fn add(name: String, section: &Section, spec: &mut Spec) -> Result<()
         ("number", Kind::Number),
         ("category", Kind::Category),
         ("combine", Kind::Combine),
+        ("distance", Kind::Distance),
         ("time", Kind::Time),
         ("window", Kind::Window),
         ("reports", Kind::Reports),
@@ -49,8 +45,9 @@ pub(super) fn add(name: String, section: &Section, spec: &mut Spec) -> Result<()
         Kind::Number => record::number(section, &spec.program)?,
         Kind::Category => return record::category(name, section, spec),
         Kind::Combine => record::combine(section, &spec.program)?,
+        Kind::Distance => distance(section, spec)?,
         Kind::Time => record::time(section)?,
-        Kind::Window => window::window(section, spec)?,
+        Kind::Window => return window::window(name, section, spec),
         Kind::Reports => window::reports(section, spec)?,
     };
     push(name, source, section, spec)
@@ -84,6 +81,32 @@ fn value_called(of: At<&str>, section: &Section, program: &Program) -> Result<Va
     }
 }
 
+/// Reads a distance: between two points of the record, or from an entity's last one.
+fn distance(section: &Section, spec: &mut Spec) -> Result<Source> {
+    let from = point(section, "from", &spec.program)?;
+    if section.pair("to")?.is_some() {
+        let to = point(section, "to", &spec.program)?;
+        section.finish("a distance between two points of the record")?;
+        return Ok(Source::Distance { from, to });
+    }
+    if section.text("entity")?.is_none() {
+        let rule = "`to` or `entity` is missing: a second point of the record, or whose last one";
+        return Err(section.fault(rule));
+    }
+    window::distance(from, section, spec)
+}
+
+/// Reads a point: the names of two numbers, the latitude first.
+fn point(section: &Section, key: &'static str, program: &Program) -> Result<[u16; 2]> {
+    let [latitude, longitude] = section.need(key, section.pair(key)?)?;
+    let names = program.numbers.iter().map(|number| number.name.as_str());
+    let number = |of: At<&str>| match names.clone().position(|name| name == of.value) {
+        Some(number) => Ok(number as u16),
+        None => Err(section.unknown(key, of, names.clone())),
+    };
+    Ok([number(latitude)?, number(longitude)?])
+}
+
 /// Adds a feature to the program.
 fn push(name: String, source: Source, section: &Section, spec: &mut Spec) -> Result<()> {
     let features = &mut spec.program.features;
@@ -96,19 +119,4 @@ fn push(name: String, source: Source, section: &Section, spec: &mut Spec) -> Res
     }
     features.push(Feature { name, source });
     Ok(())
-}
-
-/// Returns the seconds of a number with its unit; `None` beyond the limits.
-fn seconds(text: &str) -> Option<f32> {
-    let (number, unit) = text.split_at_checked(text.len() - 1)?;
-    let unit = match unit {
-        "s" => 1,
-        "m" => MINUTE,
-        "h" => HOUR,
-        "d" => DAY,
-        _ => return None,
-    };
-    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds = number.parse::<f64>().ok().filter(|_| is_plain)? * f64::from(unit);
-    HALF_LIVES.contains(&seconds).then_some(seconds as f32)
 }

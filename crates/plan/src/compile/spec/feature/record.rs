@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use anyhow::Result;
 
-use super::super::{Spec, vocabulary};
+use super::super::{Spec, time, vocabulary};
 use super::{number_of, push, value_called};
 use crate::compile::document::Section;
 use crate::program::{
@@ -123,27 +123,7 @@ pub(super) fn time(section: &Section) -> Result<Source> {
         TimePart::Hour | TimePart::Weekday => section.choice("form", &forms)?.unwrap_or_default(),
         TimePart::IsWeekend | TimePart::IsNight => TimeForm::Value,
     };
-    let offset = match section.text("utc_offset")? {
-        None => 0,
-        Some(text) => minutes(text.value).ok_or_else(|| {
-            let wanted = "it takes \"+HH:MM\" or \"-HH:MM\", at most 14 hours";
-            section.error(text.at, format_args!("`utc_offset` is \"{}\", but {wanted}", text.value))
-        })?,
-    };
+    let offset = time::utc_offset(section)?.unwrap_or(0);
     section.finish("this part of a time")?;
     Ok(Source::Time { part, form, offset })
-}
-
-/// Returns the minutes of `+HH:MM` or `-HH:MM`.
-fn minutes(offset: &str) -> Option<i16> {
-    let &[sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] = offset.as_bytes() else {
-        return None;
-    };
-    let two = |tens: u8, ones: u8| {
-        let digits = tens.is_ascii_digit() && ones.is_ascii_digit();
-        digits.then(|| i16::from(tens - b'0') * 10 + i16::from(ones - b'0'))
-    };
-    let (hours, minutes) = (two(h1, h2)?, two(m1, m2)?);
-    let total = hours * 60 + minutes;
-    (minutes < 60 && total <= 14 * 60).then_some(if sign == b'-' { -total } else { total })
 }
