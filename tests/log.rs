@@ -34,9 +34,10 @@ fn check(broker: &mut Broker, seconds: impl Iterator<Item = i64>, a_second: usiz
         for line in log(broker) {
             lines.push(second);
             let tables = line.strip_prefix("history: ").expect("a line of history");
-            for ((table, name), count) in
-                tables.trim_end().split("; ").zip(["customer", "terminal reports"]).zip(before)
-            {
+            let tables: Vec<&str> = tables.trim_end().split("; ").collect();
+            let names = ["customer", "terminal reports"];
+            assert_eq!(tables.len(), names.len(), "{line}");
+            for ((table, name), count) in tables.into_iter().zip(names).zip(before) {
                 let rest = table.strip_prefix(name).expect("the spec's order");
                 let numbers: Vec<usize> = rest
                     .split(|letter: char| !letter.is_ascii_digit())

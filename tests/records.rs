@@ -145,6 +145,7 @@ fn no_log_line_or_fault_shows_a_record() {
     let header: common::Header = (b"SECRET-header", Some(b"SECRET"));
     let fault = broker.fail(NOW, Some(b"SECRET-key"), Some(huge.as_bytes()), &[header]);
     let logs = broker.vm.take_logs();
+    assert!(!logs.is_empty(), "the module says that it has started, and how it ends");
     assert!(!fault.contains("SECRET") && !fault.contains("596"), "{fault}");
     for line in logs {
         assert!(!line.message.contains("SECRET") && !line.message.contains("596"), "{line:?}");

@@ -3,7 +3,8 @@
 //! - `mod.rs`: the program, resolved for evaluation, and the order of its steps
 //! - `record`: features of the record alone: a number, a time, two values combined; `category`: a
 //!   category
-//! - `window`: features of what is remembered of an entity, and remembering an event
+//! - `window`: features of what is remembered of an entity, and remembering an event; `trace`: what
+//!   is remembered in several words; `distance`: kilometres between two points
 //!
 //! The formulas are documented with the types of `fraud_plan::program`. Time runs in whole seconds.
 //! A late event (before the entity's last) reads the state as it is at the last event, and adds its
@@ -14,7 +15,9 @@
 //! its indices.
 
 mod category;
+mod distance;
 mod record;
+mod trace;
 mod window;
 
 use fraud_plan::Program;
@@ -29,7 +32,7 @@ use window::{Entity, Statistic, TableFeature};
 /// The feature program, resolved, with its buffers.
 pub struct Features {
     /// The row of values: the vector; the record's numbers; for each table its cells as they are
-    /// remembered, and then as they are at the event.
+    /// remembered, then as they are at the event, and the values of its traces.
     values: Vec<f32>,
     /// Number of features.
     count: usize,
@@ -37,6 +40,8 @@ pub struct Features {
     runs: Vec<Run>,
     /// The tables, in the program's order.
     entities: Vec<Entity>,
+    /// Whether a table has traces.
+    is_traced: bool,
     /// The codes of each category's known values.
     categories: Vec<Codes>,
 }
@@ -55,8 +60,10 @@ impl Features {
         let mut first = program.features.len() + program.numbers.len();
         let entities: Vec<_> = (program.tables.iter())
             .map(|table| {
-                first += 2 * table.cells.len();
-                Entity::new(program, table, first - 2 * table.cells.len())
+                let entity = Entity::new(program, table, first);
+                let traces = table.traces.iter().map(program::Trace::outputs);
+                first += 2 * table.cells.len() + traces.sum::<usize>();
+                entity
             })
             .collect();
         let mut runs = Vec::new();
@@ -67,6 +74,7 @@ impl Features {
             values: vec![f32::NAN; first],
             count: program.features.len(),
             runs,
+            is_traced: program.tables.iter().any(|table| !table.traces.is_empty()),
             entities,
             categories: program.categories.iter().map(Codes::new).collect(),
         }
@@ -88,6 +96,9 @@ impl Features {
         // overlap.
         for (entity, table) in self.entities.iter_mut().zip(history.tables()) {
             entity.recall(transaction, table, &mut self.values);
+        }
+        if self.is_traced {
+            self.recall_traces(transaction, history);
         }
         for run in &self.runs {
             match run {
@@ -113,6 +124,9 @@ impl Features {
             }
         }
         self.remember(Events::Transactions, transaction, history);
+        if self.is_traced {
+            self.remember_traces(transaction, history);
+        }
         self.entities[0].place.seen.map_or(0, |(_, events)| events)
     }
 
@@ -132,6 +146,23 @@ impl Features {
     fn set_numbers(&mut self, event: &Event) {
         for (value, &number) in self.values[self.count..].iter_mut().zip(&event.numbers) {
             *value = number;
+        }
+    }
+
+    // Not inlined, and behind one look at a flag: most programs have no traces.
+    #[inline(never)]
+    fn recall_traces(&mut self, transaction: &Event, history: &History) {
+        for (entity, table) in self.entities.iter().zip(history.tables()) {
+            entity.recall_traces(transaction, table, &mut self.values);
+        }
+    }
+
+    #[inline(never)]
+    fn remember_traces(&self, transaction: &Event, history: &mut History) {
+        for (at, entity) in self.entities.iter().enumerate() {
+            if entity.events == Events::Transactions && !entity.traces.is_empty() {
+                entity.remember_traces(transaction, history.table_mut(at), &self.values);
+            }
         }
     }
 
@@ -171,20 +202,29 @@ fn add(
             let [left, right] = [left, right].map(|value| place(program, value));
             return of_record(RecordFeature::Combine { operation, left, right });
         }
+        program::Source::Distance { from, to } => {
+            let [from, to] =
+                [from, to].map(|point| point.map(|number| place(program, Value::Number(number))));
+            return of_record(RecordFeature::Distance { from, to });
+        }
         program::Source::Time { part, form, offset } => {
             return of_record(RecordFeature::Time { part, form, offset });
         }
         program::Source::Remembered { table, stat } => (usize::from(table), stat, None),
         program::Source::Ratio { value, table, stat } => (usize::from(table), stat, Some(value)),
     };
-    let cells = &program.tables[table].cells;
+    let (cells, traces) = (&program.tables[table].cells, &program.tables[table].traces);
     let unseen = match stat {
         Stat::Count { .. } | Stat::Sum { .. } | Stat::Events { .. } => 0.0,
         Stat::RunningMean { cell } => blank(&cells[usize::from(cell)]),
+        Stat::Trace { trace, .. } => match traces[usize::from(trace)] {
+            program::Trace::Distinct { .. } => 0.0,
+            _ => f32::NAN,
+        },
         _ => f32::NAN,
     };
     let feature = TableFeature {
-        stat: Statistic::new(&entities[table], cells, stat),
+        stat: Statistic::new(&entities[table], &program.tables[table], stat),
         dividend: dividend.map(|value| place(program, value)),
         unseen,
     };

@@ -4,6 +4,7 @@ use fraud_plan::program::{Operation, TimeForm, TimePart};
 use fraud_plan::time::seconds::{DAY, HOUR};
 
 use super::category::{Codes, Form};
+use super::distance::{Point, distance};
 use super::finite;
 use crate::record::Event;
 
@@ -12,6 +13,7 @@ pub(super) enum RecordFeature {
     Number { at: usize, min: f32, max: f32, log1p: bool },
     Category { category: usize, form: Form },
     Combine { operation: Operation, left: usize, right: usize },
+    Distance { from: [usize; 2], to: [usize; 2] },
     Time { part: TimePart, form: TimeForm, offset: i16 },
 }
 
@@ -26,6 +28,10 @@ impl RecordFeature {
             }
             RecordFeature::Combine { operation, left, right } => {
                 combine(operation, values[left], values[right])
+            }
+            RecordFeature::Distance { from, to } => {
+                let point = |place: [usize; 2]| Point::new(place.map(|at| values[at]));
+                distance(point(from), point(to))
             }
             RecordFeature::Time { part, form, offset } => {
                 time(transaction.seconds, part, form, offset)

@@ -3,6 +3,7 @@
 use fraud_plan::Program;
 use fraud_plan::program::{self, Cell, Events, Stat};
 
+use super::trace::Traces;
 use super::{finite, place};
 use crate::exponential::exp2;
 use crate::history::{Place, Table};
@@ -36,6 +37,7 @@ pub(super) struct Entity {
     /// Index of the first cell in the row of values.
     pub(super) first: usize,
     cells: Vec<Remember>,
+    pub(super) traces: Traces,
     /// The entity's place in the table, for the event at hand.
     pub(super) place: Place,
     /// Seconds from the entity's last event to the event at hand.
@@ -69,7 +71,8 @@ impl TableFeature {
 }
 
 impl Statistic {
-    pub(super) fn new(entity: &Entity, cells: &[Cell], stat: Stat) -> Self {
+    pub(super) fn new(entity: &Entity, table: &program::Table, stat: Stat) -> Self {
+        let cells = &table.cells;
         let remembered = |cell: u8| entity.first + usize::from(cell);
         let value = |cell: u8| entity.first + cells.len() + usize::from(cell);
         match stat {
@@ -80,6 +83,9 @@ impl Statistic {
             // Both have decayed by the same factor, which cancels out.
             Stat::Mean { sum, count } => {
                 Statistic::Mean { sum: remembered(sum), count: remembered(count) }
+            }
+            Stat::Trace { trace, output } => {
+                Statistic::Value(entity.traces.first_of(trace) + usize::from(output))
             }
             Stat::Events { cap } => Statistic::Events { cap: cap.into() },
             Stat::SinceLast { unit } => Statistic::SinceLast { unit: unit as f32 },
@@ -120,6 +126,7 @@ impl Entity {
                 .collect(),
             first,
             cells: cells.collect(),
+            traces: Traces::new(program, table, first + 2 * table.cells.len()),
             place: Place::default(),
             since_last: 0,
         }
@@ -146,6 +153,22 @@ impl Entity {
                 | Remember::Max { half_life, .. } => *remembered * self.half_lives[half_life].kept,
                 Remember::Mean { .. } | Remember::Streak { .. } => *remembered,
             };
+        }
+    }
+
+    /// Computes the values of the traces at the event.
+    pub(super) fn recall_traces(&self, event: &Event, table: &Table, values: &mut [f32]) {
+        if let Some((last, _)) = self.place.seen {
+            let words = &table.cells(&self.place)[self.cells.len()..];
+            self.traces.recall(words, event, last, values);
+        }
+    }
+
+    /// Puts the event into the traces, once the table has it.
+    pub(super) fn remember_traces(&self, event: &Event, table: &mut Table, values: &[f32]) {
+        let last = self.place.seen.map_or(event.seconds, |(last, _)| last);
+        if let Some(cells) = table.cells_mut(event.ids[self.id]) {
+            self.traces.remember(&mut cells[self.cells.len()..], event, last, values);
         }
     }
 

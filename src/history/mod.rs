@@ -15,9 +15,11 @@ mod table;
 pub use table::{Place, Table, WAYS};
 
 use fraud_plan::Program;
-use fraud_plan::program::{self, Cell, Events};
+use fraud_plan::program::{self, Cell, ENTITY_WORDS, Events, Trace};
 
 use table::{HEAD, LINE};
+
+const _: () = assert!(ENTITY_WORDS == 1 + HEAD, "a slot and its tag");
 
 /// The program's tables.
 pub struct History {
@@ -28,7 +30,7 @@ impl History {
     /// Makes tables of at most `bytes` together, which they share in proportion to the number of
     /// entities that the program expects in each. Each has at least one set, whatever `bytes` is.
     pub fn new(program: &Program, bytes: usize) -> Self {
-        let words = |table: &program::Table| 1 + HEAD + table.cells.len();
+        let words = |table: &program::Table| ENTITY_WORDS + table.words();
         let weight =
             |table: &program::Table| u128::from(table.expected.max(1)) * words(table) as u128;
         let total: u128 = program.tables.iter().map(weight).sum();
@@ -36,7 +38,9 @@ impl History {
         let table = |table: &program::Table| {
             let share = bytes as u128 / 4 * weight(table) / total;
             let sets = (share as usize / (WAYS * words(table))).max(1);
-            Table::new(sets, table.cells.iter().map(blank).map(f32::to_bits).collect())
+            let cells = table.cells.iter().map(|cell| blank(cell).to_bits());
+            let traces = table.traces.iter().flat_map(blank_trace);
+            Table::new(sets, cells.chain(traces).collect())
         };
         Self { tables: program.tables.iter().map(table).collect() }
     }
@@ -60,6 +64,20 @@ impl History {
         &mut self.tables[table]
     }
 }
+
+/// Returns the words of a trace before its first event.
+fn blank_trace(trace: &Trace) -> Vec<u32> {
+    const NAN: u32 = f32::NAN.to_bits();
+    match trace {
+        Trace::Point { .. } => vec![NAN, NAN, 0],
+        Trace::Last { .. } => vec![NAN; trace.words()],
+        Trace::Distinct { .. } => vec![GONE; trace.words()],
+    }
+}
+
+/// Age of a value that counts no more: all bits of an age, which are the lower ones of a word of
+/// [`Trace::Distinct`].
+pub(crate) const GONE: u32 = (1 << 12) - 1;
 
 /// Returns what a cell holds before its first value.
 pub(crate) fn blank(cell: &Cell) -> f32 {

@@ -163,6 +163,12 @@ impl Table {
         &self.words[place.at..][HEAD..self.width]
     }
 
+    /// Returns the remembered cells of the entity with this hash, if it is there.
+    pub fn cells_mut(&mut self, hash: u64) -> Option<&mut [u32]> {
+        let place = self.find(hash);
+        place.seen.map(|_| &mut self.words[place.at..][HEAD..self.width])
+    }
+
     /// Counts an event at `seconds`; takes a slot if the entity is new. Returns its cells.
     #[inline]
     pub fn touch(&mut self, place: &Place, seconds: u32) -> &mut [u32] {

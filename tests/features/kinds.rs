@@ -1,7 +1,5 @@
 //! The kinds of features beside numbers, times and windows of sums.
 
-use std::collections::HashMap;
-
 use fraud_detector::{Detector, Settings};
 use fraud_plan::{Decision, Plan, compile};
 use proptest::prelude::*;
@@ -15,9 +13,13 @@ const SPEC_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/specs/kinds.
 #[derive(Clone, Debug)]
 struct Payment {
     customer: u8,
+    terminal: u8,
     time: i64,
     amount: f64,
     balance: f64,
+    /// Latitude and longitude.
+    at: [f64; 2],
+    shop: [f64; 2],
     /// The values as they are written in JSON.
     kind: Option<&'static str>,
     country: &'static str,
@@ -25,12 +27,13 @@ struct Payment {
 
 impl Payment {
     fn record(&self) -> String {
-        let Self { customer, time, amount, .. } = self;
-        let balance = if self.balance.is_nan() { "null".into() } else { self.balance.to_string() };
+        let Self { customer, terminal, time, amount, shop, .. } = self;
+        let [balance, latitude, longitude] = [self.balance, self.at[0], self.at[1]]
+            .map(|number| if number.is_nan() { "null".into() } else { number.to_string() });
         let kind = self.kind.map_or(String::new(), |kind| format!(r#""kind":{kind}"#));
         format!(
-            r#"{{"customer_id":{customer},"timestamp":{time},"amount":{amount},"balance":{balance},"merchant":{{{kind}}},"country":{}}}"#,
-            self.country
+            r#"{{"customer_id":{customer},"terminal_id":{terminal},"timestamp":{time},"amount":{amount},"balance":{balance},"at":{{"lat":{latitude},"lon":{longitude}}},"shop":{{"lat":{},"lon":{}}},"merchant":{{{kind}}},"country":{}}}"#,
+            shop[0], shop[1], self.country
         )
     }
 }
@@ -57,10 +60,48 @@ fn hash(text: &str) -> u64 {
     mix(words.fold(0xcbf2_9ce4_8422_2325, |hash, word| mix(hash ^ word)) ^ text.len() as u64)
 }
 
-/// What the spec's features are of `now`, computed from the list of the customer's events before.
-fn oracle(events: &[Payment], now: &Payment) -> Vec<f64> {
-    // Numbers are read as 32-bit floats, which shows in a small difference of large ones.
-    let read = |number: f64| f64::from(number as f32);
+/// Numbers are read as 32-bit floats, which shows in a small difference of large ones.
+fn read(number: f64) -> f64 {
+    f64::from(number as f32)
+}
+
+/// Kilometres between two points on a sphere, by their angle in space.
+fn kilometres(from: [f64; 2], to: [f64; 2]) -> f64 {
+    let is_point =
+        |[latitude, longitude]: [f64; 2]| latitude.abs() <= 90.0 && longitude.abs() <= 360.0;
+    if !is_point(from) || !is_point(to) {
+        return f64::NAN;
+    }
+    let vector = |point: [f64; 2]| {
+        let [latitude, longitude] = point.map(|degrees| read(degrees).to_radians());
+        [latitude.cos() * longitude.cos(), latitude.cos() * longitude.sin(), latitude.sin()]
+    };
+    let ([a, b, c], [x, y, z]) = (vector(from), vector(to));
+    let across = [b * z - c * y, c * x - a * z, a * y - b * x];
+    let sine = across.iter().map(|part| part * part).sum::<f64>().sqrt();
+    6371.0088 * sine.atan2(a * x + b * y + c * z)
+}
+
+/// How many values are different of those that came at most `window` seconds before `now`: the fewest
+/// and the most that may be counted, which differ where a time is a step from the window's edge.
+fn different<T: PartialEq>(values: &[(i64, T)], now: i64, window: i64, cap: usize) -> [f64; 2] {
+    let last = values.iter().map(|(time, _)| *time).fold(now, i64::max);
+    let step = if window < 4095 { 0 } else { window / 4095 + 1 };
+    [window - step, window + step].map(|window| {
+        let mut known = Vec::new();
+        for (_, value) in values.iter().filter(|(time, _)| last - time <= window) {
+            if !known.contains(&value) {
+                known.push(value);
+            }
+        }
+        known.len().min(cap) as f64
+    })
+}
+
+/// What the spec's features are of `now`, computed from the list of all events before: the least and
+/// the most that each may be.
+fn oracle(all: &[Payment], now: &Payment) -> Vec<[f64; 2]> {
+    let events: Vec<_> = all.iter().filter(|event| event.customer == now.customer).collect();
     let [amount, balance] = [now.amount, now.balance].map(read);
     let place = |values: &[&str], value: &str| values.iter().position(|&known| known == value);
     let code = |values: &[&str], value: &str| place(values, value).map_or(-1.0, |at| at as f64);
@@ -74,11 +115,33 @@ fn oracle(events: &[Payment], now: &Payment) -> Vec<f64> {
             rates.iter().find(|(value, _)| *value == kind).map_or(unknown, |(_, rate)| *rate)
         })
     };
-    let last = events.iter().map(|event| event.time).max().unwrap_or(now.time).max(now.time);
-    let decayed = |event: &Payment| {
-        (read(event.balance) - read(event.amount)) * (-(last - event.time) as f64 / DAY).exp2()
+    let latest = |events: &[&Payment]| events.iter().map(|event| event.time).max();
+    let last = latest(&events).unwrap_or(now.time).max(now.time);
+    let max = |value: &dyn Fn(usize) -> f64| {
+        let decay = |at: usize| (-(last - events[at].time) as f64 / DAY).exp2();
+        let decayed = (0..events.len()).map(|at| value(at) * decay(at));
+        if events.is_empty() { f64::NAN } else { decayed.fold(0.0, f64::max) }
     };
-    let largest = events.iter().map(decayed).fold(0.0, f64::max);
+    // Kilometres and kilometres an hour from the latest point before event number `at`.
+    let from_last = |at: usize, now: &Payment| {
+        let mut from: Option<&Payment> = None;
+        for event in &events[..at] {
+            let is_point = !kilometres(event.at, event.at).is_nan();
+            if is_point && from.is_none_or(|from| event.time >= from.time) {
+                from = Some(event);
+            }
+        }
+        from.map_or([f64::NAN; 2], |from| {
+            let distance = kilometres(from.at, now.at);
+            let seconds = (now.time - from.time).abs().max(1);
+            [distance, distance / seconds as f64 * 3600.0]
+        })
+    };
+    let since_last = |at: usize, now: &Payment| {
+        latest(&events[..at]).map_or(f64::NAN, |last| (now.time - last).max(0) as f64)
+    };
+    let ago = |count: usize| events.len().checked_sub(count);
+    let [distance, speed] = from_last(events.len(), now);
     let mut vector = vec![of_kind(&|kind| code(&kinds, kind))];
     vector.extend(one_hot);
     vector.extend([
@@ -89,8 +152,27 @@ fn oracle(events: &[Payment], now: &Payment) -> Vec<f64> {
         if balance == 0.0 { f64::NAN } else { amount / balance },
         balance - amount,
         amount * rate(0.01),
-        if events.is_empty() { f64::NAN } else { largest },
+        max(&|at| read(events[at].balance) - read(events[at].amount)),
+        kilometres(now.at, now.shop),
+        distance,
+        speed,
+        max(&|at| from_last(at, events[at])[1]),
     ]);
+    let balance_ago = |count| ago(count).map_or(f64::NAN, |at| events[at].balance);
+    vector.extend([1, 2, 3].map(balance_ago));
+    vector.push(since_last(events.len(), now));
+    vector.extend([1, 2].map(|count| ago(count).map_or(f64::NAN, |at| since_last(at, events[at]))));
+    let mut vector: Vec<_> = vector.into_iter().map(|value| [value; 2]).collect();
+    let terminals: Vec<_> = events.iter().map(|event| (event.time, event.terminal)).collect();
+    let kinds = events.iter().filter_map(|event| Some((event.time, text(event.kind?))));
+    let kinds: Vec<_> = kinds.collect();
+    let of_terminal = all.iter().filter(|event| event.terminal == now.terminal);
+    let customers: Vec<_> = of_terminal.map(|event| (event.time, event.customer)).collect();
+    let day = A_DAY;
+    vector.push(different(&terminals, now.time, day, 4));
+    vector.push(different(&terminals, now.time, 3600, 8));
+    vector.push(different(&kinds, last, 30 * day, 64));
+    vector.push(different(&customers, now.time, day, 8));
     vector
 }
 
@@ -102,27 +184,33 @@ fn check(stream: &[Payment]) {
     let plan = plan.write();
     let plan = plan.read().expect("a plan");
     let mut detector = Detector::new(plan, &Settings::default()).with_history(1 << 20);
-    let mut events: HashMap<u8, Vec<Payment>> = HashMap::new();
-    for payment in stream {
+    for (at, payment) in stream.iter().enumerate() {
         let record = payment.record();
         detector.observe(Some(record.as_bytes()), -1).expect(&record);
-        let events = events.entry(payment.customer).or_default();
-        let expect = oracle(events, payment);
+        let expect = oracle(&stream[..at], payment);
         assert_eq!(names.len(), expect.len());
-        for ((name, &found), &expect) in names.iter().zip(detector.vector()).zip(&expect) {
-            let close = (f64::from(found) - expect).abs() <= 1e-30 + 2e-5 * expect.abs();
-            let same = close || found.is_nan() && expect.is_nan();
-            assert!(same, "{name} is {found}, should be {expect}, in {record} after {events:?}");
+        for ((name, &found), [least, most]) in names.iter().zip(detector.vector()).zip(expect) {
+            let off = |limit: f64| 1e-6 + 2e-5 * limit.abs();
+            let value = f64::from(found);
+            let close = least - off(least) <= value && value <= most + off(most);
+            let same = close || found.is_nan() && least.is_nan();
+            let before = &stream[..at];
+            assert!(
+                same,
+                "{name} is {found}, should be {least} to {most}, in {record} after {before:?}"
+            );
         }
-        events.push(payment.clone());
     }
 }
 
 const PAYMENT: Payment = Payment {
     customer: 1,
+    terminal: 1,
     time: START,
     amount: 20.0,
     balance: 100.0,
+    at: [48.1, 11.5],
+    shop: [48.2, 11.6],
     kind: Some(r#""grocery""#),
     country: r#""FR""#,
 };
@@ -146,6 +234,48 @@ fn one_by_one() {
     check(&none);
     let balances = [f64::NAN, 0.0, -5.0, 1e-30, 1e30];
     check(&balances.map(|balance| Payment { balance, ..PAYMENT }));
+}
+
+#[test]
+fn points_one_by_one() {
+    let points = [
+        [48.1, 11.5],
+        [48.1, 11.5],
+        [-33.9, 151.2],
+        [90.0, 0.0],
+        [-90.0, 0.0],
+        [0.0, 180.0],
+        [0.0, -180.0],
+        [10.0, 370.0],
+        [f64::NAN, 11.5],
+        [48.1, f64::NAN],
+        [91.0, 0.0],
+        [48.100_01, 11.500_01],
+    ];
+    for step in [0, 1, 3600, -60, 40 * A_DAY] {
+        let payments = (0..).zip(points);
+        let payments = payments.map(|(at, point)| Payment {
+            at: point,
+            shop: [-48.1, -168.5],
+            time: START + at * step,
+            ..PAYMENT
+        });
+        check(&payments.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn more_different_values_than_are_counted() {
+    // Each second one of twelve terminals; then nothing for almost the window, and a little more.
+    for pause in [0, A_DAY - 40, A_DAY + 40, 400 * A_DAY] {
+        let payments = (0..24).map(|at| Payment {
+            terminal: (at * 7 % 12) as u8,
+            customer: 1 + u8::from(at % 5 == 0),
+            time: START + at + if at < 12 { 0 } else { pause },
+            ..PAYMENT
+        });
+        check(&payments.collect::<Vec<_>>());
+    }
 }
 
 #[test]
@@ -178,16 +308,17 @@ fn payment() -> impl Strategy<Value = Payment> {
     let countries = [r#""DE""#, r#""FR""#, r#""IT""#, r#""\u0049T""#, r#""XX""#, "1"];
     let kind = prop::option::weighted(0.9, prop::sample::select(kinds.to_vec()));
     let balance = prop_oneof![5 => amounts(), 1 => Just(f64::NAN)];
-    (0..3_u8, amounts(), balance, kind, prop::sample::select(countries.to_vec())).prop_map(
-        |(customer, amount, balance, kind, country)| Payment {
-            customer,
-            time: 0,
-            amount,
-            balance,
-            kind,
-            country,
-        },
+    let degrees = |limit: f64| prop_oneof![9 => -limit..limit, 1 => Just(f64::NAN)];
+    let at = [degrees(95.0), degrees(365.0)];
+    (
+        (0..3_u8, 0..12_u8),
+        (amounts(), balance),
+        (at, [-90.0..90.0, -180.0..180.0]),
+        (kind, prop::sample::select(countries.to_vec())),
     )
+        .prop_map(|((customer, terminal), (amount, balance), (at, shop), (kind, country))| {
+            Payment { customer, terminal, time: 0, amount, balance, at, shop, kind, country }
+        })
 }
 
 proptest! {

@@ -5,9 +5,14 @@ mod page;
 mod place;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use fraud_detector::{Detector, Settings};
+use fraud_plan::{Decision, Plan, compile};
+use fraud_simulator::SplitMix64;
 use place::{Place, fraud_detector};
 use serde_json::Value;
+use transform_host::{BatchBuilder, Deployment, Engine, Limits, Output, Vm};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/fraud.toml");
 
@@ -90,12 +95,55 @@ fn modules_side_by_side() {
 
 #[test]
 fn growth() {
-    for what in ["features", "partitions"] {
+    for (what, points) in [("features", 6), ("kinds", 16), ("partitions", 6)] {
         let answer = bench(&format!("--sweep {what}"));
         assert_eq!(answer["sweep"], what);
-        assert_eq!(answer["rows"].as_array().map(Vec::len), Some(6));
+        assert_eq!(answer["rows"].as_array().map(Vec::len), Some(points));
         let rows = format!("fraud bench --sweep {what}");
         page::check(&["fraud bench --sweep", &rows], &[answer]);
+    }
+}
+
+/// Every kind of feature has the same bits natively and in the module.
+#[test]
+fn features_natively_and_in_the_module() {
+    const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/specs/kinds.toml");
+    let text = std::fs::read_to_string(SPEC).expect("the spec");
+    let program = compile::spec::parse(&text, SPEC).expect("it is right");
+    let plan = Plan { id: 0, program, decision: Decision::default(), forest: None }.write();
+    let plan_read = plan.read().expect("a plan");
+    let mut detector = Detector::new(plan_read, &Settings::default()).with_history(1 << 20);
+
+    let wasm = std::fs::read(modules().join("bench-any-plan.wasm")).expect("modules() has it");
+    let module =
+        Engine::new(&Limits::stock()).expect("an engine").compile(&wasm).expect("a module");
+    let mut vm = Vm::new(&module, &Deployment::new("any-plan", "in", ["out"]));
+    vm.start().expect("it starts");
+    let (mut batch, mut output) = (BatchBuilder::new(0), Output::default());
+    batch.push(0, None, Some(plan.bytes()), &[]);
+    vm.process(&Arc::new(batch.build()), &mut output).expect("it takes the plan");
+
+    let mut random = SplitMix64::new(7);
+    let mut below = |limit: u64| random.draw() % limit;
+    let mut seconds = 1_600_000_000;
+    for _ in 0..5_000 {
+        seconds += below(20_000) as i64 - 2_000;
+        let [customer, terminal, cents] = [20, 30, 100_000].map(&mut below);
+        let mut degrees = |limit: u64| below(2_000_000 * limit) as f64 / 1e6 - limit as f64;
+        let [latitude, shop_latitude] = [degrees(92), degrees(90)];
+        let [longitude, shop_longitude] = [degrees(180), degrees(360)];
+        let kind = ["null", "\"grocery\"", "5411", "\"new\"", "\"caf\\u00e9\""][below(5) as usize];
+        let record = format!(
+            r#"{{"customer_id":{customer},"terminal_id":{terminal},"timestamp":{seconds},"amount":{cents}e-2,"balance":{},"at":{{"lat":{latitude},"lon":{longitude}}},"shop":{{"lat":{shop_latitude},"lon":{shop_longitude}}},"merchant":{{"kind":{kind}}},"country":"FR"}}"#,
+            below(5_000),
+        );
+        detector.observe(Some(record.as_bytes()), -1).expect(&record);
+        let native = detector.vector().iter().flat_map(|value| value.to_le_bytes());
+        let mut batch = BatchBuilder::new(0);
+        batch.push(0, None, Some(record.as_bytes()), &[]);
+        vm.process(&Arc::new(batch.build()), &mut output).expect("it runs");
+        let written = output.iter().next().expect("one record");
+        assert_eq!(written.payload.key(), Some(&*native.collect::<Vec<_>>()), "{record}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The whole detector, whose plan is its first record: so any spec can be measured without a build
-//! of its own. Its shell is a plain one, without headers and with one output topic.
+//! of its own. Its shell is a plain one, without headers and with one output topic. A record without a
+//! key gets one: its feature vector, for a test that compares it with the native one.
 
 use std::cell::RefCell;
 
@@ -30,6 +31,13 @@ fn transform(event: WriteEvent, writer: &mut RecordWriter, state: &mut State) ->
     // The records have a time of their own.
     let outcome = detector.score(value, -1, scored);
     ensure!(matches!(outcome, Outcome::Scored(_)), "{outcome:?}");
-    writer.write(BorrowedRecord::new(key, Some(scored)))?;
+    match key {
+        Some(_) => writer.write(BorrowedRecord::new(key, Some(scored)))?,
+        None => {
+            let vector = detector.vector().iter().flat_map(|value| value.to_le_bytes());
+            let vector: Vec<u8> = vector.collect();
+            writer.write(BorrowedRecord::new(Some(&vector), Some(scored)))?;
+        }
+    }
     Ok(())
 }

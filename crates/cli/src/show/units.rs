@@ -97,6 +97,11 @@ pub fn count(number: u64) -> String {
     grouped
 }
 
+/// Writes a figure without decimals: `1,303,778`.
+pub fn rounded(figure: f64) -> String {
+    count(figure.round() as u64)
+}
+
 /// Writes a count and what is counted: `1 partition`, `4 partitions`.
 pub fn plural(number: u32, what: &str) -> String {
     match number {

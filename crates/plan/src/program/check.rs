@@ -3,8 +3,8 @@
 //! [`Plan::read`](crate::Plan::read) runs it, so that the transform evaluates without looking again.
 
 use super::{
-    Category, CategoryForm, Cell, Events, MAX_DECIMALS, MAX_ENTITIES, MAX_FIELDS, MAX_VALUES,
-    Program, Role, Scale, Source, Stat, Table, Value,
+    Category, CategoryForm, Cell, Events, Identity, MAX_DECIMALS, MAX_ENTITIES, MAX_FIELDS,
+    MAX_VALUES, Program, Role, Scale, Source, Stat, Table, Trace, Value,
 };
 
 const _: () = assert!(
@@ -38,6 +38,7 @@ impl Program {
         let tables = self.tables.iter().all(|table| {
             usize::from(table.entity) < self.entities.len()
                 && table.cells.iter().all(|cell| self.cell_holds(table, cell))
+                && table.traces.iter().all(|trace| self.trace_holds(table, trace))
         });
         let categories = self.categories.iter().all(|category| {
             category.values.len() <= MAX_VALUES
@@ -52,8 +53,11 @@ impl Program {
             (categories, "categories with all of their vocabulary, at most 65,535 values"),
             (numbers, "numbers that refer to known currencies, and have at most 18 decimals"),
             (warmth, "the partition key's transactions in the first table"),
-            (tables, "tables that refer to known entities, values and half-lives"),
-            (sources, "features that refer to numbers, categories, cells and earlier features"),
+            (tables, "tables that refer to known entities, categories, values and half-lives"),
+            (
+                sources,
+                "features that refer to numbers, categories, cells, traces and earlier features",
+            ),
         ]
         .iter()
         .find(|(holds, _)| !holds)
@@ -68,14 +72,37 @@ impl Program {
             }
             Cell::Streak { .. } => None,
         };
-        // A report has no feature vector.
-        let features = match table.events {
+        let half_lives = table.half_lives.len();
+        value.is_none_or(|value| self.value_holds(value, self.features_of(table)))
+            && cell.half_life().is_none_or(|at| usize::from(at) < half_lives)
+    }
+
+    fn trace_holds(&self, table: &Table, trace: &Trace) -> bool {
+        match *trace {
+            Trace::Point { latitude, longitude } => self.are_numbers(&[latitude, longitude]),
+            Trace::Last { value, length } => {
+                length > 0 && self.value_holds(value, self.features_of(table))
+            }
+            Trace::Distinct { of, cap, .. } => {
+                cap > 0
+                    && match of {
+                        Identity::Entity(entity) => usize::from(entity) < self.entities.len(),
+                        Identity::Category(at) => usize::from(at) < self.categories.len(),
+                    }
+            }
+        }
+    }
+
+    fn are_numbers(&self, numbers: &[u16]) -> bool {
+        numbers.iter().all(|&number| usize::from(number) < self.numbers.len())
+    }
+
+    /// Returns the number of features that a table's events have: a report has no feature vector.
+    fn features_of(&self, table: &Table) -> usize {
+        match table.events {
             Events::Transactions => self.features.len(),
             Events::Reports => 0,
-        };
-        let half_lives = table.half_lives.len();
-        value.is_none_or(|value| self.value_holds(value, features))
-            && cell.half_life().is_none_or(|at| usize::from(at) < half_lives)
+        }
     }
 
     fn value_holds(&self, value: Value, features: usize) -> bool {
@@ -87,7 +114,8 @@ impl Program {
 
     fn source_holds(&self, source: &Source, at: usize) -> bool {
         let stat_holds = |table: u8, stat: Stat| {
-            let cells = self.tables.get(usize::from(table)).map(|table| table.cells.len());
+            let table = self.tables.get(usize::from(table));
+            let cells = table.map(|table| table.cells.len());
             let cell = |cell: u8| cells.is_some_and(|cells| usize::from(cell) < cells);
             match stat {
                 Stat::Count { cell: c }
@@ -96,6 +124,10 @@ impl Program {
                 | Stat::RunningMean { cell: c }
                 | Stat::SinceFirst { cell: c, .. } => cell(c),
                 Stat::Mean { sum, count } => cell(sum) && cell(count),
+                Stat::Trace { trace, output } => {
+                    let trace = table.and_then(|table| table.traces.get(usize::from(trace)));
+                    trace.is_some_and(|trace| usize::from(output) < trace.outputs())
+                }
                 Stat::Events { .. } | Stat::SinceLast { .. } => cells.is_some(),
             }
         };
@@ -108,6 +140,7 @@ impl Program {
             Source::Combine { left, right, .. } => {
                 self.value_holds(left, at) && self.value_holds(right, at)
             }
+            Source::Distance { from, to } => self.are_numbers(&from) && self.are_numbers(&to),
             Source::Time { .. } => true,
             Source::Remembered { table, stat } => stat_holds(table, stat),
             Source::Ratio { value, table, stat } => {

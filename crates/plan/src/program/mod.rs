@@ -223,7 +223,13 @@ pub struct Table {
     pub half_lives: Vec<f32>,
     /// The words that are remembered of each id, beside its last time and number of events.
     pub cells: Vec<Cell>,
+    /// What is remembered in several words, which come after the cells.
+    pub traces: Vec<Trace>,
 }
+
+/// Words that history takes for each entity of a table beside what the table remembers: the tag, the
+/// number of events and the last time.
+pub const ENTITY_WORDS: usize = 3;
 
 /// The events that update a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -278,6 +284,78 @@ pub enum Cell {
     },
 }
 
+/// Several remembered words of a table, with a formula of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trace {
+    /// The latest point that an event had, in degrees, and its time. A latitude beyond ±90 or a
+    /// longitude beyond ±360 is no point.
+    Point {
+        /// Index into [`Program::numbers`].
+        latitude: u16,
+        /// Index into [`Program::numbers`].
+        longitude: u16,
+    },
+    /// The values of the events that came last, the newest first; NaN where an event had none.
+    Last {
+        /// The value.
+        value: Value,
+        /// Number of events.
+        length: u8,
+    },
+    /// The different ids or values that came last, each as a hash of 20 bits and its age. An age
+    /// counts steps of `window / 4095 + 1` seconds.
+    Distinct {
+        /// What is told apart.
+        of: Identity,
+        /// Seconds within which an id or a value is counted.
+        window: u32,
+        /// Most that are counted.
+        cap: u8,
+    },
+}
+
+impl Trace {
+    /// Returns the number of its words.
+    pub fn words(&self) -> usize {
+        match *self {
+            Trace::Point { .. } => 3,
+            Trace::Last { length, .. } => length.into(),
+            Trace::Distinct { cap, .. } => cap.into(),
+        }
+    }
+
+    /// Returns the number of values that it has at an event: kilometres from the point, and kilometres
+    /// an hour since; the values of the last events; the number of what is different.
+    pub fn outputs(&self) -> usize {
+        match *self {
+            Trace::Point { .. } => 2,
+            Trace::Last { length, .. } => length.into(),
+            Trace::Distinct { .. } => 1,
+        }
+    }
+}
+
+impl Table {
+    /// Returns the number of words that the table remembers of an entity.
+    pub fn words(&self) -> usize {
+        self.cells.len() + self.traces.iter().map(Trace::words).sum::<usize>()
+    }
+
+    /// Returns the bytes that history takes for an entity.
+    pub fn bytes(&self) -> usize {
+        (ENTITY_WORDS + self.words()) * size_of::<u32>()
+    }
+}
+
+/// What is told apart by its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Identity {
+    /// The ids of entity number `.0`.
+    Entity(u8),
+    /// The values of category number `.0`.
+    Category(u16),
+}
+
 /// A value of the transaction at hand. If it is missing, a cell keeps its value, and still decays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
@@ -325,6 +403,14 @@ pub enum Source {
         left: Value,
         /// The second: the divisor, or what is subtracted.
         right: Value,
+    },
+    /// Kilometres between two points of the record, in degrees, on a sphere. A point is as in
+    /// [`Trace::Point`].
+    Distance {
+        /// Latitude and longitude, indices into [`Program::numbers`].
+        from: [u16; 2],
+        /// Latitude and longitude, indices into [`Program::numbers`].
+        to: [u16; 2],
     },
     /// A part of the transaction's time of day or week.
     Time {
@@ -383,6 +469,13 @@ pub enum Stat {
     RunningMean {
         /// A [`Cell::Mean`].
         cell: u8,
+    },
+    /// A value of a trace at the event; before the first event the number of what is different is 0.
+    Trace {
+        /// Index into [`Table::traces`].
+        trace: u8,
+        /// Which of the trace's values.
+        output: u8,
     },
     /// Number of events, at most `cap`.
     Events {

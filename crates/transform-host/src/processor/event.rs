@@ -50,7 +50,8 @@ pub enum Event {
         /// The cause if it is not written.
         result: Result<(), String>,
     },
-    /// Everything since the last commit is void, for instance because a transaction was aborted.
+    /// Everything since the last commit is void, for instance because a transaction was aborted. Writes
+    /// under way are answered with an error.
     Abort(String),
     /// The partition goes elsewhere, in peace: what is in the VM or queued is written before.
     Drain,

@@ -129,6 +129,8 @@ pub struct Processor {
     sinks: Vec<Sink>,
     /// Offset up to which everything is queued.
     queued: i64,
+    /// Set from the first read of a life to its first error.
+    well: bool,
     /// Set while `Action::Transform` is unanswered.
     in_vm: Option<InVm>,
     /// Set while `Action::StartVm`, `Locate` or `Read` is unanswered.
@@ -157,6 +159,7 @@ impl Processor {
             poison: None,
             sinks: (0..options.outputs).map(|_| Sink::default()).collect(),
             queued: -1,
+            well: false,
             in_vm: None,
             asked: false,
             holds_vm: false,
@@ -249,11 +252,10 @@ impl Processor {
     }
 
     /// Returns the input offset up to which everything is written, if nothing beyond it is: at such a
-    /// cut, outputs and offset can be committed as one.
+    /// cut, outputs and offset can be committed as one. After an error there is none.
     pub fn cut(&self) -> Option<i64> {
-        let level = |sink: &Sink| sink.is_idle() && sink.last_committed == self.queued;
-        let running = matches!(self.phase, Phase::Running { .. });
-        (running && self.sinks.iter().all(level)).then_some(self.queued)
+        let level = self.sinks.iter().all(|sink| sink.last_committed == self.queued);
+        (self.well && level).then_some(self.queued)
     }
 
     /// Does one thing that is due; returns `false` if nothing is.
@@ -344,6 +346,7 @@ impl Processor {
             sink.last_committed = *committed;
         }
         self.queued = slowest - 1;
+        self.well = true;
         self.state = State::Running;
         self.phase = Phase::Running { next: slowest, poll_at: now, pending: VecDeque::new() };
     }
@@ -351,14 +354,13 @@ impl Processor {
     fn read(&mut self, batches: Vec<Arc<Batch>>, upto: i64, now: Duration) {
         self.asked = false;
         let Phase::Running { next, poll_at, pending } = &mut self.phase else { return };
-        if batches.is_empty() {
-            *poll_at = now + self.options.poll_pause;
-        }
-        let left_out = batches.is_empty() && upto > *next;
+        let (none, left_out) = (batches.is_empty(), upto > *next);
         *next = upto;
         pending.extend(batches);
-        if left_out {
+        if none && left_out {
             self.queued_upto(upto - 1);
+        } else if none {
+            *poll_at = now + self.options.poll_pause;
         }
     }
 
@@ -444,6 +446,7 @@ impl Processor {
             self.backoff = Duration::ZERO;
         }
         self.backoff = (self.backoff * 2).clamp(BACKOFF.0, BACKOFF.1);
+        self.well = false;
         self.state = State::Errored;
         self.error = Some(why);
         self.end(if self.drains { Phase::Leaving } else { Phase::Failed });

@@ -32,12 +32,12 @@ pub(super) struct Transform {
 pub(super) struct Lane {
     pub partition: usize,
     pub processor: Processor,
-    outputs: Vec<Lead>,
+    outputs: Vec<Outlet>,
 }
 
-/// The end of a lane at one output.
+/// What the shard knows of a lane's output.
 #[derive(Debug, Default)]
-struct Lead {
+struct Outlet {
     /// A batch on its way to the topic, and the time at which it is there.
     write: Option<(Duration, OutputBatch)>,
     /// Records that were not committed when that was last reported.
@@ -78,7 +78,7 @@ impl Transform {
         }
         self.lanes.push(Lane {
             partition,
-            outputs: (0..options.outputs).map(|_| Lead::default()).collect(),
+            outputs: (0..options.outputs).map(|_| Outlet::default()).collect(),
             processor: Processor::new(options, now),
         });
     }
@@ -117,7 +117,7 @@ impl Transform {
         let now = context.now;
         for index in 0..self.lanes.len() {
             let lane = &self.lanes[index];
-            let ends = |o: &Lead| o.write.as_ref().is_some_and(|(done_at, _)| *done_at <= now);
+            let ends = |o: &Outlet| o.write.as_ref().is_some_and(|(done_at, _)| *done_at <= now);
             if let Some(topic) = lane.outputs.iter().position(ends) {
                 self.end_write(index, topic, context);
                 return true;

@@ -268,13 +268,33 @@ fn a_refused_write_among_several_outputs() {
         // It stands still, and the others go on as if nothing were.
         assert_eq!((actions.as_str(), script.processor.state()), ("", State::Running));
         assert_eq!(script.processor.error(), Some("refused"));
-        script.on(Event::Transformed(output(1, 1..2)), "commit 0: 1, read 2");
-        assert!(!script.processor.is_idle() && script.processor.queued_bytes() > 0);
+        script.on(Event::Transformed(Output::default()), "commit 0: 1, read 2");
+        assert!(!script.processor.is_idle(), "a record is not written");
+        script.on(read(&[(2, 3)], 3), "transform 2-2");
+        script.on(Event::Transformed(output(1, 2..3)), "commit 0: 2, read 3");
+        assert!(script.processor.queued_bytes() > 0);
         assert_eq!(script.processor.cut(), None);
         // Stopped, it does not wait for that output.
         script.on(Event::Drain, "stop vm");
-        script.on(read(&[], 2), "stopped");
+        script.on(read(&[], 3), "stopped");
     }
+}
+
+#[test]
+fn an_output_that_stands_still_goes_on_in_the_next_life() {
+    let mut script = Script::reading(2, V25_1, &[-1, -1], 0);
+    script.on(read(&[(0, 1)], 1), "transform 0-0");
+    script.on(Event::Transformed(output(1, 0..1)), "commit 0: 0, write 1: [0], read 1");
+    script.on(refused(1), "");
+    script.on(Event::Abort("any error".into()), "stop vm");
+    script.on(read(&[], 1), "");
+    script.at(4_000, "start vm");
+    script.on(Event::VmStarted(Ok(())), "");
+    script.at(7_000, "locate");
+    script.on(located(&[0, -1], 0), "read 0 border 0");
+    script.on(read(&[(0, 1)], 1), "transform 0-0");
+    script.on(Event::Transformed(output(1, 0..1)), "write 1: [0], read 1");
+    script.on(written(1), "commit 1: 0");
 }
 
 #[test]
@@ -304,7 +324,7 @@ fn a_record_in_which_the_module_ends() {
     // At the end of the log, too.
     script.on(read(&[(8, 9)], 12), "transform 8-8");
     script.on(Event::Transformed(Output::default()), "commit 0: 11, read 12");
-    script.on(read(&[], 13), "commit 0: 12");
+    script.on(read(&[], 13), "commit 0: 12, read 13");
 }
 
 #[test]
@@ -382,11 +402,13 @@ fn leaving() {
     assert_eq!(script.processor.due(), None);
     script.on(written(0), "commit 0: 0, write 0: [1]");
     script.on(written(0), "commit 0: 1, stop vm, stopped");
+    assert_eq!(script.processor.cut(), Some(1), "to be committed before it goes");
     // An error on the way ends the peace.
     let mut script = busy();
     script.on(Event::Drain, "");
     script.on(failed(Output::default(), Some(1)), "stop vm");
     script.on(written(0), "commit 0: 0, stopped");
+    assert_eq!(script.processor.cut(), None);
     // A read that waits for records is answered, with none.
     let mut script = Script::reading(1, V26_1_11, &[-1], 0);
     script.on(Event::Drain, "stop vm");
@@ -418,6 +440,15 @@ fn goes_to(offset: i64, topic: usize) -> bool {
     exists(offset) && (offset * 7 + topic as i64 * 3) % 5 < 3
 }
 
+/// Writes by output: what readers of committed records see, and what a commit would add.
+#[derive(Default)]
+struct Transaction {
+    committed: Vec<Vec<i64>>,
+    open: Vec<Vec<i64>>,
+    /// Set from the end of a life to the start of the next.
+    void: bool,
+}
+
 /// A driver without haste, order or mercy, which sees that the processor keeps its promises.
 struct World {
     processor: Processor,
@@ -431,14 +462,18 @@ struct World {
     /// Last committed offsets as the cluster has them, and as it has them after its death.
     committed: Vec<i64>,
     kept: Vec<i64>,
-    /// For each output in this life: the next offset to write, and how many were written.
+    /// For each output in this life: the next offset to write.
     next: Vec<i64>,
     stopped: bool,
+    transaction: Option<Transaction>,
 }
 
 impl World {
-    fn new(outputs: usize, broker: BrokerVersion) -> Self {
+    fn new(outputs: usize, broker: BrokerVersion, transactions: bool) -> Self {
+        let none = vec![Vec::new(); outputs];
+        let transaction = Transaction { committed: none.clone(), open: none, void: false };
         Self {
+            transaction: transactions.then_some(transaction),
             processor: Self::processor(outputs, broker, Duration::ZERO),
             outputs,
             broker,
@@ -481,9 +516,14 @@ impl World {
                 // Everything before it is written.
                 assert!(self.next[topic] > offset, "{offset} before {}", self.next[topic]);
                 assert!(offset > self.committed[topic] && offset < self.end);
-                self.committed[topic] = offset;
+                if self.transaction.is_none() {
+                    self.committed[topic] = offset;
+                }
             }
-            Action::StopVm => {}
+            Action::StopVm => {
+                self.commit();
+                self.abort();
+            }
             Action::Stopped => {
                 assert!(self.asked.is_empty(), "all is answered: {:?}", self.asked);
                 self.stopped = true;
@@ -491,6 +531,7 @@ impl World {
             Action::StartVm => {
                 assert!(self.asked.is_empty(), "all is answered: {:?}", self.asked);
                 self.asked.push(action);
+                self.transaction.iter_mut().for_each(|transaction| transaction.void = false);
             }
             Action::Write { topic, ref records } => {
                 assert!(!records.is_empty());
@@ -498,6 +539,25 @@ impl World {
                 self.asked.push(action);
             }
             _ => self.asked.push(action),
+        }
+    }
+
+    /// Ends the transaction well, if there is one and a cut.
+    fn commit(&mut self) {
+        let (Some(transaction), Some(cut)) = (&mut self.transaction, self.processor.cut()) else {
+            return;
+        };
+        for (committed, open) in transaction.committed.iter_mut().zip(&mut transaction.open) {
+            committed.append(open);
+        }
+        self.committed.fill(cut);
+    }
+
+    /// Ends the transaction, and what is written before the next life is void.
+    fn abort(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.open.iter_mut().for_each(Vec::clear);
+            transaction.void = true;
         }
     }
 
@@ -534,7 +594,11 @@ impl World {
                 Event::Read { batches, next }
             }
             Action::Transform(batch) => {
-                let len = if well { batch.len() } else { detail as usize % (batch.len() + 1) };
+                let len = match (well, &self.transaction) {
+                    (true, _) => batch.len(),
+                    (false, None) => detail as usize % (batch.len() + 1),
+                    (false, Some(_)) => 0,
+                };
                 let base = batch.header().base_offset;
                 let mut written = Output::default();
                 for offset in base..base + len as i64 {
@@ -545,12 +609,19 @@ impl World {
                 let record = (detail % 2 == 0).then_some(base + len as i64);
                 if well { Event::Transformed(written) } else { failed(written, record) }
             }
-            Action::Write { topic, .. } if !well => refused(topic),
+            Action::Write { topic, .. }
+                if !well || self.transaction.as_ref().is_some_and(|open| open.void) =>
+            {
+                refused(topic)
+            }
             Action::Write { topic, records } => {
                 for offset in offsets(&records) {
                     // In order, nothing left out, and nothing twice in a life.
                     assert_eq!(offset, self.next[topic], "output {topic}");
                     self.next[topic] = Self::following(offset + 1, topic);
+                    if let Some(transaction) = &mut self.transaction {
+                        transaction.open[topic].push(offset);
+                    }
                 }
                 written(topic)
             }
@@ -580,11 +651,20 @@ impl World {
             45..=47 => self.answer(detail, false),
             48..=53 => self.sleep(),
             54..=57 => self.end += i64::from(detail % 5),
-            58 | 59 => self.kept.clone_from(&self.committed),
-            60 => self.tell(Event::Abort("aborted".into())),
-            // The cluster's death: what was only marked is lost.
+            58 | 59 => {
+                self.commit();
+                self.kept.clone_from(&self.committed);
+            }
+            60 => {
+                self.abort();
+                self.tell(Event::Abort("aborted".into()));
+            }
+            // Death: what was only marked is lost.
             61 => {
-                self.committed.clone_from(&self.kept);
+                if self.transaction.is_none() {
+                    self.committed.clone_from(&self.kept);
+                }
+                self.abort();
                 self.again();
             }
             62 => self.tell(Event::Drain),
@@ -616,7 +696,12 @@ impl World {
             turns += 1;
             assert!(turns < 10_000, "it never comes to rest");
         }
+        self.commit();
         for topic in 0..self.outputs {
+            if let Some(transaction) = &self.transaction {
+                let once = (0..self.end).filter(|offset| goes_to(*offset, topic));
+                assert_eq!(transaction.committed[topic], once.collect::<Vec<_>>());
+            }
             assert_eq!(self.committed[topic], self.end - 1);
             assert_eq!(self.next[topic], Self::following(self.end, topic), "all is written");
         }
@@ -632,15 +717,17 @@ proptest! {
     })]
 
     /// Whatever happens in whatever order: each output is written in order, no commit passes a record
-    /// that is not written, nothing is written twice in a life, and nothing is left out at the end.
+    /// that is not written, nothing is written twice in a life, and nothing is left out at the end. With
+    /// transactions, readers of committed records see each exactly once.
     #[test]
     fn any_events(
         outputs in 1..4_usize,
         broker in prop::sample::select(vec![V24_3, V25_1, V26_1_11]),
         choices in prop::collection::vec(any::<u32>(), 0..400),
+        transactions in any::<bool>(),
         in_peace in any::<bool>(),
     ) {
-        let mut world = World::new(outputs, broker);
+        let mut world = World::new(outputs, broker, transactions);
         world.end = 5;
         world.tell(Event::Time);
         choices.into_iter().for_each(|choice| world.step(choice));

@@ -6,23 +6,12 @@ use serde::Serialize;
 
 use super::cores::Cores;
 use super::latency::Percentiles;
+use super::measured::Measured;
 use super::modules::Kind;
 use super::ratios::{self, Ratio};
 use super::records::{About, Records};
 use super::rounds::Cost;
 use crate::show::{markdown, units};
-
-/// One module's figures.
-pub struct Measured {
-    pub kind: Kind,
-    pub cost: Cost,
-    /// Only of the modules that do the whole work.
-    pub latency: Option<Percentiles>,
-    pub peak_memory: u64,
-    pub module_bytes: u64,
-    pub start_us: f64,
-    pub start_fuel: u64,
-}
 
 /// The modules side by side.
 #[derive(Serialize)]
@@ -101,15 +90,15 @@ impl ModuleFigures {
     }
 
     fn cells(&self) -> Vec<String> {
-        let [q1, q3] = self.records_per_second_quartiles.map(|rate| rate as u64);
+        let [q1, q3] = self.records_per_second_quartiles.map(units::rounded);
         let us = |of: fn(&Percentiles) -> f64| {
             let latency = self.latency.as_ref();
             latency.map_or("–".into(), |latency| format!("{:.1}", of(latency)))
         };
         vec![
             self.name.to_owned(),
-            units::count(self.records_per_second as u64),
-            format!("{}–{}", units::count(q1), units::count(q3)),
+            units::rounded(self.records_per_second),
+            format!("{q1}–{q3}"),
             format!("{:.0}", self.ns_per_record),
             format!("{:.0}", self.fuel_per_record),
             us(|latency| latency.p50),

@@ -197,8 +197,8 @@ impl fmt::Display for Cores {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let row = |module: &Scaling| {
             let Scaling { records_per_second, records_per_second_together, .. } = module;
-            let [alone, together] = [records_per_second, records_per_second_together]
-                .map(|&rate| units::count(rate as u64));
+            let [alone, together] =
+                [records_per_second, records_per_second_together].map(|&rate| units::rounded(rate));
             vec![module.name.to_owned(), alone, together, format!("{:.2}", module.scaling)]
         };
         let together = format!("{} side by side", self.count);

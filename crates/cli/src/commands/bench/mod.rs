@@ -4,12 +4,14 @@
 //! - [`modules`]: the modules, and one running instance
 //! - [`rounds`]: speed and fuel: every module in turn on each slice
 //! - [`latency`]: one record alone
+//! - [`measured`]: what was measured of one module
 //! - [`comparison`]: the answer; [`ratios`]: the figures of it that count
 //! - [`cores`]: instances side by side; [`sweep`]: how costs grow
 
 mod comparison;
 mod cores;
 mod latency;
+mod measured;
 mod modules;
 mod ratios;
 mod records;
@@ -25,7 +27,8 @@ use super::flags::{ModuleFlags, TargetFlags, TopicFlags};
 use crate::module::target::{ModuleFile, Target};
 use crate::show::progress;
 use crate::show::report::Report;
-use comparison::{Comparison, Measured};
+use comparison::Comparison;
+use measured::Measured;
 use modules::{Kind, Loaded};
 use records::Records;
 use rounds::Lane;
@@ -61,6 +64,7 @@ The sweeps show how a record's cost grows with
   records     its size, up to 64 KiB, by a member that no module looks at
   customers   the customers remembered, 1,000 to 10 million, each number with the memory it takes
   features    the number of features, which are windows over a customer
+  kinds       the kind of one feature beside the amount
   partitions  the partitions that share an instance
 Tables are Markdown. scripts/fraud builds the modules beside the real one.";
 

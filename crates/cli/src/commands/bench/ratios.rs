@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::comparison::Measured;
+use super::measured::Measured;
 use super::modules::Kind;
 use super::rounds::quantile;
 use crate::show::{markdown, units};
@@ -63,7 +63,7 @@ impl Serialize for Ratio {
 pub fn text(ratios: &[Ratio]) -> String {
     let row = |ratio: &Ratio| {
         let figure = |value: f64| match ratio.digits {
-            0 => format!("{}{}", units::count(value as u64), ratio.unit),
+            0 => format!("{}{}", units::rounded(value), ratio.unit),
             digits => format!("{value:.digits$}{}", ratio.unit),
         };
         let aim = match ratio.aim {
@@ -99,7 +99,7 @@ pub fn of_modules<'m>(of: impl Fn(Kind) -> &'m Measured) -> Vec<Ratio> {
         ratio("fuel_to_floor", "fuel, pipeline ÷ floor", fuel, 2, "", Some(AtMost(2.0))),
         ratio(
             "floor_fuel",
-            "fuel of the floor (above, no ratio counts)",
+            "fuel of the floor (over the aim, no ratio to it counts)",
             floor.cost.fuel,
             0,
             "",

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::document::{Document, Section};
 use super::{Ensemble, MaskArrays, MaskLimits, lower, spec};
+use crate::program::Trace;
 use crate::{Calibration, Decision, Plan, PlanBuf, Program};
 
 /// A plan, and what the build has to know of its making.
@@ -80,11 +81,26 @@ pub fn model(dir: &Path) -> Result<CompiledPlan> {
         ));
         decided
     };
+    warnings.extend(traced(&model.program));
     let plan = model.plan(decision);
     // A build that depends on a file that is not there runs each time, so it depends on the directory.
     let inputs = paths.iter().map(|path| if path.exists() { path } else { dir });
     let inputs = inputs.map(PathBuf::from).chain(model.files.iter().cloned());
     Ok(CompiledPlan { plan: plan.write(), warnings, inputs: inputs.collect() })
+}
+
+/// Says what an entity takes in history where it keeps more than a word for each statistic.
+fn traced(program: &Program) -> impl Iterator<Item = String> {
+    let tables = program.tables.iter().filter(|table| !table.traces.is_empty());
+    tables.map(|table| {
+        let traces: usize = table.traces.iter().map(Trace::words).sum();
+        format!(
+            "each {} takes {} bytes of history, {} of them for its last point, last and different values",
+            program.entities[usize::from(table.entity)],
+            table.bytes(),
+            traces * size_of::<u32>(),
+        )
+    })
 }
 
 fn read_spec(path: &Path) -> Result<(Program, Vec<PathBuf>)> {

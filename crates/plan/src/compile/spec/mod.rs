@@ -149,8 +149,14 @@ impl Spec {
         let known =
             tables.iter().position(|table| (table.entity, table.events) == (entity, events));
         known.unwrap_or_else(|| {
-            let (half_lives, cells) = (Vec::new(), Vec::new());
-            tables.push(Table { entity, events, expected, half_lives, cells });
+            tables.push(Table {
+                entity,
+                events,
+                expected,
+                half_lives: Vec::new(),
+                cells: Vec::new(),
+                traces: Vec::new(),
+            });
             tables.len() - 1
         })
     }

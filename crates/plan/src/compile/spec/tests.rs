@@ -450,7 +450,7 @@ fn features_of_reports_need_to_know_where_reports_are() {
 fn errors_name_line_key_and_nearest_name() {
     check_feature(
         "kind = \"windw\"",
-        r#"fraud.toml:13:8: feature "x": unknown `kind` "windw" (did you mean "window"?); known here: number, category, combine, time, window, reports"#,
+        r#"fraud.toml:13:8: feature "x": unknown `kind` "windw" (did you mean "window"?); known here: number, category, combine, distance, time, window, reports"#,
     );
     check_feature(
         "kind = \"number\"\nof = \"amuont\"",

@@ -3,6 +3,7 @@
 
 mod customers;
 mod features;
+mod kinds;
 mod partitions;
 mod records;
 
@@ -25,6 +26,8 @@ pub enum Sweep {
     Customers,
     /// Features of the spec
     Features,
+    /// Kinds of one feature
+    Kinds,
     /// Partitions on one instance
     Partitions,
 }
@@ -72,6 +75,7 @@ pub fn run(options: &Options, sweep: Sweep) -> Result<Report> {
         Sweep::Records => of_input(options, "records", records::measure),
         Sweep::Customers => answer(options, "customers", customers::measure(options)?, None),
         Sweep::Features => of_input(options, "features", features::measure),
+        Sweep::Kinds => of_input(options, "kinds", kinds::measure),
         Sweep::Partitions => of_input(options, "partitions", partitions::measure),
     }
 }

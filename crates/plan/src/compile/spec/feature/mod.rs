@@ -27,6 +27,7 @@ pub(super) fn add(name: String, section: &Section, spec: &mut Spec) -> Result<()
         Number,
         Category,
         Combine,
+        Distance,
         Time,
         Window,
         Reports,
@@ -35,6 +36,7 @@ pub(super) fn add(name: String, section: &Section, spec: &mut Spec) -> Result<()
         ("number", Kind::Number),
         ("category", Kind::Category),
         ("combine", Kind::Combine),
+        ("distance", Kind::Distance),
         ("time", Kind::Time),
         ("window", Kind::Window),
         ("reports", Kind::Reports),
@@ -43,8 +45,9 @@ pub(super) fn add(name: String, section: &Section, spec: &mut Spec) -> Result<()
         Kind::Number => record::number(section, &spec.program)?,
         Kind::Category => return record::category(name, section, spec),
         Kind::Combine => record::combine(section, &spec.program)?,
+        Kind::Distance => distance(section, spec)?,
         Kind::Time => record::time(section)?,
-        Kind::Window => window::window(section, spec)?,
+        Kind::Window => return window::window(name, section, spec),
         Kind::Reports => window::reports(section, spec)?,
     };
     push(name, source, section, spec)
@@ -76,6 +79,32 @@ fn value_called(of: At<&str>, section: &Section, program: &Program) -> Result<Va
         (None, Some(feature)) => Ok(Value::Feature(feature as u16)),
         (None, None) => Err(section.unknown("of", of, numbers.chain(features))),
     }
+}
+
+/// Reads a distance: between two points of the record, or from an entity's last one.
+fn distance(section: &Section, spec: &mut Spec) -> Result<Source> {
+    let from = point(section, "from", &spec.program)?;
+    if section.pair("to")?.is_some() {
+        let to = point(section, "to", &spec.program)?;
+        section.finish("a distance between two points of the record")?;
+        return Ok(Source::Distance { from, to });
+    }
+    if section.text("entity")?.is_none() {
+        let rule = "`to` or `entity` is missing: a second point of the record, or whose last one";
+        return Err(section.fault(rule));
+    }
+    window::distance(from, section, spec)
+}
+
+/// Reads a point: the names of two numbers, the latitude first.
+fn point(section: &Section, key: &'static str, program: &Program) -> Result<[u16; 2]> {
+    let [latitude, longitude] = section.need(key, section.pair(key)?)?;
+    let names = program.numbers.iter().map(|number| number.name.as_str());
+    let number = |of: At<&str>| match names.clone().position(|name| name == of.value) {
+        Some(number) => Ok(number as u16),
+        None => Err(section.unknown(key, of, names.clone())),
+    };
+    Ok([number(latitude)?, number(longitude)?])
 }
 
 /// Adds a feature to the program.

@@ -1,6 +1,8 @@
 use super::super::parse_with_files;
 use super::super::tests::{AMOUNT, check, check_feature, sources, with_features};
-use crate::program::{Category, CategoryForm, Operation, Program, Source, Value, ValueTable};
+use crate::program::{
+    Category, CategoryForm, Identity, Operation, Program, Source, Stat, Trace, Value, ValueTable,
+};
 
 const KIND: &str = "[[category]]\nname = \"kind\"\npath = \"type\"\nvalues = [\"a\", 12, \"b\"]\n";
 
@@ -84,6 +86,79 @@ fn two_values_combined() {
     );
     let (operation, left, right) = (Operation::Ratio, Value::Feature(0), AMOUNT);
     assert_eq!(sources(&program)[1], Source::Combine { operation, left, right });
+}
+
+const POINTS: &str = "number = [\n\
+    { name = \"lat\", path = \"lat\" },\n{ name = \"lon\", path = \"lon\" },\n\
+    { name = \"shop_lat\", path = \"s.lat\" },\n{ name = \"shop_lon\", path = \"s.lon\" },\n]\n";
+
+#[test]
+fn distances_last_and_different_values() {
+    let of_customer = |keys: &str| format!("kind = \"window\"\nentity = \"c\"\n{keys}");
+    let from = "kind = \"distance\"\nfrom = [\"lat\", \"lon\"]\n";
+    let (program, _) = with_files(
+        POINTS,
+        &[
+            &format!("{from}to = [\"shop_lat\", \"shop_lon\"]"),
+            &format!("{from}entity = \"c\""),
+            &format!("{from}entity = \"c\"\nas = \"km_per_hour\""),
+            &of_customer("stat = \"last\"\nof = \"x1\"\nlength = 2"),
+            &of_customer("stat = \"distinct\"\nof = \"c\"\nwithin = \"1d\""),
+            &of_customer("stat = \"distinct\"\nof = \"c\"\nwithin = \"90m\"\ncap = 5"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(names(&program), ["x0", "x1", "x2", "x3.1", "x3.2", "x4", "x5"]);
+    let found = sources(&program);
+    assert_eq!(found[0], Source::Distance { from: [0, 1], to: [2, 3] });
+    let outputs = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (3, 0)];
+    let of_table = outputs.map(|(trace, output)| {
+        let stat = Stat::Trace { trace, output };
+        Source::Remembered { table: 0, stat }
+    });
+    assert_eq!(found[1..], of_table);
+    let of = Identity::Entity(0);
+    let traces = [
+        Trace::Point { latitude: 0, longitude: 1 },
+        Trace::Last { value: Value::Feature(1), length: 2 },
+        Trace::Distinct { of, window: 86_400, cap: 8 },
+        Trace::Distinct { of, window: 5_400, cap: 5 },
+    ];
+    assert_eq!(program.tables[0].traces, traces);
+    assert_eq!(program.tables[0].bytes(), 12 + 4 * (3 + 2 + 8 + 5));
+}
+
+#[test]
+fn errors_of_distances_last_and_different_values() {
+    let check_point = |keys: &str, error: &str| {
+        let found = with_files(POINTS, &[&format!("kind = \"distance\"\n{keys}")]).map(|_| ());
+        assert_eq!(found, Err(format!("tests/fixtures/values/fraud.toml:{error}")), "{keys}");
+    };
+    check_point(
+        "from = [\"lat\", \"lom\"]\nentity = \"c\"",
+        r#"12:16: feature "x0": unknown `from` "lom" (did you mean "lon"?); known here: lat, lon, shop_lat, shop_lon"#,
+    );
+    check_point(
+        "from = [\"lat\", \"lon\"]",
+        r#"9:1: feature "x0": `to` or `entity` is missing: a second point of the record, or whose last one"#,
+    );
+    check_point(
+        "from = [\"lat\", \"lon\"]\nto = [\"lat\", \"lon\"]\nas = \"km\"",
+        r#"14:1: feature "x0": a distance between two points of the record has no key "as"; its keys: name, kind, from, to"#,
+    );
+    let window = |keys: &str| format!("kind = \"window\"\nentity = \"customer\"\n{keys}");
+    check_feature(
+        &window("stat = \"last\"\nof = \"amount\"\nlength = 65"),
+        r#"fraud.toml:17:10: feature "x": `length` is 65, but it takes a whole number from 1 to 64"#,
+    );
+    check_feature(
+        &window("stat = \"distinct\"\nof = \"termina\"\nwithin = \"1d\""),
+        r#"fraud.toml:16:6: feature "x": unknown `of` "termina" (did you mean "terminal"?); known here: customer, terminal"#,
+    );
+    check_feature(
+        &window("stat = \"distinct\"\nof = \"terminal\"\nhalf_life = \"1d\""),
+        r#"fraud.toml:11:1: feature "x": `within` is missing"#,
+    );
 }
 
 #[test]

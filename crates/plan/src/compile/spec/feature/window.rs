@@ -1,21 +1,27 @@
 //! Features of what is remembered of an entity: windows and reports.
 //!
 //! A window keeps what it needs in its entity's table ([`Cells`]), where equal cells and half-lives
-//! are shared: a sum, a mean and a ratio over the same seven days cost two cells.
+//! are shared: a sum, a mean and a ratio over the same seven days cost two cells. What takes several words is a trace, and shared as well.
+
+use std::ops::RangeInclusive;
 
 use anyhow::Result;
 
 use super::super::time::duration;
 use super::super::{MAX_EVENTS, Spec};
-use super::{number_of, value_of};
+use super::{number_of, push, value_of};
 use crate::compile::document::{At, Section};
-use crate::program::{Cell, Events, Program, Role, Source, Stat, Value};
+use crate::program::{Cell, Events, Identity, Program, Role, Source, Stat, Trace, Value};
 use crate::time::seconds::DAY;
 
 /// Seconds without a report after which a streak of reports ends.
 const DEFAULT_GAP: u32 = 14 * DAY;
 /// Most cells, and most half-lives, of a table.
 const MAX_CELLS: usize = u8::MAX as usize;
+/// Fewest and most events or values that a trace keeps; each takes 4 bytes of every entity.
+const LENGTHS: RangeInclusive<u32> = 1..=64;
+/// Different values that are counted, unless the spec says it.
+const DEFAULT_CAP: u32 = 8;
 
 /// Reads the key `entity`: the entity's index, and its place in the text.
 fn entity(section: &Section, spec: &Spec) -> Result<At<usize>> {
@@ -36,18 +42,76 @@ enum WindowStat {
     Max,
     Events,
     SinceLast,
+    Last,
+    Distinct,
 }
 
-const WINDOW_STATS: [(&str, WindowStat); 6] = [
+const WINDOW_STATS: [(&str, WindowStat); 8] = [
     ("count", WindowStat::Count),
     ("sum", WindowStat::Sum),
     ("mean", WindowStat::Mean),
     ("max", WindowStat::Max),
     ("events", WindowStat::Events),
     ("since_last", WindowStat::SinceLast),
+    ("last", WindowStat::Last),
+    ("distinct", WindowStat::Distinct),
 ];
 
-pub(super) fn window(section: &Section, spec: &mut Spec) -> Result<Source> {
+/// Reads a window, which makes several features with the `stat` `last`.
+pub(super) fn window(name: String, section: &Section, spec: &mut Spec) -> Result<()> {
+    let entity = entity_of_window(section, spec)?;
+    let word = section.need("stat", section.choice("stat", &WINDOW_STATS)?)?;
+    let table = spec.table(entity, Events::Transactions);
+    let at = table as u8;
+    if let WindowStat::Last = word {
+        let value = value_of(section, &spec.program)?;
+        let length = section.need("length", section.whole("length", LENGTHS)?)? as u8;
+        section.finish("a window of this `stat`")?;
+        let trace = keep_trace(Trace::Last { value, length }, table, section, spec)?;
+        for output in 0..length {
+            let stat = Stat::Trace { trace, output };
+            let source = Source::Remembered { table: at, stat };
+            push(format!("{name}.{}", output + 1), source, section, spec)?;
+        }
+        return Ok(());
+    }
+    if let WindowStat::Distinct = word {
+        let of = identity(section, &spec.program)?;
+        let window = section.need("within", duration(section, "within")?)? as u32;
+        let cap = section.whole("cap", LENGTHS)?.unwrap_or(DEFAULT_CAP) as u8;
+        section.finish("a window of this `stat`")?;
+        let trace = keep_trace(Trace::Distinct { of, window, cap }, table, section, spec)?;
+        let stat = Stat::Trace { trace, output: 0 };
+        return push(name, Source::Remembered { table: at, stat }, section, spec);
+    }
+    let mut cells = Cells { section, program: &mut spec.program, table };
+    let (value, stat) = cells.window_stat(word)?;
+    let source = match value {
+        Some(value) if section.flag("ratio")? => Source::Ratio { value, table: at, stat },
+        _ => Source::Remembered { table: at, stat },
+    };
+    section.finish(match stat {
+        Stat::Mean { .. } => "a mean with a half-life",
+        Stat::RunningMean { .. } => "a mean over all events",
+        _ => "a window of this `stat`",
+    })?;
+    push(name, source, section, spec)
+}
+
+/// Reads a distance from an entity's last point.
+pub(super) fn distance(from: [u16; 2], section: &Section, spec: &mut Spec) -> Result<Source> {
+    let entity = entity_of_window(section, spec)?;
+    let table = spec.table(entity, Events::Transactions);
+    let outputs = [("km", 0), ("km_per_hour", 1)];
+    let output = section.choice("as", &outputs)?.unwrap_or(0);
+    section.finish("a distance from an entity's last point")?;
+    let [latitude, longitude] = from;
+    let trace = keep_trace(Trace::Point { latitude, longitude }, table, section, spec)?;
+    Ok(Source::Remembered { table: table as u8, stat: Stat::Trace { trace, output } })
+}
+
+/// Reads the key `entity` of a feature that remembers transactions.
+fn entity_of_window(section: &Section, spec: &Spec) -> Result<usize> {
     let entity = entity(section, spec)?;
     if !spec.entities[entity.value].in_windows {
         let name = &spec.program.entities[entity.value];
@@ -55,21 +119,30 @@ pub(super) fn window(section: &Section, spec: &mut Spec) -> Result<Source> {
                     transform sees; say so with `scope = \"instance\"` in its [[entity]]";
         return Err(section.error(entity.at, format_args!("entity \"{name}\" {rule}")));
     }
-    let word = section.need("stat", section.choice("stat", &WINDOW_STATS)?)?;
-    let table = spec.table(entity.value, Events::Transactions);
-    let mut cells = Cells { section, program: &mut spec.program, table };
-    let (value, stat) = cells.window_stat(word)?;
-    let table = table as u8;
-    let source = match value {
-        Some(value) if section.flag("ratio")? => Source::Ratio { value, table, stat },
-        _ => Source::Remembered { table, stat },
-    };
-    section.finish(match stat {
-        Stat::Mean { .. } => "a mean with a half-life",
-        Stat::RunningMean { .. } => "a mean over all events",
-        _ => "a window of this `stat`",
-    })?;
-    Ok(source)
+    Ok(entity.value)
+}
+
+/// Reads the key `of` where it is an entity or a category.
+fn identity(section: &Section, program: &Program) -> Result<Identity> {
+    let of = section.need("of", section.text("of")?)?;
+    let entities = program.entities.iter().map(String::as_str);
+    let categories = program.categories.iter().map(|category| category.name.as_str());
+    let entity = entities.clone().position(|name| name == of.value);
+    let category = categories.clone().position(|name| name == of.value);
+    match (entity, category) {
+        (Some(entity), _) => Ok(Identity::Entity(entity as u8)),
+        (None, Some(category)) => Ok(Identity::Category(category as u16)),
+        (None, None) => Err(section.unknown("of", of, entities.chain(categories))),
+    }
+}
+
+/// Adds a trace to a table, if it is not there; returns its index.
+fn keep_trace(trace: Trace, table: usize, section: &Section, spec: &mut Spec) -> Result<u8> {
+    let table = &mut spec.program.tables[table];
+    let name = &spec.program.entities[usize::from(table.entity)];
+    index_in(&mut table.traces, trace).ok_or_else(|| {
+        section.fault(format_args!("more than {MAX_CELLS} traces of entity \"{name}\""))
+    })
 }
 
 /// The words of a `stat` of reports.
@@ -112,7 +185,7 @@ pub(super) fn reports(section: &Section, spec: &mut Spec) -> Result<Source> {
             stat
         }
         ReportStat::DaysSinceFirst => {
-            let gap = duration(cells.section, "gap")?.map_or(DEFAULT_GAP, |gap| gap as u32);
+            let gap = duration(section, "gap")?.map_or(DEFAULT_GAP, |gap| gap as u32);
             Stat::SinceFirst { cell: cells.keep(Cell::Streak { gap })?, unit: DAY }
         }
         ReportStat::DaysSinceLast => Stat::SinceLast { unit: DAY },
@@ -162,6 +235,7 @@ impl Cells<'_, '_> {
                 (None, Stat::Events { cap: cap as u16 })
             }
             WindowStat::SinceLast => (None, Stat::SinceLast { unit: 1 }),
+            WindowStat::Last | WindowStat::Distinct => unreachable!("they keep no cells"),
         })
     }
 
