@@ -12,19 +12,19 @@
 //! no rounding adds up.
 //!
 //! **A worked example**: with a window of a day a step is 86,400 / 4095 + 1 = 22 seconds. The word
-//! 0x00007_003 is a value with the hash 7, three steps before the last event. At an event a day later,
+//! 0x0000_7003 is a value with the hash 7, three steps before the last event. At an event a day later,
 //! 3,927 steps, its age is 3,930, above 86,400 / 22 = 3,927: it counts no more.
 //!
 //! To check a change: `tests/features/kinds.rs` compares each trace with a list of all events.
 
 use fraud_plan::Program;
 use fraud_plan::program::{self, Identity};
+use fraud_plan::time::seconds::HOUR;
 
 use super::distance::{Point, distance};
 use super::{finite, place};
 use crate::history::GONE;
 use crate::record::Event;
-use fraud_plan::time::seconds::HOUR;
 
 /// The traces of a table.
 pub(super) struct Traces(Vec<Trace>);
@@ -37,13 +37,14 @@ struct Trace {
     first: usize,
 }
 
+/// The way in which a trace takes an event.
 enum Kind {
     Point { place: [usize; 2] },
     Last { value: usize },
     Distinct { of: Identity, window: u32, step: u32 },
 }
 
-/// Bits of an age.
+/// Bits of an age; the other bits of a word are a value's hash.
 const AGE_BITS: u32 = GONE.count_ones();
 
 impl Traces {
@@ -87,7 +88,7 @@ impl Traces {
                     let here = Point::new(place.map(|at| values[at]));
                     let there = Point::new([own[0], own[1]].map(f32::from_bits));
                     values[first] = distance(there, here);
-                    // As fast as a second allows, at most: times are whole seconds.
+                    // Times are whole seconds: two events in one are taken to be one apart.
                     let seconds = event.seconds.abs_diff(own[2]).max(1);
                     values[second] = values[first] / seconds as f32 * HOUR as f32;
                 }

@@ -297,6 +297,96 @@ fn a_category_of_another_type_or_absent_is_unscorable() {
     }
 }
 
+/// A card payment as public data sets have it, from end to end: text categories, coordinates of the card
+/// holder and the merchant, a time without a zone.
+#[test]
+fn card_payments() {
+    const SPEC: &str = r#"
+        version = 1
+        time = { path = "trans_date_trans_time", utc_offset = "+00:00" }
+        entity = [
+            { name = "card", path = "cc_num" },
+            { name = "merchant", path = "merchant", scope = "instance" },
+        ]
+        number = [
+            { name = "amount", path = "amt" },
+            { name = "lat", path = "lat" },
+            { name = "long", path = "long" },
+            { name = "merch_lat", path = "merch_lat" },
+            { name = "merch_long", path = "merch_long" },
+        ]
+        category = [{ name = "category", path = "category", values = ["gas_transport", "misc_net"] }]
+        feature = [
+            { name = "category", kind = "category", of = "category", as = "one_hot" },
+            { name = "code", kind = "category", of = "category", as = "ordinal" },
+            { name = "from_home", kind = "distance", from = ["lat", "long"], to = ["merch_lat", "merch_long"] },
+            { name = "speed", kind = "distance", from = ["merch_lat", "merch_long"], entity = "card", as = "km_per_hour" },
+            { name = "amounts", kind = "window", entity = "card", stat = "last", of = "amount", length = 2 },
+            { name = "categories", kind = "window", entity = "card", stat = "distinct", of = "category", within = "90m" },
+            { name = "merchants", kind = "window", entity = "card", stat = "distinct", of = "merchant", within = "1d" },
+            { name = "more", kind = "combine", of = ["amount", "amounts.1"], as = "difference" },
+        ]
+    "#;
+    let program = compile::spec::parse(SPEC, "spec").expect("the spec is right");
+    let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
+    let mut detector = Detector::new(plan, &Settings::default());
+    // category, time, merchant, amount, merchant's place, and the features.
+    let (none, misc, gas, other) = (f32::NAN, [0.0, 1.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]);
+    let near = [31.060_889, -113.845_34];
+    let payments = [
+        (
+            "misc_net",
+            "01:20:46",
+            "M107",
+            28.19,
+            near,
+            misc,
+            [73.289873, none, none, none, 0.0, 0.0, none],
+        ),
+        (
+            "gas_transport",
+            "03:01:19",
+            "M054",
+            19.14,
+            near,
+            gas,
+            [73.289873, 0.0, 28.19, none, 0.0, 1.0, -9.05],
+        ),
+        (
+            "travel",
+            "04:01:19",
+            "M107",
+            1.0,
+            [51.5, -0.1],
+            other,
+            [8813.26198, 8795.77764, 19.14, 28.19, 1.0, 2.0, -18.14],
+        ),
+        (
+            "",
+            "04:01:19",
+            "M107",
+            1.0,
+            [51.5, -0.1],
+            other,
+            [8813.26198, 0.0, 1.0, 19.14, 2.0, 2.0, 0.0],
+        ),
+    ];
+    for (category, time, merchant, amount, [lat, long], of_category, others) in payments {
+        let record = format!(
+            r#"{{"trans_date_trans_time": "2019-01-01 {time}", "cc_num": 742201480119079509, "merchant": "fraud_{merchant} Ltd", "category": "{category}", "amt": {amount}, "gender": "F", "zip": 28654, "lat": 30.5609, "long": -113.3453, "merch_lat": {lat}, "merch_long": {long}, "is_fraud": 0}}"#
+        );
+        detector.observe(Some(record.as_bytes()), -1).expect(&record);
+        let expect: Vec<f32> = of_category.into_iter().chain(others).collect();
+        let same = |(&found, &expect): (&f32, &f32)| {
+            (found - expect).abs() <= 1e-4 + 1e-6 * expect.abs()
+                || found.is_nan() && expect.is_nan()
+        };
+        let found = detector.vector();
+        assert_eq!(found.len(), expect.len());
+        assert!(found.iter().zip(&expect).all(same), "{found:?}, should be {expect:?}: {record}");
+    }
+}
+
 fn payment() -> impl Strategy<Value = Payment> {
     let amounts = || {
         prop_oneof![

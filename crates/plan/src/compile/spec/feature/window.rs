@@ -36,23 +36,29 @@ fn entity(section: &Section, spec: &Spec) -> Result<At<usize>> {
 /// The words of a window's `stat`.
 #[derive(Clone, Copy)]
 enum WindowStat {
+    /// One that keeps a cell or two, or none.
+    Cells(CellStat),
+    Last,
+    Distinct,
+}
+
+#[derive(Clone, Copy)]
+enum CellStat {
     Count,
     Sum,
     Mean,
     Max,
     Events,
     SinceLast,
-    Last,
-    Distinct,
 }
 
 const WINDOW_STATS: [(&str, WindowStat); 8] = [
-    ("count", WindowStat::Count),
-    ("sum", WindowStat::Sum),
-    ("mean", WindowStat::Mean),
-    ("max", WindowStat::Max),
-    ("events", WindowStat::Events),
-    ("since_last", WindowStat::SinceLast),
+    ("count", WindowStat::Cells(CellStat::Count)),
+    ("sum", WindowStat::Cells(CellStat::Sum)),
+    ("mean", WindowStat::Cells(CellStat::Mean)),
+    ("max", WindowStat::Cells(CellStat::Max)),
+    ("events", WindowStat::Cells(CellStat::Events)),
+    ("since_last", WindowStat::Cells(CellStat::SinceLast)),
     ("last", WindowStat::Last),
     ("distinct", WindowStat::Distinct),
 ];
@@ -62,40 +68,51 @@ pub(super) fn window(name: String, section: &Section, spec: &mut Spec) -> Result
     let entity = entity_of_window(section, spec)?;
     let word = section.need("stat", section.choice("stat", &WINDOW_STATS)?)?;
     let table = spec.table(entity, Events::Transactions);
-    let at = table as u8;
-    if let WindowStat::Last = word {
-        let value = value_of(section, &spec.program)?;
-        let length = section.need("length", section.whole("length", LENGTHS)?)? as u8;
-        section.finish("a window of this `stat`")?;
-        let trace = keep_trace(Trace::Last { value, length }, table, section, spec)?;
-        for output in 0..length {
-            let stat = Stat::Trace { trace, output };
-            let source = Source::Remembered { table: at, stat };
-            push(format!("{name}.{}", output + 1), source, section, spec)?;
-        }
-        return Ok(());
-    }
-    if let WindowStat::Distinct = word {
-        let of = identity(section, &spec.program)?;
-        let window = section.need("within", duration(section, "within")?)? as u32;
-        let cap = section.whole("cap", LENGTHS)?.unwrap_or(DEFAULT_CAP) as u8;
-        section.finish("a window of this `stat`")?;
-        let trace = keep_trace(Trace::Distinct { of, window, cap }, table, section, spec)?;
-        let stat = Stat::Trace { trace, output: 0 };
-        return push(name, Source::Remembered { table: at, stat }, section, spec);
-    }
+    let source = match word {
+        WindowStat::Cells(word) => of_cells(word, table, section, spec)?,
+        WindowStat::Last => return last(&name, table, section, spec),
+        WindowStat::Distinct => distinct(table, section, spec)?,
+    };
+    push(name, source, section, spec)
+}
+
+fn of_cells(word: CellStat, table: usize, section: &Section, spec: &mut Spec) -> Result<Source> {
     let mut cells = Cells { section, program: &mut spec.program, table };
     let (value, stat) = cells.window_stat(word)?;
+    let table = table as u8;
     let source = match value {
-        Some(value) if section.flag("ratio")? => Source::Ratio { value, table: at, stat },
-        _ => Source::Remembered { table: at, stat },
+        Some(value) if section.flag("ratio")? => Source::Ratio { value, table, stat },
+        _ => Source::Remembered { table, stat },
     };
     section.finish(match stat {
         Stat::Mean { .. } => "a mean with a half-life",
         Stat::RunningMean { .. } => "a mean over all events",
         _ => "a window of this `stat`",
     })?;
-    push(name, source, section, spec)
+    Ok(source)
+}
+
+/// Reads a window with the `stat` `last`: a feature for each event, the newest first.
+fn last(name: &str, table: usize, section: &Section, spec: &mut Spec) -> Result<()> {
+    let value = value_of(section, &spec.program)?;
+    let length = section.need("length", section.whole("length", LENGTHS)?)? as u8;
+    section.finish("a window of this `stat`")?;
+    let trace = keep_trace(Trace::Last { value, length }, table, section, spec)?;
+    for output in 0..length {
+        let stat = Stat::Trace { trace, output };
+        let source = Source::Remembered { table: table as u8, stat };
+        push(format!("{name}.{}", output + 1), source, section, spec)?;
+    }
+    Ok(())
+}
+
+fn distinct(table: usize, section: &Section, spec: &mut Spec) -> Result<Source> {
+    let of = identity(section, &spec.program)?;
+    let window = section.need("within", duration(section, "within")?)? as u32;
+    let cap = section.whole("cap", LENGTHS)?.unwrap_or(DEFAULT_CAP) as u8;
+    section.finish("a window of this `stat`")?;
+    let trace = keep_trace(Trace::Distinct { of, window, cap }, table, section, spec)?;
+    Ok(Source::Remembered { table: table as u8, stat: Stat::Trace { trace, output: 0 } })
 }
 
 /// Reads a distance from an entity's last point.
@@ -204,21 +221,21 @@ struct Cells<'s, 'd> {
 
 impl Cells<'_, '_> {
     /// Reads the other keys of a window: its statistic, and the value that the statistic is of.
-    fn window_stat(&mut self, word: WindowStat) -> Result<(Option<Value>, Stat)> {
+    fn window_stat(&mut self, word: CellStat) -> Result<(Option<Value>, Stat)> {
         Ok(match word {
-            WindowStat::Count => {
+            CellStat::Count => {
                 let half_life = self.half_life()?;
                 (None, Stat::Count { cell: self.keep(Cell::Count { value: None, half_life })? })
             }
-            WindowStat::Sum => {
+            CellStat::Sum => {
                 let (value, half_life) = (value_of(self.section, self.program)?, self.half_life()?);
                 (Some(value), Stat::Sum { cell: self.keep(Cell::Sum { value, half_life })? })
             }
-            WindowStat::Mean if self.section.text("half_life")?.is_some() => {
+            CellStat::Mean if self.section.text("half_life")?.is_some() => {
                 let value = value_of(self.section, self.program)?;
                 (Some(value), self.decayed_mean(value)?)
             }
-            WindowStat::Mean => {
+            CellStat::Mean => {
                 let value = value_of(self.section, self.program)?;
                 let clip = self.section.number("clip", "a number above 1", |clip| clip > 1.0)?;
                 let clip = clip.unwrap_or(f32::INFINITY);
@@ -226,16 +243,15 @@ impl Cells<'_, '_> {
                 let cell = self.keep(Cell::Mean { value, clip, prior })?;
                 (Some(value), Stat::RunningMean { cell })
             }
-            WindowStat::Max => {
+            CellStat::Max => {
                 let (value, half_life) = (value_of(self.section, self.program)?, self.half_life()?);
                 (Some(value), Stat::Max { cell: self.keep(Cell::Max { value, half_life })? })
             }
-            WindowStat::Events => {
+            CellStat::Events => {
                 let cap = self.section.whole("cap", 1..=MAX_EVENTS)?.unwrap_or(MAX_EVENTS);
                 (None, Stat::Events { cap: cap as u16 })
             }
-            WindowStat::SinceLast => (None, Stat::SinceLast { unit: 1 }),
-            WindowStat::Last | WindowStat::Distinct => unreachable!("they keep no cells"),
+            CellStat::SinceLast => (None, Stat::SinceLast { unit: 1 }),
         })
     }
 
