@@ -656,6 +656,38 @@ mod tests {
         of = "amount"
     "#;
 
+    /// The same records by a spec of the forms that the first one does not have.
+    const FORMS: &str = r#"
+        version = 1
+        [time]
+        path = "at.time"
+        unit = "parts"
+        utc_offset = "+00:00"
+        [[entity]]
+        name = "customer"
+        path = "customer_id"
+        [[number]]
+        name = "amount"
+        path = "amount"
+        form = "text"
+        currency = "at.id"
+        [[number]]
+        name = "item"
+        path = "x[1].amount"
+        form = "boolean"
+        optional = true
+        [[number]]
+        name = "x"
+        path = "12345[0][1]"
+        form = "text"
+        grouping = ","
+        optional = true
+        [[feature]]
+        name = "amount"
+        kind = "number"
+        of = "amount"
+    "#;
+
     fn member() -> impl Strategy<Value = String> {
         let name = prop::sample::select(vec![
             "customer_id",
@@ -691,6 +723,13 @@ mod tests {
             "\"2018-04-01 00:00:31.5+01:00\"",
             "nul",
             "\"a long text, with a comma\"",
+            "false",
+            "[2018,4,1,0,0,31]",
+            "\"1,234.50\"",
+            "\"NaN\"",
+            "[7,{\"amount\":true}]",
+            "[7,{\"amount\":false},8]",
+            "[[1,\"2\"],3]",
         ]);
         let leaf = leaf.prop_map(str::to_owned);
         let value = leaf.prop_recursive(2, 8, 4, move |inner| {
@@ -709,7 +748,7 @@ mod tests {
     }
 
     fn record() -> impl Strategy<Value = Vec<u8>> {
-        let good = r#""customer_id":1,"at":{"time":"2018-04-01T00:00:31Z","terminal_identifier_of_the_acquirer":2},"amount":3"#;
+        let good = r#""customer_id":1,"at":{"time":"2018-04-01T00:00:31Z","terminal_identifier_of_the_acquirer":2,"id":"usd"},"amount":3"#;
         let comma = prop::sample::select(vec![",", ",", ", ", ""]);
         let edit = prop::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>()));
         let report = r#"{"id":1,"reported_at":"2018-04-01T00:00:31Z","at":{"terminal_identifier_of_the_acquirer":2},"amount":3}"#;
@@ -772,15 +811,18 @@ mod tests {
         fn a_record_is_read_by_itself(
             records in prop::collection::vec((record(), like(), like()), 1..12),
         ) {
-            let program = fraud_plan::compile::spec::parse(SPEC, "SPEC").expect("a valid spec");
-            let mut reader = Reader::new(&program);
             let alike = |(record, one, other): (Vec<u8>, Like, Like)| {
                 [edit(&record, one), edit(&record, other), record.clone(), record]
             };
-            for record in records.into_iter().flat_map(alike) {
-                let mut fresh = Reader::new(&program);
-                let text = String::from_utf8_lossy(&record).into_owned();
-                prop_assert_eq!(read(&mut reader, &record), read(&mut fresh, &record), "{}", text);
+            let records: Vec<Vec<u8>> = records.into_iter().flat_map(alike).collect();
+            for spec in [SPEC, FORMS] {
+                let program = fraud_plan::compile::spec::parse(spec, "SPEC").expect("a valid spec");
+                let mut reader = Reader::new(&program);
+                for record in &records {
+                    let mut fresh = Reader::new(&program);
+                    let text = String::from_utf8_lossy(record).into_owned();
+                    prop_assert_eq!(read(&mut reader, record), read(&mut fresh, record), "{}", text);
+                }
             }
         }
     }
