@@ -296,3 +296,52 @@ fn four_hundred_fields() {
     let twice = format!(r#"{{"c":1,"t":1546301153,{},"V429":1}}"#, all.join(","));
     assert_eq!(read(&keys, &twice), Err("duplicate_field V429".to_owned()));
 }
+
+/// Checks the entity's id and the numbers of a whole record of somebody else's.
+#[track_caller]
+fn check_record(keys: &str, record: &str, seconds: i64, numbers: &[f32]) {
+    let event = read(keys, record).unwrap_or_else(|error| panic!("{error}: {record}"));
+    assert_eq!(i64::from(event.seconds) + 946_684_800, seconds, "{record}");
+    assert_eq!(event.numbers, numbers, "{record}");
+}
+
+#[test]
+fn whole_records_of_others() {
+    // Change data capture: microseconds, the row inside an envelope.
+    check_record(
+        "[time]\npath = \"payload.after.created_at\"\nunit = \"microseconds\"\n\
+         [[entity]]\nname = \"card\"\npath = \"payload.after.card_id\"\n\
+         [[number]]\nname = \"amount\"\npath = \"payload.after.amount\"\n",
+        r#"{"schema": {"type": "struct", "fields": []}, "payload": {"before": null, "after": {"id": 1000, "card_id": 7, "amount": 19.5, "created_at": 1714000000000000}, "op": "c", "ts_ms": 1714000000142}}"#,
+        1_714_000_000,
+        &[19.5],
+    );
+    // A nested event, its amount in minor units.
+    check_record(
+        "[time]\npath = \"data.object.created\"\nunit = \"seconds\"\n\
+         [[entity]]\nname = \"customer\"\npath = \"data.object.customer\"\n\
+         [[number]]\nname = \"amount\"\npath = \"data.object.amount\"\ncurrency = \"data.object.currency\"\n\
+         [[number]]\nname = \"live\"\npath = \"livemode\"\nform = \"boolean\"\n",
+        r#"{"id": "evt_005", "livemode": true, "data": {"object": {"id": "ch_003", "amount": 5000000001, "currency": "idr", "customer": "cus_A", "created": 1764030120}}}"#,
+        1_764_030_120,
+        &[50_000_000.01, 1.0],
+    );
+    // A flat one with a local time.
+    check_record(
+        "[time]\npath = \"trans_date_trans_time\"\nutc_offset = \"-05:00\"\n\
+         [[entity]]\nname = \"card\"\npath = \"cc_num\"\n\
+         [[number]]\nname = \"amount\"\npath = \"amt\"\n",
+        r#"{"trans_date_trans_time": "2019-01-01 00:05:53", "cc_num": 302944714227399260, "amt": 1, "is_fraud": 0}"#,
+        1_546_319_153,
+        &[1.0],
+    );
+    // Steps of an hour.
+    check_record(
+        "[time]\npath = \"step\"\nstep = \"1h\"\nstart = \"2019-01-01T00:00:00Z\"\n\
+         [[entity]]\nname = \"account\"\npath = \"nameOrig\"\n\
+         [[number]]\nname = \"amount\"\npath = \"amount\"\n",
+        r#"{"step": 2, "type": "PAYMENT", "amount": 118532.26, "nameOrig": "C5", "newbalanceOrig": 0.0}"#,
+        1_546_308_000,
+        &[118_532.26],
+    );
+}

@@ -216,7 +216,7 @@ impl Exact {
             0.. if digits == 0 => (0, self.cut),
             0.. => (digits.checked_mul(tens(shift)?)?, self.cut),
             _ => match tens(shift) {
-                Some(tens) => (digits / tens, self.cut || digits % tens != 0),
+                Some(tens) => (digits / tens, self.cut || !digits.is_multiple_of(tens)),
                 None => (0, digits != 0),
             },
         };
