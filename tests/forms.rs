@@ -84,6 +84,129 @@ fn times() {
     }
 }
 
+/// Checks the first number of a record with these members, read by a spec of a number at `amount`.
+#[track_caller]
+fn check_number(keys: &str, members: &str, expect: Result<f32, &str>) {
+    let keys = format!(
+        "[time]\npath = \"t\"\nunit = \"seconds\"\n\
+         [[number]]\nname = \"amount\"\npath = \"amount\"\n{keys}"
+    );
+    let record = format!(r#"{{"c":1,"t":1546301153,{members}}}"#);
+    // NaN is written, for it is not equal to itself.
+    let found = read(&keys, &record).map(|event| event.numbers[0].to_string());
+    assert_eq!(found, expect.map(|x| x.to_string()).map_err(str::to_owned), "{keys}: {record}");
+}
+
+#[test]
+fn numbers() {
+    let text = "form = \"text\"";
+    let grouped = "form = \"text\"\ngrouping = \",\"";
+    let implied = "form = \"text\"\ndecimals = 2";
+    let base64 = "form = \"base64\"\ndecimals = 2";
+    let boolean = "form = \"boolean\"";
+    let optional = "form = \"text\"\noptional = true";
+    let wrong = Err("wrong_type amount");
+    for (keys, value, expect) in [
+        (text, r#""221.14""#, Ok(221.14)),
+        (text, r#""22\u0031.14""#, Ok(221.14)),
+        (text, "221.14", Ok(221.14)),
+        (text, r#""1,234.50""#, wrong),
+        (text, r#""""#, Err("missing_field amount")),
+        (text, "null", Err("missing_field amount")),
+        (text, "true", wrong),
+        (text, "[]", wrong),
+        (text, r#""NaN""#, Err("not_a_number amount")),
+        (text, r#""1e99""#, Err("not_finite amount")),
+        ("", r#""221.14""#, wrong),
+        ("", r#""Infinity""#, Err("not_a_number amount")),
+        ("", "true", wrong),
+        (optional, r#""""#, Ok(f32::NAN)),
+        (optional, "null", Ok(f32::NAN)),
+        (optional, r#""x""#, wrong),
+        (grouped, r#""1,234.50""#, Ok(1234.5)),
+        ("form = \"text\"\npoint = \",\"\ngrouping = \".\"", r#""1.234,50""#, Ok(1234.5)),
+        (implied, r#""000000001050""#, Ok(10.5)),
+        (implied, "1050", Ok(10.5)),
+        (implied, r#""10.50""#, wrong),
+        ("decimals = 2", "2997", Ok(29.97)),
+        ("decimals = 0", "2997", Ok(2997.0)),
+        ("decimals = 2", "29.97", wrong),
+        (base64, r#""B54=""#, Ok(19.5)),
+        (base64, "1950", wrong),
+        (boolean, "true", Ok(1.0)),
+        (boolean, "false", Ok(0.0)),
+        (boolean, "1", Ok(1.0)),
+        (boolean, r#""yes""#, wrong),
+    ] {
+        check_number(keys, &format!(r#""amount":{value}"#), expect);
+    }
+}
+
+#[test]
+fn amounts_in_minor_units() {
+    let keys = "currency = \"money.currency\"";
+    for (members, expect) in [
+        (r#""amount":2997,"money":{"currency":"usd"}"#, Ok(29.97)),
+        (r#""money":{"currency":"USD"},"amount":2997"#, Ok(29.97)),
+        (r#""amount":2997,"money":{"currency":"JPY"}"#, Ok(2997.0)),
+        (r#""amount":2997,"money":{"currency":"KWD"}"#, Ok(2.997)),
+        (r#""amount":5000000001,"money":{"currency":"idr"}"#, Ok(50_000_000.01)),
+        (r#""amount":2997.0,"money":{"currency":"eur"}"#, Ok(29.97)),
+        (r#""amount":29.97,"money":{"currency":"eur"}"#, Err("wrong_type amount")),
+        (r#""amount":2997,"money":{"currency":"XXL"}"#, Err("wrong_type money.currency")),
+        (r#""amount":2997,"money":{"currency":840}"#, Err("wrong_type money.currency")),
+        (r#""amount":2997,"money":{"currency":null}"#, Err("missing_field money.currency")),
+        (r#""amount":2997,"money":null"#, Err("missing_field money.currency")),
+        (r#""amount":2997"#, Err("missing_field money.currency")),
+        (r#""money":{"currency":"usd"}"#, Err("missing_field amount")),
+        (r#""money":{"currency":"usd"},"amount":null"#, Err("missing_field amount")),
+    ] {
+        check_number(keys, members, expect);
+    }
+    let optional = "currency = \"currency\"\noptional = true";
+    check_number(optional, r#""x":1"#, Ok(f32::NAN));
+    let text = "form = \"text\"\ncurrency = \"currency\"";
+    check_number(text, r#""amount":"2997","currency":"usd""#, Ok(29.97));
+}
+
+/// One reader, of records whose currencies differ: nothing of one is left for the next.
+#[test]
+fn currencies_are_of_one_record() {
+    let spec = "version = 1\n[[entity]]\nname = \"c\"\npath = \"c\"\n\
+                [[number]]\nname = \"a\"\npath = \"a\"\ncurrency = \"in\"\noptional = true\n\
+                [[number]]\nname = \"b\"\npath = \"b\"\ncurrency = \"in\"\noptional = true\n\
+                [reports]\npath = \"r\"\nid = \"id\"\ntime = \"t\"\n\
+                [[feature]]\nname = \"x\"\nkind = \"reports\"\nentity = \"c\"\nstat = \"mean\"\n\
+                of = \"a\"\n";
+    let program = fraud_plan::compile::spec::parse(spec, "spec").expect("a valid spec");
+    let mut reader = Reader::new(&program);
+    let mut check = |record: &str, expect: &str| {
+        let found = match reader.read(record.as_bytes(), 1_546_301_153_000) {
+            Ok(Record::Transaction { event, .. }) => format!("{:?}", event.numbers),
+            Ok(Record::Reports(reports)) => {
+                let mut found = String::new();
+                reports.for_each(|report| found += &format!("{:?}", report.numbers));
+                found
+            }
+            Err(refusal) => refusal.reason.code().to_owned(),
+        };
+        assert_eq!(found, expect, "{record}");
+    };
+    for _ in 0..3 {
+        check(r#"{"c":1,"a":500,"b":70,"in":"usd"}"#, "[5.0, 0.7]");
+        check(r#"{"c":1,"a":500,"b":70,"in":"jpy"}"#, "[500.0, 70.0]");
+        check(r#"{"c":1,"a":500,"b":70,"in":"xxx"}"#, "wrong_type");
+        check(r#"{"c":1,"a":500,"b":null,"in":"kwd"}"#, "[0.5, NaN]");
+        check(r#"{"c":1,"b":70}"#, "missing_field");
+        check(r#"{"c":1}"#, "[NaN, NaN]");
+        check(
+            r#"{"r":[{"c":1,"id":1,"t":1546301153000,"a":5,"in":"jpy"},{"c":1,"id":1,"t":1546301153000,"in":"usd","a":5}]}"#,
+            "[5.0, NaN][0.05, NaN]",
+        );
+        check(r#"{"r":[{"c":1,"id":1,"t":1546301153000,"a":5}]}"#, "bad_report");
+    }
+}
+
 #[test]
 fn ids_that_are_whole_floats() {
     let id = |value: &str| read("", &format!(r#"{{"c":{value}}}"#)).map(|event| event.ids[0]);

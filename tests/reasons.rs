@@ -124,7 +124,7 @@ records! {
         white_space: " ",
         an_opening_brace: "{",
         half_a_literal: "nul",
-        not_a_number: "NaN",
+        not_a_number_quite: "Nan",
         text_in_single_quotes: "'text'",
         words: "not json",
         two_empty_objects: "{}{}",
@@ -136,8 +136,7 @@ records! {
         two_commas: with(",", ",,"),
         comma_before_the_end: with("}", ",}"),
         no_colon: with(":", ""),
-        amount_nan: amount("NaN"),
-        amount_infinity: amount("Infinity"),
+        amount_nan_in_small_letters: amount("nan"),
         amount_with_leading_zero: amount("057"),
         amount_with_nothing_behind_the_point: amount("57."),
         amount_with_nothing_before_the_point: amount(".5"),
@@ -194,6 +193,15 @@ records! {
         id_object: id("{}"),
         time_boolean: time("true"),
         time_array: time("[]"),
+    }
+    not_a_number {
+        alone: "NaN",
+        amount_nan: amount("NaN"),
+        amount_infinity: amount("Infinity"),
+        amount_minus_infinity: amount("-Infinity"),
+        amount_nan_in_text: amount(r#""NaN""#),
+        amount_infinity_in_text: amount(r#""-inf""#),
+        other_nan: and(r#""x":NaN"#),
     }
     not_finite {
         amount_large: amount("1e400"),

@@ -1,7 +1,7 @@
 //! The spec's fields: which values of a record are read, and what for.
 
 use fraud_plan::Program;
-use fraud_plan::program::{Field, MAX_FIELDS, Role, Step, Time};
+use fraud_plan::program::{Field, MAX_FIELDS, Number, Role, Step, Time};
 
 use super::scalar::{MAX_MEMBER, Member, RECORD, Scalar, Text, Values, Visitor};
 
@@ -18,6 +18,10 @@ pub(super) struct Fields {
     pub(super) time_field: Option<u16>,
     /// The way in which times are written.
     pub(super) time: Time,
+    /// The program's numbers.
+    pub(super) numbers: Vec<Number>,
+    /// How many currencies there are.
+    pub(super) currencies: usize,
     /// Name of the member that a scored record gains.
     verdict: String,
 }
@@ -28,6 +32,21 @@ pub(super) struct Use {
     pub(super) role: Role,
     /// Whether it is part of a report.
     pub(super) in_report: bool,
+    /// The use, if it is one that nearly every spec has.
+    pub(super) usual: Usual,
+}
+
+/// The uses that the reader's loop is made for.
+#[derive(Clone, Copy)]
+pub(super) enum Usual {
+    /// The id of a transaction's entity.
+    Entity(u8),
+    /// A transaction's number, in its format's form.
+    Number(u16),
+    /// The transaction's time.
+    Time,
+    /// Another one: [`Use::role`].
+    Other,
 }
 
 const _: () = assert!(MAX_FIELDS <= MAX_MEMBER as usize, "a field's number is a value's");
@@ -40,7 +59,12 @@ impl Fields {
                 !program.in_report(field) && !program.numbers[usize::from(number)].optional
             }
             Role::Category(category) => !program.categories[usize::from(category)].optional,
-            Role::Object | Role::Array | Role::Reports | Role::Id | Role::Time => false,
+            Role::Object
+            | Role::Array
+            | Role::Currency(_)
+            | Role::Reports
+            | Role::Id
+            | Role::Time => false,
         };
         let required = |in_report: bool| {
             let fields = program.fields.iter().enumerate();
@@ -50,15 +74,31 @@ impl Fields {
                 .collect()
         };
         let is_time = |field: &Field| field.role == Role::Time;
+        let is_currency =
+            |field: &Field| matches!(field.role, Role::Currency(_)) && !program.in_report(field);
         let uses = program.fields.iter();
         Self {
             uses: uses
-                .map(|field| Use { role: field.role, in_report: program.in_report(field) })
+                .map(|field| {
+                    let in_report = program.in_report(field);
+                    let usual = match field.role {
+                        _ if in_report => Usual::Other,
+                        Role::Entity(entity) => Usual::Entity(entity),
+                        Role::Number(at) if program.numbers[usize::from(at)].is_plain() => {
+                            Usual::Number(at)
+                        }
+                        Role::Time => Usual::Time,
+                        _ => Usual::Other,
+                    };
+                    Use { role: field.role, in_report, usual }
+                })
                 .collect(),
             required: required(false),
             required_in_report: required(true),
             time_field: program.fields.iter().position(is_time).map(|at| at as u16),
             time: program.time,
+            numbers: program.numbers.clone(),
+            currencies: program.fields.iter().filter(|field| is_currency(field)).count(),
             verdict: program.verdict.clone(),
         }
     }

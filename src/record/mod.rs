@@ -6,6 +6,7 @@
 //! - [`scalar`]: the values that a format finds, whichever format it is
 //! - [`value`]: the meaning of a field's value: an id, a number, a time; [`number`] and [`timestamp`]:
 //!   these in text
+//! - [`amount`]: numbers in the other forms that a spec may ask for; [`currency`]: minor units
 //! - [`json`]: JSON, the one format so far
 //!
 //! **Another format** (Avro, Protobuf) is a module beside `json`: a function that passes over a record's
@@ -13,6 +14,8 @@
 //! schema. Nothing but `reader` calls a format, and nothing but a format knows what its bytes look like.
 //! The visitor is a type parameter, so that each format is compiled into the reader's loop.
 
+pub mod amount;
+pub mod currency;
 mod event;
 pub mod fields;
 pub mod json;

@@ -11,15 +11,15 @@
 //! has read much with a fresh one, `tests/reasons.rs` has records for each reason.
 
 use fraud_plan::Program;
-use fraud_plan::program::{Role, Time, TimeUnit};
+use fraud_plan::program::{Role, Scale, Time, TimeUnit};
 use fraud_plan::time::millis::DAY;
 
-use super::fields::{Fields, Finder, Use};
+use super::fields::{Fields, Finder, Use, Usual};
 use super::json::layouts::Layouts;
 use super::json::{self, Fault};
 use super::scalar::{Member, Scalar, Text, Values, Visitor};
 use super::timestamp::Parts;
-use super::{Event, Reason, Refusal, value};
+use super::{Event, Reason, Refusal, amount, currency, value};
 
 /// A record that was read.
 #[derive(Debug)]
@@ -79,7 +79,34 @@ pub struct Reader {
     transaction: Event,
     /// The report that is being read.
     report: Event,
+    rare: Rare,
+}
+
+/// What is read of forms that few specs ask for.
+struct Rare {
+    /// The parts of a time so far.
     parts: Parts,
+    /// Amounts in minor units, of the transaction and of a report.
+    money: [Money; 2],
+}
+
+/// Amounts in minor units, until their currencies are known.
+#[derive(Clone)]
+struct Money {
+    /// For each of the program's numbers; NaN is none.
+    minor: Vec<f64>,
+    /// For each currency, the decimals of its amounts.
+    decimals: Vec<Option<u8>>,
+}
+
+impl Money {
+    /// Forgets what was read before.
+    #[cold]
+    #[inline(never)]
+    fn clear(&mut self) {
+        self.minor.fill(f64::NAN);
+        self.decimals.fill(None);
+    }
 }
 
 /// What is known of a field.
@@ -101,14 +128,22 @@ impl Reader {
             categories: vec![None; program.categories.len()],
             report: 0,
         };
+        let fields = Fields::new(program);
+        let money = match fields.currencies {
+            0 => Money { minor: Vec::new(), decimals: Vec::new() },
+            count => {
+                let minor = vec![f64::NAN; program.numbers.len()];
+                Money { minor, decimals: vec![None; count] }
+            }
+        };
         Self {
             layouts: Layouts::new(),
-            fields: Fields::new(program),
+            fields,
             finder: Finder::of_features(program),
             marks: vec![Mark::default(); program.fields.len()],
             transaction: event.clone(),
             report: event,
-            parts: Parts::default(),
+            rare: Rare { parts: Parts::default(), money: [money.clone(), money] },
         }
     }
 
@@ -147,9 +182,9 @@ impl Reader {
     ) -> Result<(Kind, usize), Refusal> {
         for layout in self.layouts.known() {
             let (event, in_report) = (&mut self.transaction, &mut self.report);
-            let parts = &mut self.parts;
+            let rare = &mut self.rare;
             let mut pass =
-                Pass::new(&self.fields, event, in_report, parts, broker_timestamp, report);
+                Pass::new(&self.fields, event, in_report, rare, broker_timestamp, report);
             if let Some(end) = layout.read(record, &mut pass) {
                 return Ok((pass.finish()?, end));
             }
@@ -172,13 +207,14 @@ impl Reader {
             report(event);
         };
         let (event, in_report) = (&mut self.transaction, &mut self.report);
-        let parts = &mut self.parts;
-        let pass = Pass::new(&self.fields, event, in_report, parts, broker_timestamp, &mut counted);
+        let rare = &mut self.rare;
+        let pass = Pass::new(&self.fields, event, in_report, rare, broker_timestamp, &mut counted);
         self.marks.fill(Mark::default());
         let mut scan = Scan { pass, finder: &mut self.finder, marks: &mut self.marks };
         let end = json::scan(record, &mut scan).map_err(|fault| match fault {
             Fault::Utf8 => Reason::InvalidUtf8,
             Fault::Grammar => Reason::InvalidJson,
+            Fault::NotANumber => Reason::NotANumber,
             Fault::TooDeep => Reason::TooDeep,
         })?;
         let end = end.ok_or(Reason::NotAnObject)?;
@@ -212,8 +248,8 @@ struct Pass<'p> {
     report: &'p mut Event,
     /// The record's own time.
     time: Option<i64>,
-    /// The parts of a time so far.
-    parts: &'p mut Parts,
+    /// What only rare forms need.
+    rare: &'p mut Rare,
     fault: Option<Refusal>,
     /// Whether all reports so far are good; `None` until the record is known to bring reports.
     reports: Option<bool>,
@@ -228,31 +264,20 @@ struct Pass<'p> {
 impl<'r> Values<'r> for Pass<'_> {
     #[inline(always)]
     fn value(&mut self, field: u16, value: Scalar<'r>) {
-        let Use { role, in_report } = self.fields.uses[usize::from(field)];
-        if role == Role::Reports {
-            return self.reports_value(field, value);
+        let usual = self.fields.uses[usize::from(field)].usual;
+        if matches!(usual, Usual::Other) {
+            return self.other_value(field, value);
         }
         if value == Scalar::Null {
             return;
         }
-        let event = if in_report { &mut *self.report } else { &mut *self.transaction };
-        let read = match role {
-            Role::Object | Role::Reports => match value {
-                Scalar::Object => Ok(()),
-                _ => Err(Reason::WrongType),
-            },
-            Role::Array => match value {
-                Scalar::Array => Ok(()),
-                _ => Err(Reason::WrongType),
-            },
-            Role::Entity(entity) => value::id(value).map(|id| event.ids[usize::from(entity)] = id),
-            Role::Number(number) => {
+        let event = &mut *self.transaction;
+        let read = match usual {
+            Usual::Entity(entity) => value::id(value).map(|id| event.ids[usize::from(entity)] = id),
+            Usual::Number(number) => {
                 value::number(value).map(|value| event.numbers[usize::from(number)] = value)
             }
-            Role::Category(category) => value::category(value)
-                .map(|value| event.categories[usize::from(category)] = Some(value)),
-            Role::Id => Ok(()),
-            Role::Time => match value::time(value, &self.fields.time, self.parts) {
+            Usual::Time => match value::time(value, &self.fields.time, &mut self.rare.parts) {
                 Ok(millis) => {
                     self.time = Some(millis);
                     Ok(())
@@ -260,14 +285,7 @@ impl<'r> Values<'r> for Pass<'_> {
                 Err(None) => Ok(()),
                 Err(Some(reason)) => Err(reason),
             },
-            Role::ReportId => value::id(value).map(|id| event.report = id),
-            Role::ReportTime => match value::time(value, &self.fields.time, self.parts) {
-                Ok(millis) => {
-                    seconds(millis, self.broker_timestamp).map(|seconds| event.seconds = seconds)
-                }
-                Err(None) => Ok(()),
-                Err(Some(reason)) => Err(reason),
-            },
+            Usual::Other => Ok(()),
         };
         if let Err(reason) = read {
             self.fail(field, reason);
@@ -283,7 +301,7 @@ impl<'r> Values<'r> for Pass<'_> {
         if !matches!(role, Some(Role::Time | Role::ReportTime)) {
             return;
         }
-        let time = self.parts.end(utc_offset).ok_or(Reason::BadTime);
+        let time = self.rare.parts.end(utc_offset).ok_or(Reason::BadTime);
         let read = match role {
             Some(Role::Time) => time.map(|millis| self.time = Some(millis)),
             _ => time
@@ -301,19 +319,22 @@ impl<'p> Pass<'p> {
         fields: &'p Fields,
         transaction: &'p mut Event,
         report: &'p mut Event,
-        parts: &'p mut Parts,
+        rare: &'p mut Rare,
         broker_timestamp: i64,
         sink: &'p mut dyn FnMut(&Event),
     ) -> Self {
         transaction.numbers.fill(f32::NAN);
         transaction.categories.fill(None);
+        if fields.currencies > 0 {
+            rare.money[0].clear();
+        }
         Self {
             broker_timestamp,
             fields,
             transaction,
             report,
             time: None,
-            parts,
+            rare,
             fault: None,
             reports: None,
             bad_field: None,
@@ -333,6 +354,9 @@ impl<'p> Pass<'p> {
             }
             None => {}
         }
+        if self.fields.currencies > 0 {
+            self.end_money(false);
+        }
         match seconds(self.time.unwrap_or(self.broker_timestamp), self.broker_timestamp) {
             Ok(seconds) => self.transaction.seconds = seconds,
             Err(reason) => self.blame(self.fields.time_field, reason),
@@ -340,6 +364,118 @@ impl<'p> Pass<'p> {
         match self.fault {
             Some(refusal) => Err(refusal),
             None => Ok(Kind::Transaction),
+        }
+    }
+
+    /// Takes a value of a use that is not [`Usual`].
+    // Not inlined: the loop over the usual values is all the faster.
+    #[inline(never)]
+    fn other_value(&mut self, field: u16, value: Scalar) {
+        let Use { role, in_report, .. } = self.fields.uses[usize::from(field)];
+        if role == Role::Reports {
+            return self.reports_value(field, value);
+        }
+        if value == Scalar::Null {
+            return;
+        }
+        let event = if in_report { &mut *self.report } else { &mut *self.transaction };
+        let is = |is: bool| if is { Ok(()) } else { Err(Reason::WrongType) };
+        let read = match role {
+            Role::Object | Role::Reports => is(value == Scalar::Object),
+            Role::Array => is(value == Scalar::Array),
+            Role::Entity(entity) => value::id(value).map(|id| event.ids[usize::from(entity)] = id),
+            Role::Number(number) if !self.fields.numbers[usize::from(number)].is_plain() => {
+                self.formed_number(number, in_report, value)
+            }
+            Role::Number(number) => {
+                value::number(value).map(|value| event.numbers[usize::from(number)] = value)
+            }
+            Role::Currency(currency) => self.currency(currency, in_report, value),
+            Role::Category(category) => value::category(value)
+                .map(|value| event.categories[usize::from(category)] = Some(value)),
+            Role::ReportId => value::id(value).map(|id| event.report = id),
+            Role::ReportTime => match value::time(value, &self.fields.time, &mut self.rare.parts) {
+                Ok(millis) => {
+                    seconds(millis, self.broker_timestamp).map(|seconds| event.seconds = seconds)
+                }
+                Err(None) => Ok(()),
+                Err(Some(reason)) => Err(reason),
+            },
+            Role::Id | Role::Time => Ok(()),
+        };
+        if let Err(reason) = read {
+            self.fail(field, reason);
+        }
+    }
+
+    /// Takes a number that is not in its format's form.
+    #[cold]
+    #[inline(never)]
+    fn formed_number(&mut self, at: u16, in_report: bool, value: Scalar) -> Result<(), Reason> {
+        let at = usize::from(at);
+        let number = &self.fields.numbers[at];
+        let is_empty = match number.scale {
+            Scale::Currency(_) => {
+                let minor = amount::read_f64(value, number)?;
+                self.rare.money[usize::from(in_report)].minor[at] = minor.unwrap_or(f64::NAN);
+                minor.is_none()
+            }
+            Scale::One | Scale::Decimals(_) => {
+                let value = amount::read(value, number)?;
+                let event = if in_report { &mut *self.report } else { &mut *self.transaction };
+                event.numbers[at] = value.unwrap_or(f32::NAN);
+                value.is_none()
+            }
+        };
+        match is_empty && !number.optional && !in_report {
+            true => Err(Reason::MissingField),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes the code of a currency.
+    #[cold]
+    #[inline(never)]
+    fn currency(&mut self, at: u16, in_report: bool, value: Scalar) -> Result<(), Reason> {
+        let decimals = match value {
+            Scalar::Text(text) => currency::decimals(text.written()),
+            _ => None,
+        };
+        // Its fault is noted, so that it is not noted as missing too.
+        let known = decimals.or(Some(0));
+        self.rare.money[usize::from(in_report)].decimals[usize::from(at)] = known;
+        decimals.map(|_| ()).ok_or(Reason::WrongType)
+    }
+
+    /// Makes numbers of the amounts in minor units, once their currencies are known.
+    #[cold]
+    #[inline(never)]
+    fn end_money(&mut self, in_report: bool) {
+        for at in 0..self.fields.numbers.len() {
+            let Scale::Currency(currency) = self.fields.numbers[at].scale else { continue };
+            let Money { minor, decimals } = &self.rare.money[usize::from(in_report)];
+            let (minor, decimals) = (minor[at], decimals[usize::from(currency)]);
+            if minor.is_nan() {
+                continue;
+            }
+            let field = |role: Role| {
+                let uses = self.fields.uses.iter();
+                uses.clone().position(|field| (field.role, field.in_report) == (role, in_report))
+            };
+            match decimals.map(|decimals| amount::of_minor_units(minor, decimals) as f32) {
+                Some(value) if value.is_finite() => {
+                    let event = if in_report { &mut *self.report } else { &mut *self.transaction };
+                    event.numbers[at] = value;
+                }
+                Some(_) => {
+                    let field = field(Role::Number(at as u16)).expect("the number's field");
+                    self.fail(field as u16, Reason::NotFinite);
+                }
+                None => {
+                    let field = field(Role::Currency(currency)).expect("the currency's field");
+                    self.fail(field as u16, Reason::MissingField);
+                }
+            }
         }
     }
 
@@ -378,13 +514,22 @@ impl<'p> Pass<'p> {
         if value == Scalar::Object {
             self.in_report = true;
             self.report.numbers.fill(f32::NAN);
+            if self.fields.currencies > 0 {
+                self.rare.money[1].clear();
+            }
         }
     }
 
     /// Ends the report that is being read, if there is one, and hands it on if it and all before it
     /// are good.
     fn end_report(&mut self) {
-        if std::mem::take(&mut self.in_report) && self.reports == Some(true) {
+        if !std::mem::take(&mut self.in_report) {
+            return;
+        }
+        if self.fields.currencies > 0 {
+            self.end_money(true);
+        }
+        if self.reports == Some(true) {
             (self.sink)(self.report);
         }
     }
@@ -511,6 +656,38 @@ mod tests {
         of = "amount"
     "#;
 
+    /// The same records by a spec of the forms that the first one does not have.
+    const FORMS: &str = r#"
+        version = 1
+        [time]
+        path = "at.time"
+        unit = "parts"
+        utc_offset = "+00:00"
+        [[entity]]
+        name = "customer"
+        path = "customer_id"
+        [[number]]
+        name = "amount"
+        path = "amount"
+        form = "text"
+        currency = "at.id"
+        [[number]]
+        name = "item"
+        path = "x[1].amount"
+        form = "boolean"
+        optional = true
+        [[number]]
+        name = "x"
+        path = "12345[0][1]"
+        form = "text"
+        grouping = ","
+        optional = true
+        [[feature]]
+        name = "amount"
+        kind = "number"
+        of = "amount"
+    "#;
+
     fn member() -> impl Strategy<Value = String> {
         let name = prop::sample::select(vec![
             "customer_id",
@@ -546,6 +723,13 @@ mod tests {
             "\"2018-04-01 00:00:31.5+01:00\"",
             "nul",
             "\"a long text, with a comma\"",
+            "false",
+            "[2018,4,1,0,0,31]",
+            "\"1,234.50\"",
+            "\"NaN\"",
+            "[7,{\"amount\":true}]",
+            "[7,{\"amount\":false},8]",
+            "[[1,\"2\"],3]",
         ]);
         let leaf = leaf.prop_map(str::to_owned);
         let value = leaf.prop_recursive(2, 8, 4, move |inner| {
@@ -564,7 +748,7 @@ mod tests {
     }
 
     fn record() -> impl Strategy<Value = Vec<u8>> {
-        let good = r#""customer_id":1,"at":{"time":"2018-04-01T00:00:31Z","terminal_identifier_of_the_acquirer":2},"amount":3"#;
+        let good = r#""customer_id":1,"at":{"time":"2018-04-01T00:00:31Z","terminal_identifier_of_the_acquirer":2,"id":"usd"},"amount":3"#;
         let comma = prop::sample::select(vec![",", ",", ", ", ""]);
         let edit = prop::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>()));
         let report = r#"{"id":1,"reported_at":"2018-04-01T00:00:31Z","at":{"terminal_identifier_of_the_acquirer":2},"amount":3}"#;
@@ -627,15 +811,18 @@ mod tests {
         fn a_record_is_read_by_itself(
             records in prop::collection::vec((record(), like(), like()), 1..12),
         ) {
-            let program = fraud_plan::compile::spec::parse(SPEC, "SPEC").expect("a valid spec");
-            let mut reader = Reader::new(&program);
             let alike = |(record, one, other): (Vec<u8>, Like, Like)| {
                 [edit(&record, one), edit(&record, other), record.clone(), record]
             };
-            for record in records.into_iter().flat_map(alike) {
-                let mut fresh = Reader::new(&program);
-                let text = String::from_utf8_lossy(&record).into_owned();
-                prop_assert_eq!(read(&mut reader, &record), read(&mut fresh, &record), "{}", text);
+            let records: Vec<Vec<u8>> = records.into_iter().flat_map(alike).collect();
+            for spec in [SPEC, FORMS] {
+                let program = fraud_plan::compile::spec::parse(spec, "SPEC").expect("a valid spec");
+                let mut reader = Reader::new(&program);
+                for record in &records {
+                    let mut fresh = Reader::new(&program);
+                    let text = String::from_utf8_lossy(record).into_owned();
+                    prop_assert_eq!(read(&mut reader, record), read(&mut fresh, record), "{}", text);
+                }
             }
         }
     }

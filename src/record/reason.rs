@@ -23,6 +23,8 @@ pub enum Reason {
     MissingField,
     /// A field of the spec has another type than the spec says.
     WrongType,
+    /// A number is written as `NaN` or as an infinity.
+    NotANumber,
     /// A number is beyond what a 32-bit float holds.
     NotFinite,
     /// The time is not a time, before 2000, or more than a day after the broker's; or neither the
@@ -52,7 +54,7 @@ impl From<Reason> for Refusal {
 
 impl Reason {
     /// All reasons, in their order.
-    pub const ALL: [Reason; 13] = [
+    pub const ALL: [Reason; 14] = [
         Reason::NoValue,
         Reason::SchemaFramed,
         Reason::InvalidUtf8,
@@ -63,6 +65,7 @@ impl Reason {
         Reason::VerdictPresent,
         Reason::MissingField,
         Reason::WrongType,
+        Reason::NotANumber,
         Reason::NotFinite,
         Reason::BadTime,
         Reason::BadReport,
@@ -81,6 +84,7 @@ impl Reason {
             Reason::VerdictPresent => "verdict_present",
             Reason::MissingField => "missing_field",
             Reason::WrongType => "wrong_type",
+            Reason::NotANumber => "not_a_number",
             Reason::NotFinite => "not_finite",
             Reason::BadTime => "bad_time",
             Reason::BadReport => "bad_report",

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use fraud_plan::program::{Time, TimeUnit};
 
 use super::Reason;
+use super::amount::is_no_number;
 use super::number::Exact;
 use super::scalar::{Number, Scalar, Text};
 use super::timestamp::{self, Parts};
@@ -115,10 +116,20 @@ fn mix(mut hash: u64) -> u64 {
 #[inline(always)]
 pub fn number(value: Scalar) -> Result<f32, Reason> {
     let Scalar::Number(Number { text, decimal }) = value else {
-        return Err(Reason::WrongType);
+        return Err(no_number(value));
     };
     let value = decimal.nearest(text).ok_or(Reason::WrongType)?;
     if value.is_finite() { Ok(value) } else { Err(Reason::NotFinite) }
+}
+
+/// Returns the reason why a value is no number.
+#[cold]
+#[inline(never)]
+fn no_number(value: Scalar) -> Reason {
+    match value {
+        Scalar::Text(text) if is_no_number(text.written()) => Reason::NotANumber,
+        _ => Reason::WrongType,
+    }
 }
 
 /// Returns a time in milliseconds since 1970, or why there is none: `None` of a part of a time, which goes to

@@ -80,8 +80,26 @@ enum Kind {
     Array,
     /// The object's brace belongs to the bytes around.
     Object,
+    /// True or false, which belongs to the bytes around too: a record with the other one has another
+    /// layout.
+    Bool(bool),
     /// The end of an array, whose bracket belongs to the bytes around too.
     End,
+}
+
+impl Kind {
+    /// Tells a visitor of a value whose bytes belong to the bytes around.
+    // Not inlined: records of texts and numbers alone have no use for the visitor's code here.
+    #[inline(never)]
+    fn tell<'t>(self, member: u16, visitor: &mut impl Values<'t>) {
+        match self {
+            Kind::Array => visitor.value(member, Scalar::Array),
+            Kind::Object => visitor.value(member, Scalar::Object),
+            Kind::Bool(is) => visitor.value(member, Scalar::Bool(is)),
+            Kind::End => visitor.end(member),
+            Kind::Text | Kind::Number => unreachable!("their bytes are their own"),
+        }
+    }
 }
 
 impl Layouts {
@@ -156,17 +174,9 @@ impl Layout {
                         visitor.value(member, Scalar::Number(Number { text, decimal }));
                     }
                 }
-                Kind::Array => {
+                bracket => {
                     at = from;
-                    visitor.value(member, Scalar::Array);
-                }
-                Kind::Object => {
-                    at = from;
-                    visitor.value(member, Scalar::Object);
-                }
-                Kind::End => {
-                    at = from;
-                    visitor.end(member);
+                    bracket.tell(member, visitor);
                 }
             }
         }
@@ -234,6 +244,7 @@ impl<'t, V: Visitor<'t>> Values<'t> for Learner<'_, 't, V> {
             Scalar::Number(number) => (number.text, Kind::Number),
             Scalar::Array if member != UNREAD => (&self.text[self.at..self.at], Kind::Array),
             Scalar::Object if member != UNREAD => (&self.text[self.at..self.at], Kind::Object),
+            Scalar::Bool(is) if member != UNREAD => (&self.text[self.at..self.at], Kind::Bool(is)),
             Scalar::Array | Scalar::Object | Scalar::Null | Scalar::Bool(_) => return,
         };
         if member != UNREAD {

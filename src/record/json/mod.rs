@@ -29,6 +29,8 @@ pub enum Fault {
     Utf8,
     /// JSON's grammar.
     Grammar,
+    /// JSON's grammar, which has no `NaN` and no infinity.
+    NotANumber,
     /// The depth: at most [`MAX_DEPTH`].
     TooDeep,
 }

@@ -44,7 +44,11 @@ use crate::simd::bytes;
 pub fn scan<'t>(text: &'t [u8], visitor: &mut impl Visitor<'t>) -> Result<Option<usize>, Fault> {
     let mut scanner = Scanner { text, at: 0, ascii: true };
     let end = scanner.run(visitor);
-    if scanner.ascii && end.is_ok() { end } else { check_utf8(text).and(end) }
+    if scanner.ascii && end.is_ok() {
+        return end;
+    }
+    check_utf8(text)?;
+    end.map_err(|fault| fault_at(text, scanner.at).unwrap_or(fault))
 }
 
 /// Checks that a text is UTF-8: if not, that takes precedence over every other fault.
@@ -52,6 +56,15 @@ pub fn scan<'t>(text: &'t [u8], visitor: &mut impl Visitor<'t>) -> Result<Option
 #[inline(never)]
 fn check_utf8(text: &[u8]) -> Result<(), Fault> {
     std::str::from_utf8(text).map(|_| ()).map_err(|_| Fault::Utf8)
+}
+
+/// Returns the fault of a value that begins at `at`, if it is how programs write what is no number.
+#[cold]
+#[inline(never)]
+fn fault_at(text: &[u8], at: usize) -> Option<Fault> {
+    let rest = text.get(at..)?;
+    let words: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
+    words.iter().any(|word| rest.starts_with(word)).then_some(Fault::NotANumber)
 }
 
 // The brackets around a value are a stack of bits in one word.
@@ -353,8 +366,6 @@ mod tests {
             "nul",
             "nulll",
             "tru",
-            "NaN",
-            "Infinity",
             "01",
             "-",
             "1.",
@@ -375,6 +386,10 @@ mod tests {
         ] {
             check(text, Err(Fault::Grammar));
         }
+        for text in ["NaN", "[Infinity]", "{\"a\":-Infinity}"] {
+            check(text, Err(Fault::NotANumber));
+        }
+        assert_eq!(scan(b"{\"a\":NaN,\"b\":\"\xff\"}", &mut Blind), Err(Fault::Utf8));
         assert_eq!(scan(b"{\"a\":\"\xff\"}", &mut Blind), Err(Fault::Utf8));
     }
 

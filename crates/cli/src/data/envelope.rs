@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use fraud_detector::record::fields::Finder;
-use fraud_detector::record::json;
 use fraud_detector::record::scalar::{Member, Scalar, Text, Values, Visitor};
 use fraud_detector::record::timestamp::Parts;
 use fraud_detector::record::value::{id_text, time};
-use fraud_plan::program::{Program, Role, TimeUnit};
+use fraud_detector::record::{amount, currency, json};
+use fraud_plan::program::{Program, Role, Scale, TimeUnit};
 
 /// Reads envelopes of records by a spec.
 pub struct Envelopes {
@@ -60,15 +60,18 @@ impl Envelopes {
             parts: Parts::default(),
             id: None,
             amount: None,
+            currency: None,
         };
         if json::scan(&record[json::byte_order_mark(record)..], &mut pass).is_err() {
             let millis = self.last_time;
             return Envelope { key: None, millis, transaction_id: None, amount: None };
         }
-        let Pass { key, time, id, amount, .. } = pass;
-        let amount = amount.and_then(|value| match value {
-            Scalar::Number(number) => std::str::from_utf8(number.text).ok()?.parse().ok(),
-            _ => None,
+        let Pass { key, time, id, amount, currency, .. } = pass;
+        let amount = self.program.numbers.get(usize::from(self.amount)).and_then(|number| {
+            let amount = amount::read_f64(amount?, number).ok()??;
+            let Scale::Currency(_) = number.scale else { return Some(amount) };
+            let Scalar::Text(code) = currency? else { return None };
+            Some(amount::of_minor_units(amount, currency::decimals(code.written())?))
         });
         if let Some(time) = time.filter(|time| TIMES.contains(time)) {
             self.last_time = time;
@@ -93,6 +96,16 @@ struct Pass<'e, 'r> {
     parts: Parts,
     id: Option<Scalar<'r>>,
     amount: Option<Scalar<'r>>,
+    /// The currency that the amount is in.
+    currency: Option<Scalar<'r>>,
+}
+
+impl Pass<'_, '_> {
+    /// Whether the amount is in this currency.
+    fn is_in(&self, currency: u16) -> bool {
+        let amount = self.program.numbers.get(usize::from(self.amount_field));
+        amount.is_some_and(|number| number.scale == Scale::Currency(currency))
+    }
 }
 
 impl<'r> Visitor<'r> for Pass<'_, 'r> {
@@ -117,6 +130,7 @@ impl<'r> Values<'r> for Pass<'_, 'r> {
                 return;
             }
             Role::Number(number) if number == self.amount_field => &mut self.amount,
+            Role::Currency(currency) if self.is_in(currency) => &mut self.currency,
             _ => return,
         };
         place.get_or_insert(value);

@@ -1,7 +1,7 @@
 //! Records to run a module on, made from a feature spec.
 
 use fraud_detector::record::json::MAX_DEPTH;
-use fraud_plan::program::{Program, Role, Step};
+use fraud_plan::program::{Number, NumberForm, Program, Role, Scale, Step};
 use fraud_plan::time::millis::{DAY, SECOND};
 use fraud_simulator::days_from_civil;
 use serde_json::{Map, Value, json};
@@ -62,7 +62,8 @@ impl Sample {
                 Role::Time | Role::ReportTime => rfc3339(millis(number)).into(),
                 Role::Entity(_) | Role::Id | Role::ReportId => number.to_string().into(),
                 Role::Category(at) => category(&self.program, at, number).into(),
-                Role::Number(_) => ((number * 7919 % 20_000) as f64 / 100.0).into(),
+                Role::Number(at) => number_in_form(number, &self.program.numbers[usize::from(at)]),
+                Role::Currency(_) => "EUR".into(),
                 Role::Object | Role::Array | Role::Reports => continue,
             };
             let path = self.path(at, list);
@@ -108,6 +109,22 @@ fn category(program: &Program, at: u16, number: u64) -> &str {
     let values = &program.categories[usize::from(at)].values;
     let place = number as usize % values.len().max(1);
     values.get(place).map_or("a category", String::as_str)
+}
+
+/// Returns the amount of record number `number` in the form that a spec wants it in.
+fn number_in_form(number: u64, of: &Number) -> Value {
+    let hundredths = number * 7919 % 20_000;
+    match (of.form, of.scale) {
+        (NumberForm::Boolean, _) => (number % 2 == 0).into(),
+        // 1950, in as many decimals as the spec says.
+        (NumberForm::Base64, _) => "B54=".into(),
+        (NumberForm::Number | NumberForm::Text { .. }, Scale::Decimals(_) | Scale::Currency(_)) => {
+            hundredths.into()
+        }
+        (NumberForm::Number | NumberForm::Text { .. }, Scale::One) => {
+            (hundredths as f64 / 100.0).into()
+        }
+    }
 }
 
 fn plain(number: u64, value: Value) -> PlainRecord {

@@ -121,6 +121,11 @@ impl<'d> Section<'d> {
         self.table.get(key)
     }
 
+    /// Whether a key is there.
+    pub fn has(&self, key: &'static str) -> bool {
+        self.get(key).is_some()
+    }
+
     /// Returns the value of a key that cannot be left out.
     pub fn need<T>(&self, key: &'static str, value: Option<T>) -> Result<T> {
         value.ok_or_else(|| {

@@ -3,8 +3,8 @@
 //! [`Plan::read`](crate::Plan::read) runs it, so that the transform evaluates without looking again.
 
 use super::{
-    Category, CategoryForm, Cell, Events, Identity, MAX_ENTITIES, MAX_FIELDS, MAX_VALUES, Program,
-    Role, Source, Stat, Table, Trace, Value,
+    Category, CategoryForm, Cell, Events, Identity, MAX_DECIMALS, MAX_ENTITIES, MAX_FIELDS,
+    MAX_VALUES, Program, Role, Scale, Source, Stat, Table, Trace, Value,
 };
 
 const _: () = assert!(
@@ -26,6 +26,13 @@ impl Program {
                     _ => true,
                 }
         });
+        let has_currency =
+            |currency: u16| self.fields.iter().any(|field| field.role == Role::Currency(currency));
+        let numbers = self.numbers.iter().all(|number| match number.scale {
+            Scale::Currency(currency) => has_currency(currency),
+            Scale::Decimals(decimals) => decimals <= MAX_DECIMALS,
+            Scale::One => true,
+        });
         let first = self.tables.first();
         let warmth = first.is_some_and(|t| t.entity == 0 && t.events == Events::Transactions);
         let tables = self.tables.iter().all(|table| {
@@ -44,6 +51,7 @@ impl Program {
             (entities, "at most 64 entities"),
             (roles, "fields that refer to earlier fields, known entities, numbers and categories"),
             (categories, "categories with all of their vocabulary, at most 65,535 values"),
+            (numbers, "numbers that refer to known currencies, and have at most 18 decimals"),
             (warmth, "the partition key's transactions in the first table"),
             (tables, "tables that refer to known entities, categories, values and half-lives"),
             (

@@ -40,6 +40,9 @@ pub const MAX_FIELDS: usize = 1024;
 /// Most entities: a program has two tables of each at most, and their numbers have 8 bits.
 pub const MAX_ENTITIES: usize = 64;
 
+/// Most decimals that a number of the record implies.
+pub const MAX_DECIMALS: u8 = 18;
+
 /// One value of the record, or of an object or array in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Field {
@@ -82,6 +85,8 @@ pub enum Role {
     Id,
     /// An array around fields that are items of it.
     Array,
+    /// The code of a currency, by which numbers of [`Scale::Currency`] `.0` have their decimals.
+    Currency(u16),
     /// Category `.0` of the program: text or an integer.
     Category(u16),
 }
@@ -131,6 +136,48 @@ pub struct Number {
     pub name: String,
     /// Absent or `null` is a missing value (NaN) rather than an unscorable record.
     pub optional: bool,
+    /// The form that it has in a record.
+    pub form: NumberForm,
+    /// The power of ten by which it is divided.
+    pub scale: Scale,
+}
+
+impl Number {
+    /// Whether a record has it as its format writes numbers.
+    pub fn is_plain(&self) -> bool {
+        self.form == NumberForm::Number && self.scale == Scale::One
+    }
+}
+
+/// The form that a number has in a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NumberForm {
+    /// A number.
+    #[default]
+    Number,
+    /// A number, or decimal text.
+    Text {
+        /// The byte between whole and fraction.
+        point: u8,
+        /// The byte between groups of digits.
+        grouping: Option<u8>,
+    },
+    /// True or false: 1 or 0.
+    Boolean,
+    /// Base64 text of a whole number's bytes, two's complement, the highest first.
+    Base64,
+}
+
+/// The power of ten by which a number is divided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scale {
+    /// None.
+    #[default]
+    One,
+    /// As many decimals are implied.
+    Decimals(u8),
+    /// As many decimals are implied as the currency `.0` of the record has.
+    Currency(u16),
 }
 
 /// A category of the record: a text or an integer, one of many.

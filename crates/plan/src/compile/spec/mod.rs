@@ -18,7 +18,8 @@ use anyhow::Result;
 use super::document::{At, Document, Section};
 use super::path;
 use crate::program::{
-    Category, Events, Field, MAX_ENTITIES, MAX_FIELDS, Number, Program, Role, Step, Table, Time,
+    Category, Events, Field, MAX_DECIMALS, MAX_ENTITIES, MAX_FIELDS, Number, NumberForm, Program,
+    Role, Scale, Step, Table, Time,
 };
 use vocabulary::Files;
 
@@ -33,6 +34,8 @@ struct Spec {
     entities: Vec<EntityKeys>,
     /// Paths of the numbers.
     numbers: Vec<At<Vec<Step>>>,
+    /// Paths of the currencies that numbers are in.
+    currencies: Vec<At<Vec<Step>>>,
     /// Path of the transaction's id.
     id: Option<At<Vec<Step>>>,
     /// The field of the array of reports.
@@ -76,7 +79,8 @@ pub fn parse_with_files(text: &str, file: &str) -> Result<(Program, Vec<PathBuf>
     };
     let (entities, numbers) = (Vec::new(), Vec::new());
     let files = Files::beside(file);
-    let mut spec = Spec { program, entities, numbers, id: None, reports: None, files };
+    let currencies = Vec::new();
+    let mut spec = Spec { program, entities, numbers, currencies, id: None, reports: None, files };
     if let Some(section) = root.table("time")? {
         time::time(section, &mut spec.program)?;
     }
@@ -157,6 +161,17 @@ impl Spec {
         })
     }
 
+    /// Returns the index of the currency at a path, which is added if it is none yet.
+    fn currency(&mut self, section: &Section, path: At<Vec<Step>>) -> Result<u16> {
+        if let Some(known) = self.currencies.iter().position(|other| other.value == path.value) {
+            return Ok(known as u16);
+        }
+        let currency = self.currencies.len() as u16;
+        add_field(section, None, path.clone(), Role::Currency(currency), &mut self.program)?;
+        self.currencies.push(path);
+        Ok(currency)
+    }
+
     /// Adds the field of an entity or a number to reports, where it has the same path as in a
     /// transaction.
     fn report_field(&mut self, section: &Section, role: Role) -> Result<()> {
@@ -166,6 +181,7 @@ impl Spec {
         let path = match role {
             Role::Entity(entity) => &self.entities[usize::from(entity)].path,
             Role::Number(number) => &self.numbers[usize::from(number)],
+            Role::Currency(currency) => &self.currencies[usize::from(currency)],
             _ => unreachable!("only entities and numbers are in transactions and reports"),
         };
         let known = |field: &Field| field.role == role && self.program.in_report(field);
@@ -173,6 +189,11 @@ impl Spec {
             return Ok(());
         }
         add_field(section, Some(reports), path.clone(), role, &mut self.program)?;
+        if let Role::Number(number) = role
+            && let Scale::Currency(currency) = self.program.numbers[usize::from(number)].scale
+        {
+            self.report_field(section, Role::Currency(currency))?;
+        }
         Ok(())
     }
 }
@@ -237,8 +258,54 @@ fn number<'d>(
     add_field(&section, None, path.clone(), role, &mut spec.program)?;
     spec.numbers.push(path);
     let optional = section.flag("optional")?;
-    spec.program.numbers.push(Number { name, optional });
+    let (form, scale) = number_form(&section, spec)?;
+    spec.program.numbers.push(Number { name, optional, form, scale });
     section.finish("a number")
+}
+
+/// Reads the keys that say how a number is written.
+fn number_form(section: &Section, spec: &mut Spec) -> Result<(NumberForm, Scale)> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Form {
+        Number,
+        Text,
+        Boolean,
+        Base64,
+    }
+    let forms = [
+        ("number", Form::Number),
+        ("text", Form::Text),
+        ("boolean", Form::Boolean),
+        ("base64", Form::Base64),
+    ];
+    let word = section.choice("form", &forms)?.unwrap_or(Form::Number);
+    let form = match word {
+        Form::Number => NumberForm::Number,
+        Form::Boolean => return Ok((NumberForm::Boolean, Scale::One)),
+        Form::Base64 => NumberForm::Base64,
+        Form::Text => {
+            let points = [(".", b'.'), (",", b',')];
+            let point = section.choice("point", &points)?.unwrap_or(b'.');
+            let marks = [(",", b','), (".", b'.'), (" ", b' '), ("'", b'\''), ("_", b'_')];
+            let grouping = section.choice("grouping", &marks)?;
+            if grouping == Some(point) {
+                let rule =
+                    "`grouping` is the same mark as `point`, which is \".\" unless it is said";
+                return Err(section.fault(rule));
+            }
+            NumberForm::Text { point, grouping }
+        }
+    };
+    if section.has("currency") {
+        let path = section.path("currency")?;
+        return Ok((form, Scale::Currency(spec.currency(section, path)?)));
+    }
+    let decimals = section.whole("decimals", 0..=u32::from(MAX_DECIMALS))?;
+    if word == Form::Base64 {
+        let decimals = section.need("decimals", decimals)?;
+        return Ok((form, Scale::Decimals(decimals as u8)));
+    }
+    Ok((form, decimals.map_or(Scale::One, |decimals| Scale::Decimals(decimals as u8))))
 }
 
 fn category<'d>(
@@ -271,6 +338,7 @@ fn add_field(
         let name = name.trim_matches('"');
         let by = match by {
             Role::Object => "an object that holds other fields".into(),
+            Role::Currency(_) => "the currency of a number".into(),
             Role::Array => "an array whose items are other fields".into(),
             Role::Id => "the transaction's id".into(),
             Role::Time => "the time".into(),

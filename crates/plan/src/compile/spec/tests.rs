@@ -1,7 +1,7 @@
 use super::parse;
 use crate::program::{
-    Cell, Events, Field, Program, Role, Source, Stat, Step, Time, TimeForm, TimePart, TimeUnit,
-    Value,
+    Cell, Events, Field, NumberForm, Program, Role, Scale, Source, Stat, Step, Time, TimeForm,
+    TimePart, TimeUnit, Value,
 };
 
 const HEAD: &str = r#"version = 1
@@ -178,6 +178,65 @@ fn a_number() {
         Source::Number { number: 0, min: -0.5, max: 5000.0, log1p: true },
     ];
     assert_eq!(sources(&program), expected);
+}
+
+#[test]
+fn every_form_of_a_number() {
+    let number = |keys: &str| format!("[[number]]\nname = \"n\"\npath = \"n\"\n{keys}\n");
+    let text = |point, grouping| NumberForm::Text { point, grouping };
+    for (keys, form, scale) in [
+        ("", NumberForm::Number, Scale::One),
+        ("decimals = 2", NumberForm::Number, Scale::Decimals(2)),
+        ("form = \"text\"", text(b'.', None), Scale::One),
+        ("form = \"text\"\ngrouping = \",\"", text(b'.', Some(b',')), Scale::One),
+        ("form = \"text\"\npoint = \",\"\ngrouping = \".\"", text(b',', Some(b'.')), Scale::One),
+        ("form = \"text\"\ndecimals = 2", text(b'.', None), Scale::Decimals(2)),
+        ("form = \"boolean\"", NumberForm::Boolean, Scale::One),
+        ("form = \"base64\"\ndecimals = 4", NumberForm::Base64, Scale::Decimals(4)),
+        ("currency = \"currency\"", NumberForm::Number, Scale::Currency(0)),
+    ] {
+        let program = with_features(&number(keys), &[HOUR]);
+        assert_eq!((program.numbers[1].form, program.numbers[1].scale), (form, scale), "{keys}");
+    }
+    for (keys, error) in [
+        (
+            "form = \"string\"",
+            r#"fraud.toml:14:8: number "n": unknown `form` "string"; known here: number, text, boolean, base64"#,
+        ),
+        (
+            "form = \"text\"\ngrouping = \".\"",
+            r#"fraud.toml:11:1: number "n": `grouping` is the same mark as `point`, which is "." unless it is said"#,
+        ),
+        ("form = \"base64\"", r#"fraud.toml:11:1: number "n": `decimals` is missing"#),
+        (
+            "decimals = 19",
+            r#"fraud.toml:14:12: number "n": `decimals` is 19, but it takes a whole number from 0 to 18"#,
+        ),
+        (
+            "grouping = \",\"",
+            r#"fraud.toml:14:1: number "n": a number has no key "grouping"; its keys: name, path, optional, form, currency, decimals"#,
+        ),
+        (
+            "currency = \"customer_id\"",
+            r#"fraud.toml:14:12: number "n": `customer_id` is already entity "customer""#,
+        ),
+    ] {
+        check(&number(keys), error);
+    }
+}
+
+#[test]
+fn numbers_share_a_currency_and_reports_have_it_too() {
+    let number = |name: &str| {
+        format!("[[number]]\nname = \"{name}\"\npath = \"{name}\"\ncurrency = \"in\"\n")
+    };
+    let keys = "kind = \"reports\"\nentity = \"terminal\"\nstat = \"mean\"\nof = \"n\"";
+    let program = with_features(&(number("n") + &number("m") + REPORTS), &[keys]);
+    let fields = fields(&program);
+    let expected = [("n", None, Role::Number(1)), ("in", None, Role::Currency(0))];
+    assert_eq!(fields[4..6], expected);
+    assert_eq!(fields[6], ("m", None, Role::Number(2)));
+    assert_eq!(fields[fields.len() - 1], ("in", Some(7), Role::Currency(0)));
 }
 
 #[test]
