@@ -41,7 +41,7 @@ impl Codes {
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
         while self.slots[at] != UNKNOWN && self.hashes[usize::from(self.slots[at])] != hash {
-            at = at + 1 & mask;
+            at = (at + 1) & mask;
         }
         at
     }
@@ -83,7 +83,7 @@ impl Form {
                 _ => -1.0,
             },
             Form::OneHot { hash: wanted } => u8::from(hash == wanted).into(),
-            Form::Hashed { buckets } => ((hash >> 32) * u64::from(buckets) >> 32) as f32,
+            Form::Hashed { buckets } => (((hash >> 32) * u64::from(buckets)) >> 32) as f32,
             Form::Table { ref numbers, unknown } => {
                 numbers.get(usize::from(codes.code(hash))).copied().unwrap_or(unknown)
             }
