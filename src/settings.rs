@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use fraud_plan::time::millis::YEAR_2000;
+
 use crate::record::timestamp;
 
 /// The settings of a deployment, which need no new module.
@@ -42,6 +44,8 @@ pub enum SettingsError {
     MaxRecord(String),
     /// `FRAUD_EMIT_FROM` or `FRAUD_EMIT_UNTIL`, which `.0` names, is not a time.
     Time(&'static str, String),
+    /// The first is a time before 2000.
+    Before2000(&'static str, String),
     /// `FRAUD_EMIT_FROM` is not before `FRAUD_EMIT_UNTIL`: nothing would ever be written.
     EmitsNothing,
 }
@@ -69,6 +73,11 @@ impl fmt::Display for SettingsError {
                 f,
                 "{name} is {value:?}; it must be a time such as 2026-01-31T12:00:00Z, or \
                  milliseconds since 1970"
+            ),
+            SettingsError::Before2000(name, value) => write!(
+                f,
+                "{name} is {value:?}, which is before 2000; it must be milliseconds since 1970 (three \
+                 more digits than seconds), or a time such as 2026-01-31T12:00:00Z"
             ),
             SettingsError::EmitsNothing => write!(
                 f,
@@ -120,8 +129,11 @@ impl Settings {
 
 /// Reads a time of the variable `name`: RFC 3339, or milliseconds since 1970.
 fn time(name: &'static str, value: String) -> Result<i64, SettingsError> {
-    let time = value.parse().ok().or_else(|| timestamp::parse(value.as_bytes()));
-    time.ok_or(SettingsError::Time(name, value))
+    match value.parse().ok().or_else(|| timestamp::parse(value.as_bytes())) {
+        Some(time) if time >= YEAR_2000 => Ok(time),
+        Some(_) => Err(SettingsError::Before2000(name, value)),
+        None => Err(SettingsError::Time(name, value)),
+    }
 }
 
 /// Reads a size such as `65536`, `64KiB` or `1MiB`, in bytes.
@@ -132,4 +144,50 @@ fn size(text: &str) -> Option<usize> {
         _ => (text, 1),
     };
     digits.parse::<usize>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The settings of one variable.
+    fn with(name: &str, value: &str) -> Result<Settings, String> {
+        let variables = [(name.to_owned(), value.to_owned())];
+        Settings::from_variables(variables).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_time_is_text_or_milliseconds() {
+        for (value, expect) in [
+            ("2026-01-01T00:00:00Z", 1_767_225_600_000),
+            ("1767225600000", 1_767_225_600_000),
+            ("946684800000", YEAR_2000),
+        ] {
+            let from = with("FRAUD_EMIT_FROM", value).map(|settings| settings.emit_from);
+            assert_eq!(from, Ok(Some(expect)), "{value}");
+            let until = with("FRAUD_EMIT_UNTIL", value).map(|settings| settings.emit_until);
+            assert_eq!(until, Ok(Some(expect)), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for name in ["FRAUD_EMIT_FROM", "FRAUD_EMIT_UNTIL"] {
+            // The first is a time of 2026 in seconds.
+            for value in ["1767225600", "0", "-1767225600000", "1999-12-31T23:59:59Z"] {
+                let expect = format!(
+                    "{name} is {value:?}, which is before 2000; it must be milliseconds since 1970 \
+                     (three more digits than seconds), or a time such as 2026-01-31T12:00:00Z"
+                );
+                assert_eq!(with(name, value), Err(expect));
+            }
+            for value in ["", "soon", "1767225600.5", "2026-01-01"] {
+                let expect = format!(
+                    "{name} is {value:?}; it must be a time such as 2026-01-31T12:00:00Z, or \
+                     milliseconds since 1970"
+                );
+                assert_eq!(with(name, value), Err(expect));
+            }
+        }
+    }
 }

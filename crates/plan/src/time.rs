@@ -21,8 +21,10 @@ pub mod seconds {
     pub const DAY: u32 = 24 * HOUR;
 }
 
-/// Lengths in milliseconds.
+/// Lengths in milliseconds, and moments in milliseconds since 1970.
 pub mod millis {
+    /// 2000-01-01T00:00:00Z, the earliest time that anything can have.
+    pub const YEAR_2000: i64 = 946_684_800_000;
     /// 1,000 milliseconds.
     pub const SECOND: i64 = 1_000;
     /// 60 seconds.
