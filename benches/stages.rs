@@ -40,7 +40,7 @@ fn run(plan: &Plan) -> Stages {
         let mut record = Vec::new();
         fraud_simulator::write_transaction(&transaction, &mut record).expect("memory");
         record.pop();
-        let Ok(Record::Transaction { event, end }) = reader.read(&record, -1) else {
+        let Ok(Record::Transaction { event, end, .. }) = reader.read(&record, -1) else {
             panic!("simulated transactions are good");
         };
         let event = event.clone();

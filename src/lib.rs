@@ -40,12 +40,14 @@ mod simd;
 pub mod verdict;
 
 use fraud_plan::Plan;
-use fraud_plan::program::{Events, Role};
+use fraud_plan::program::{EventTypes, Events, Role, Treatment};
 
 use engine::Engine;
 use features::Features;
 use history::History;
+use history::known::{Known, Place};
 use history::reported::Reported;
+use record::event::MISSING;
 use record::{Reader, Record};
 pub use record::{Reason, Refusal};
 pub use settings::Settings;
@@ -57,6 +59,11 @@ pub struct Detector<'p> {
     reader: Reader,
     history: History,
     reported: Reported,
+    /// Which transactions have come by, if the spec wants to know; and the last one's place among them.
+    known: Option<Known>,
+    place: Option<Place>,
+    /// Whether each transaction is new, has all entities and is to be scored, as far as the spec says.
+    is_plain: bool,
     features: Features,
     engine: Engine<'p>,
     judge: Judge,
@@ -70,11 +77,32 @@ pub struct Detector<'p> {
 pub enum Outcome {
     /// It was scored, and written with its verdict.
     Scored(Verdict),
+    /// It is not to be scored, by its type, and goes on unchanged.
+    Unscored(Unscored),
     /// It cannot be scored, and nothing of it was remembered.
     Unscorable(Refusal),
     /// It was remembered, and nothing is to be written: fraud reports, or a record outside the time
     /// that this deployment emits for.
     Silent,
+}
+
+/// Why a record goes on that is not to be scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unscored {
+    /// It is a transaction of a type that is only remembered.
+    Remembered,
+    /// It is of another type: nothing was remembered of it.
+    Passed,
+}
+
+impl Unscored {
+    /// The code in the header `fraud-unscored`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Unscored::Remembered => "remembered",
+            Unscored::Passed => "passed",
+        }
+    }
 }
 
 /// The content of a record that was observed.
@@ -88,9 +116,13 @@ pub enum Observed<'r> {
         record: &'r [u8],
         /// Offset of the record's closing brace: the verdict goes before it.
         end: usize,
+        /// Whether it has come before, where duplicates are told apart.
+        duplicate: bool,
     },
     /// Fraud reports.
     Reports,
+    /// Nothing that is to be scored.
+    Unscored(Unscored),
 }
 
 /// Minimum number of report ids that are remembered; it grows with the memory given.
@@ -105,6 +137,10 @@ impl<'p> Detector<'p> {
             reader: Reader::new(&plan.program),
             history: History::new(&plan.program, 0),
             reported: Reported::new(0),
+            known: None,
+            place: None,
+            is_plain: plan.program.types.is_none()
+                && !plan.program.entities.iter().any(|e| e.optional || !e.of.is_empty()),
             features: Features::new(&plan.program),
             engine: Engine::new(&plan),
             judge: Judge::new(&plan, threshold),
@@ -118,10 +154,19 @@ impl<'p> Detector<'p> {
     /// Gives the detector an empty history of at most `bytes`, whatever it has remembered so far.
     pub fn with_history(self, bytes: usize) -> Self {
         let program = &self.plan.program;
-        let takes_reports = program.fields.iter().any(|field| field.role == Role::Reports);
+        let in_field = program.fields.iter().any(|field| field.role == Role::Reports);
+        let takes_reports = in_field || program.reports_by_type();
         let reports = if takes_reports { MIN_REPORTS.max(bytes / 1024) } else { 0 };
-        let left = bytes.saturating_sub(Reported::bytes(reports));
-        Self { history: History::new(program, left), reported: Reported::new(reports), ..self }
+        let known = program.known as usize;
+        let width = if takes_reports { program.entities.len() } else { 0 };
+        let left = bytes.saturating_sub(Reported::bytes(reports) + Known::bytes(known, width));
+        Self {
+            history: History::new(program, left),
+            reported: Reported::new(reports),
+            known: (known > 0).then(|| Known::new(known, width)),
+            is_plain: self.is_plain && known == 0,
+            ..self
+        }
     }
 
     /// Scores one record; if it can be scored, appends it with its verdict to `output`.
@@ -137,12 +182,17 @@ impl<'p> Detector<'p> {
             return Outcome::Silent;
         }
         let (history, record, end) = match observed {
-            Ok(Observed::Transaction { history, record, end }) => (history, record, end),
+            Ok(Observed::Transaction { history, record, end, .. }) => (history, record, end),
             Ok(Observed::Reports) => return Outcome::Silent,
+            Ok(Observed::Unscored(why)) => return Outcome::Unscored(why),
             Err(refusal) => return Outcome::Unscorable(refusal),
         };
         let sum = self.sum();
-        let verdict = self.judge.judge(sum, history);
+        let mut verdict = self.judge.judge(sum, history);
+        if self.known.is_some() {
+            (verdict.score, verdict.duplicate) = self.answer(verdict.score);
+            verdict.fraud = verdict.score >= self.judge.threshold();
+        }
         let reasons = match verdict.fraud {
             true => self.reasons.find(&mut self.engine, self.features.vector(), sum),
             false => "",
@@ -151,29 +201,67 @@ impl<'p> Detector<'p> {
         Outcome::Scored(verdict)
     }
 
+    /// Returns the score that the transaction was given the first time, if it was, else `score`; and
+    /// whether this is its second time.
+    #[cold]
+    #[inline(never)]
+    fn answer(&mut self, score: f32) -> (f32, bool) {
+        match (self.place, &mut self.known) {
+            (Some(place), Some(known)) => (known.answer(place, score), place.is_duplicate()),
+            _ => (score, false),
+        }
+    }
+
     /// Reads one record and remembers it; makes a transaction's feature vector, but runs no model.
     pub fn observe<'r>(
         &mut self,
         value: Option<&'r [u8]>,
         broker_timestamp: i64,
     ) -> Result<Observed<'r>, Refusal> {
-        let record = value.ok_or(Reason::NoValue)?;
+        let Some(record) = value else {
+            let passes = |types: &EventTypes| types.others == Treatment::Pass;
+            return match self.plan.program.types.as_ref().is_some_and(passes) {
+                true => Ok(Observed::Unscored(Unscored::Passed)),
+                false => Err(Reason::NoValue.into()),
+            };
+        };
         let (features, history) = (&mut self.features, &mut self.history);
         match self.reader.read(record, broker_timestamp)? {
-            Record::Transaction { event, end } => {
-                let events = features.compute(event, history);
+            Record::Transaction { event, end, is_scored } => {
+                let (events, duplicate) = match self.is_plain {
+                    true => (features.compute(event, history), false),
+                    false => {
+                        self.place = self.known.as_mut().and_then(|known| known.place(event));
+                        let duplicate = self.place.is_some_and(Place::is_duplicate);
+                        let events = features.compute_any(event, history, !duplicate);
+                        if !is_scored {
+                            return Ok(Observed::Unscored(Unscored::Remembered));
+                        }
+                        (events, duplicate)
+                    }
+                };
                 let is_warm = events >= self.plan.program.warm_after;
                 let history = if is_warm { Warmth::Warm } else { Warmth::Cold };
-                Ok(Observed::Transaction { history, record, end })
+                Ok(Observed::Transaction { history, record, end, duplicate })
             }
             Record::Reports(reports) => {
                 reports.for_each(|report| {
-                    if self.reported.insert(report.report) {
+                    if !self.reported.insert(report.report) {
+                        return;
+                    }
+                    if let Some(known) = &self.known
+                        && report.ids.contains(&MISSING)
+                    {
+                        let mut report = report.clone();
+                        known.complete(&mut report);
+                        features.report(&report, history);
+                    } else {
                         features.report(report, history);
                     }
                 });
                 Ok(Observed::Reports)
             }
+            Record::Passed => Ok(Observed::Unscored(Unscored::Passed)),
         }
     }
 
@@ -211,8 +299,10 @@ impl<'p> Detector<'p> {
     /// Forgets all events of one kind, as a restart forgets those of both kinds.
     pub fn forget(&mut self, events: Events) {
         self.history.forget(&self.plan.program, events);
-        if events == Events::Reports {
-            self.reported.clear();
+        match (events, &mut self.known) {
+            (Events::Reports, _) => self.reported.clear(),
+            (Events::Transactions, Some(known)) => known.clear(),
+            (Events::Transactions, None) => {}
         }
     }
 

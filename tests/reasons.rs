@@ -68,6 +68,8 @@ records! {
     scored {
         as_it_should_be: GOOD,
         byte_order_mark: format!("\u{feff}{GOOD}"),
+        no_reports: and(r#""fraud_reports":[]"#),
+        reports_null: and(r#""fraud_reports":null"#),
         white_space_around: format!(" \t\r\n{GOOD} \n"),
         white_space_within: GOOD.replace(":", " : ").replace(" : 00 : ", ":00:").replace(",", " ,\n"),
         id_integer: id("596"),
@@ -75,7 +77,6 @@ records! {
         id_with_exponent: id("5e0"),
         id_minus_zero: id("-0"),
         id_of_thirty_digits: id("123456789012345678901234567890"),
-        id_empty: id(r#""""#),
         id_escaped: id(r#""\u0035\u0039\u0036""#),
         id_half_a_surrogate_pair: id(r#""\ud800""#),
         id_long: id(&format!("{:?}", "i".repeat(5000))),
@@ -178,6 +179,7 @@ records! {
         amount_with_a_zero_byte: with(r#""amount""#, r#""amount\u0000""#),
         amount_null: amount("null"),
         id_null: id("null"),
+        id_empty: id(r#""""#),
         fields_in_an_object_of_another_name: r#"{"x":{"customer_id":1,"amount":2}}"#,
         before_a_wrong_type: r#"{"customer_id":true,"timestamp":"x"}"#,
     }
@@ -242,6 +244,5 @@ records! {
         reports_twice: format!(r#"{{"fraud_reports":[{REPORT}],"fraud_reports":[{REPORT}]}}"#),
         // A transaction is written, whatever it brings.
         with_a_transaction: and(&format!(r#""fraud_reports":[{REPORT}]"#)),
-        none_with_a_transaction: and(r#""fraud_reports":[]"#),
     }
 }

@@ -25,6 +25,7 @@ use fraud_plan::program::{self, Events, Stat, Value};
 
 use crate::history::{History, blank};
 use crate::record::Event;
+use crate::record::event::MISSING;
 use category::{Codes, Form};
 use record::RecordFeature;
 use window::{Entity, Statistic, TableFeature};
@@ -88,6 +89,24 @@ impl Features {
     /// Makes the transaction's vector, then remembers the transaction. Returns the number of the
     /// first entity's transactions that were remembered before.
     pub fn compute(&mut self, transaction: &Event, history: &mut History) -> u32 {
+        self.run::<true>(transaction, history, true)
+    }
+
+    /// Makes the vector of a transaction that may be without entities, then remembers it if it
+    /// `counts`. Returns the same number as [`Features::compute`].
+    // Apart, so that what few specs ask for costs the others nothing.
+    #[inline(never)]
+    pub fn compute_any(&mut self, transaction: &Event, history: &mut History, counts: bool) -> u32 {
+        self.run::<false>(transaction, history, counts)
+    }
+
+    #[inline(always)]
+    fn run<const WHOLE: bool>(
+        &mut self,
+        transaction: &Event,
+        history: &mut History,
+        counts: bool,
+    ) -> u32 {
         self.set_numbers(transaction);
         for (entity, table) in self.entities.iter_mut().zip(history.tables()) {
             entity.place = table.find(transaction.ids[entity.id]);
@@ -111,9 +130,13 @@ impl Features {
                 Run::Table(table, features) => {
                     let entity = &self.entities[*table];
                     let Some((_, events)) = entity.place.seen else {
-                        features
-                            .iter()
-                            .for_each(|(at, of)| of.set(*at, of.unseen, &mut self.values));
+                        if !WHOLE && transaction.ids[entity.id] == MISSING {
+                            features.iter().for_each(|(at, _)| self.values[*at] = f32::NAN);
+                            continue;
+                        }
+                        for (at, of) in features {
+                            of.set(*at, of.unseen, &mut self.values);
+                        }
                         continue;
                     };
                     for (at, of) in features {
@@ -123,9 +146,11 @@ impl Features {
                 }
             }
         }
-        self.remember(Events::Transactions, transaction, history);
-        if self.is_traced {
-            self.remember_traces(transaction, history);
+        if WHOLE || counts {
+            self.remember(Events::Transactions, transaction, history);
+            if self.is_traced {
+                self.remember_traces(transaction, history);
+            }
         }
         self.entities[0].place.seen.map_or(0, |(_, events)| events)
     }

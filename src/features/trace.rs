@@ -25,6 +25,7 @@ use super::distance::{Point, distance};
 use super::{finite, place};
 use crate::history::GONE;
 use crate::record::Event;
+use crate::record::event::MISSING;
 
 /// The traces of a table.
 pub(super) struct Traces(Vec<Trace>);
@@ -140,7 +141,9 @@ impl Traces {
 /// Returns the hash of the event's id or value; `None` is missing.
 fn hash_of(of: Identity, event: &Event) -> Option<u64> {
     match of {
-        Identity::Entity(entity) => Some(event.ids[usize::from(entity)]),
+        Identity::Entity(entity) => {
+            Some(event.ids[usize::from(entity)]).filter(|&id| id != MISSING)
+        }
         Identity::Category(category) => event.categories[usize::from(category)],
     }
 }

@@ -8,6 +8,7 @@ use super::{finite, place};
 use crate::exponential::exp2;
 use crate::history::{Place, Table};
 use crate::record::Event;
+use crate::record::event::MISSING;
 
 /// A feature of a table: a statistic, or the ratio of a value to it.
 pub(super) struct TableFeature {
@@ -194,6 +195,9 @@ impl Entity {
     #[inline]
     pub(super) fn remember(&self, event: &Event, table: &mut Table, values: &[f32]) {
         let is_new = self.place.seen.is_none();
+        if is_new && event.ids[self.id] == MISSING {
+            return;
+        }
         let (last, events) = self.place.seen.unwrap_or((event.seconds, 0));
         let now = &values[self.first + self.cells.len()..][..self.cells.len()];
         let cells = table.touch(&self.place, event.seconds);

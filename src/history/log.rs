@@ -59,7 +59,7 @@ impl HistoryLog {
         }
         let mut before = "history:";
         for ((table, told), of) in tables.iter().zip(&mut self.told).zip(&program.tables) {
-            let entity = &program.entities[usize::from(of.entity)];
+            let entity = &program.entities[usize::from(of.entity)].name;
             let events = if of.events == Events::Reports { " reports" } else { "" };
             let (len, capacity, evictions) = (table.len(), table.capacity(), table.evictions());
             let percent = len as u64 * 100 / capacity as u64;

@@ -3,11 +3,13 @@
 //! - `mod.rs`: the program's tables, and how they share the memory
 //! - `table`: one table: how an entity is found, and which one is evicted
 //! - [`reported`]: the ids of fraud reports that have been counted
+//! - [`known`]: the transactions that have been answered
 //! - [`log`]: the lines about history in the transform's log
 //!
 //! Nothing is allocated after [`History::new`]. History knows events, times and cells; what a cell
 //! means is for `features/` to say.
 
+pub mod known;
 pub mod log;
 pub mod reported;
 mod table;

@@ -1,5 +1,5 @@
-//! The ids of the fraud reports that have been counted, so that a report counts once however often
-//! it is delivered.
+//! The ids of the fraud reports that have been counted, or of the transactions that are known, so that
+//! each counts once however often it is delivered.
 //!
 //! **The idea**: a ring of the last N distinct ids, so that the oldest id makes room for a new one;
 //! and a hash table over the ring, of as many chains. A chain goes from its youngest id to its
@@ -38,16 +38,34 @@ impl Reported {
         capacity * (size_of::<u64>() + 2 * size_of::<u16>())
     }
 
+    /// Number of ids that are remembered at most.
+    pub fn capacity(&self) -> usize {
+        self.ring.len()
+    }
+
     /// Remembers an id; returns false if it is remembered already.
     pub fn insert(&mut self, id: u64) -> bool {
-        let chain = self.chain(id);
-        let mut at = self.heads[chain];
+        self.place(id).1
+    }
+
+    /// Finds an id's place in the ring.
+    pub fn find(&self, id: u64) -> Option<usize> {
+        let mut at = self.heads[self.chain(id)];
         while at != NONE {
             if self.ring[usize::from(at)] == id {
-                return false;
+                return Some(at.into());
             }
             at = self.next[usize::from(at)];
         }
+        None
+    }
+
+    /// Finds an id's place in the ring, which it takes if it is new; whether it is.
+    pub fn place(&mut self, id: u64) -> (usize, bool) {
+        if let Some(at) = self.find(id) {
+            return (at, false);
+        }
+        let chain = self.chain(id);
         let slot = self.oldest;
         if self.len == self.ring.len() {
             self.forget(slot);
@@ -58,7 +76,7 @@ impl Reported {
         self.ring[slot] = id;
         self.next[slot] = self.heads[chain];
         self.heads[chain] = slot as u16;
-        true
+        (slot, true)
     }
 
     /// Forgets all ids.

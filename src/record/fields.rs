@@ -1,17 +1,27 @@
 //! The spec's fields: which values of a record are read, and what for.
 
 use fraud_plan::Program;
-use fraud_plan::program::{Field, MAX_FIELDS, Number, Role, Step, Time};
+use fraud_plan::program::{
+    Entity, EventTypes, Field, MAX_FIELDS, Number, Role, Step, Time, Treatment,
+};
 
-use super::scalar::{MAX_MEMBER, Member, RECORD, Scalar, Text, Values, Visitor};
+use super::scalar::{MAX_MEMBER, Member, RECORD, SKIPPED, Scalar, Text, Values, Visitor};
 
 /// What the reader's hot loop wants to know of the fields. A field's number is its place in the
 /// program; it is also the visitor's number for its value.
 pub(super) struct Fields {
     /// The use of each field.
     pub(super) uses: Vec<Use>,
+    /// Whether each value has one use, each record is a transaction or brings reports, and each entity has
+    /// a field that cannot be absent; and nobody asks for transactions' ids.
+    pub(super) is_plain: bool,
+    /// The uses of a value that has several; the number is that of the first field at its place.
+    pub(super) shared: Vec<(u16, Vec<Use>)>,
     /// The fields of a transaction that must not be absent.
     pub(super) required: Vec<u16>,
+    /// The fields by which a transaction is known from a record of reports: those, or if there are none
+    /// all that a transaction may have.
+    pub(super) of_transaction: Vec<u16>,
     /// The fields of a report that must not be absent.
     pub(super) required_in_report: Vec<u16>,
     /// The field with the transaction's time.
@@ -22,6 +32,23 @@ pub(super) struct Fields {
     pub(super) numbers: Vec<Number>,
     /// How many currencies there are.
     pub(super) currencies: usize,
+    /// What becomes of a record without a type that is named.
+    pub(super) others: Treatment,
+    /// Milliseconds that a time may be ahead of the broker's.
+    pub(super) max_ahead: i64,
+    /// The entities that a transaction or a report may be without.
+    pub(super) optional: Vec<u8>,
+    /// Whether a report may be without any entity.
+    pub(super) bare_reports: bool,
+    /// The entities that are made of others, and of which.
+    pub(super) composites: Vec<(u8, Vec<u8>)>,
+    /// What becomes of a record by its type; `None` if all are transactions, or bring reports.
+    pub(super) types: Option<EventTypes>,
+    /// Whether a report has an id and a time of its own.
+    pub(super) reports_have_id: bool,
+    pub(super) reports_have_time: bool,
+    /// Whether an event may be without each entity.
+    is_optional: Vec<bool>,
     /// Name of the member that a scored record gains.
     verdict: String,
 }
@@ -45,62 +72,164 @@ pub(super) enum Usual {
     Number(u16),
     /// The transaction's time.
     Time,
-    /// Another one: [`Use::role`].
+    /// Another one, or several: [`Fields::uses_of`].
     Other,
 }
 
 const _: () = assert!(MAX_FIELDS <= MAX_MEMBER as usize, "a field's number is a value's");
 
+/// Returns whether the reader reads a field: a transaction's id only where ids are known, since a record
+/// without it, or with another type in its place, is scored too.
+fn is_read(program: &Program, field: &Field) -> bool {
+    field.role != Role::Id || program.known > 0 || program.reports_by_id()
+}
+
 impl Fields {
     pub(super) fn new(program: &Program) -> Self {
-        let is_required = |field: &Field| match field.role {
-            Role::Entity(_) | Role::ReportId | Role::ReportTime => true,
-            Role::Number(number) => {
-                !program.in_report(field) && !program.numbers[usize::from(number)].optional
+        let is_optional = |entity: u8| program.entities[usize::from(entity)].optional;
+        let is_required = |field: &Field, of_report: bool| match field.role {
+            Role::Entity(entity) if of_report => {
+                !is_optional(entity) && program.known == 0 && program.is_reported(entity)
             }
-            Role::Category(category) => !program.categories[usize::from(category)].optional,
+            Role::Entity(entity) => !is_optional(entity),
+            Role::ReportId | Role::ReportTime => of_report,
+            Role::Id => of_report && program.reports_by_id(),
+            Role::Number(number) => !of_report && !program.numbers[usize::from(number)].optional,
+            Role::Category(category) => {
+                !of_report && !program.categories[usize::from(category)].optional
+            }
             Role::Object
             | Role::Array
             | Role::Currency(_)
             | Role::Reports
-            | Role::Id
-            | Role::Time => false,
+            | Role::Time
+            | Role::EventType => false,
         };
-        let required = |in_report: bool| {
-            let fields = program.fields.iter().enumerate();
-            fields
-                .filter(|(_, field)| is_required(field) && program.in_report(field) == in_report)
-                .map(|(at, _)| at as u16)
-                .collect()
+        let by_type = program.reports_by_type();
+        let fields = || (0..).zip(&program.fields).filter(|(_, field)| is_read(program, field));
+        // The first field at the same place.
+        let first = |field: &Field| {
+            let mut fields = fields();
+            let found = fields.find(|(_, f)| f.parent == field.parent && f.step == field.step);
+            found.expect("the field itself is one").0
         };
-        let is_time = |field: &Field| field.role == Role::Time;
+        let required = |of_report: bool| {
+            let holds = |field: &Field| match program.in_report(field) {
+                true => of_report,
+                false => !of_report || by_type,
+            };
+            let mut required: Vec<u16> = fields()
+                .filter(|(_, field)| holds(field) && is_required(field, of_report))
+                .map(|(_, field)| first(field))
+                .collect();
+            required.dedup();
+            required
+        };
+        let one = |field: &Field| {
+            let in_report = program.in_report(field);
+            let usual = match field.role {
+                _ if in_report => Usual::Other,
+                Role::Entity(entity) => Usual::Entity(entity),
+                Role::Number(at) if program.numbers[usize::from(at)].is_plain() => {
+                    Usual::Number(at)
+                }
+                Role::Time => Usual::Time,
+                _ => Usual::Other,
+            };
+            Use { role: field.role, in_report, usual }
+        };
+        let mut uses: Vec<Use> = program.fields.iter().map(one).collect();
+        let mut shared: Vec<(u16, Vec<Use>)> = Vec::new();
+        for (at, field) in fields() {
+            let first = first(field);
+            if first == at {
+                continue;
+            }
+            match shared.iter_mut().find(|(known, _)| *known == first) {
+                Some((_, uses)) => uses.push(one(field)),
+                None => {
+                    let of_first = &mut uses[usize::from(first)];
+                    shared.push((first, vec![*of_first, one(field)]));
+                    of_first.usual = Usual::Other;
+                }
+            }
+        }
+        let entities = || (0..).zip(&program.entities);
+        let has_id = fields().any(|(_, field)| field.role == Role::Id);
+        let is_value = |field: &Field| {
+            matches!(field.role, Role::Entity(_) | Role::Number(_) | Role::Category(_))
+        };
         let is_currency =
             |field: &Field| matches!(field.role, Role::Currency(_)) && !program.in_report(field);
-        let uses = program.fields.iter();
+        let is_usual = |entity: &Entity| !entity.optional && entity.of.is_empty();
         Self {
-            uses: uses
-                .map(|field| {
-                    let in_report = program.in_report(field);
-                    let usual = match field.role {
-                        _ if in_report => Usual::Other,
-                        Role::Entity(entity) => Usual::Entity(entity),
-                        Role::Number(at) if program.numbers[usize::from(at)].is_plain() => {
-                            Usual::Number(at)
-                        }
-                        Role::Time => Usual::Time,
-                        _ => Usual::Other,
-                    };
-                    Use { role: field.role, in_report, usual }
-                })
-                .collect(),
+            is_plain: shared.is_empty()
+                && program.types.is_none()
+                && !has_id
+                && program.entities.iter().all(is_usual),
+            uses,
+            shared,
+            of_transaction: match required(false) {
+                none if none.is_empty() => fields()
+                    .filter(|(_, field)| !program.in_report(field) && is_value(field))
+                    .map(|(_, field)| first(field))
+                    .collect(),
+                required => required,
+            },
             required: required(false),
             required_in_report: required(true),
-            time_field: program.fields.iter().position(is_time).map(|at| at as u16),
+            time_field: fields()
+                .find(|(_, field)| field.role == Role::Time)
+                .map(|(_, time)| first(time)),
             time: program.time,
             numbers: program.numbers.clone(),
-            currencies: program.fields.iter().filter(|field| is_currency(field)).count(),
+            currencies: fields().filter(|(_, field)| is_currency(field)).count(),
+            others: program.types.as_ref().map_or(Treatment::Score, |types| types.others),
+            max_ahead: i64::from(program.max_ahead) * 1000,
+            bare_reports: program.known > 0,
+            optional: entities()
+                .filter(|(_, entity)| entity.optional || program.known > 0 || by_type)
+                .map(|(at, _)| at)
+                .collect(),
+            composites: entities()
+                .filter(|(_, entity)| !entity.of.is_empty())
+                .map(|(at, entity)| (at, entity.of.clone()))
+                .collect(),
+            types: program.types.clone(),
+            reports_have_id: fields().any(|(_, field)| field.role == Role::ReportId),
+            reports_have_time: fields().any(|(_, field)| field.role == Role::ReportTime),
+            is_optional: program.entities.iter().map(|entity| entity.optional).collect(),
             verdict: program.verdict.clone(),
         }
+    }
+
+    /// Returns the uses of a field's value.
+    pub(super) fn uses_of(&self, field: u16) -> &[Use] {
+        match self.shared.iter().find(|(shared, _)| *shared == field) {
+            Some((_, uses)) => uses,
+            None => std::slice::from_ref(&self.uses[usize::from(field)]),
+        }
+    }
+
+    /// Whether a transaction, or a report, may be without an entity.
+    pub(super) fn may_lack(&self, entity: u8, in_report: bool) -> bool {
+        self.is_optional[usize::from(entity)] || in_report && self.bare_reports
+    }
+
+    /// Returns what becomes of a record whose type is `value`.
+    #[cold]
+    pub(super) fn treatment(&self, value: Scalar) -> Treatment {
+        let Some(types) = &self.types else {
+            return Treatment::Score;
+        };
+        let is = |known: &str| match value {
+            Scalar::Text(text) => text.is(known),
+            Scalar::Number(number) => number.text == known.as_bytes(),
+            Scalar::Bool(value) => known == if value { "true" } else { "false" },
+            Scalar::Null | Scalar::Array | Scalar::Object => false,
+        };
+        let known = types.treatments.iter().find(|(known, _)| is(known));
+        known.map_or(types.others, |(_, treatment)| *treatment)
     }
 
     /// Returns whether a member that is no field has the verdict's name.
@@ -117,8 +246,6 @@ impl Fields {
 /// other.
 pub struct Finder {
     fields: Vec<Field>,
-    /// Whether the transaction's id is found too.
-    finds_id: bool,
     /// The field behind the one that was found last.
     next: usize,
     /// For each field that is an array around others, its items.
@@ -134,16 +261,22 @@ struct Items {
     wanted: u16,
 }
 
+/// The parent of a field that is not to be found.
+const NOWHERE: u16 = SKIPPED;
+
 impl Finder {
-    /// Makes a finder of all of a program's fields.
+    /// Makes a finder of all of a program's fields. Of several at the same place it finds the first.
     pub fn new(program: &Program) -> Self {
-        Self { finds_id: true, ..Self::of_features(program) }
+        Self::of(program, |_| true)
     }
 
-    /// Makes a finder of all but the transaction's id: no feature needs it, so that a record without it, or
-    /// with another type in its place, is scored too.
-    pub fn of_features(program: &Program) -> Self {
-        let fields = program.fields.clone();
+    /// Makes a finder of the fields that the reader reads.
+    pub(super) fn of_read(program: &Program) -> Self {
+        Self::of(program, |field| is_read(program, field))
+    }
+
+    fn of(program: &Program, is_wanted: impl Fn(&Field) -> bool) -> Self {
+        let mut fields = program.fields.clone();
         let mut items = vec![Items::default(); fields.len()];
         for field in &fields {
             if let (Step::Item(item), Some(array)) = (&field.step, field.parent) {
@@ -151,7 +284,15 @@ impl Finder {
                 *wanted = item.saturating_add(1).max(*wanted);
             }
         }
-        Self { fields, finds_id: false, next: 0, items }
+        for at in 0..fields.len() {
+            let (before, behind) = fields.split_at_mut(at);
+            let field = &mut behind[0];
+            let same = |f: &Field| f.parent == field.parent && f.step == field.step;
+            if !is_wanted(field) || before.iter().any(same) {
+                field.parent = Some(NOWHERE);
+            }
+        }
+        Self { fields, next: 0, items }
     }
 
     /// Finds the field that `is` says is it, in the object or array `parent`.
@@ -166,10 +307,7 @@ impl Finder {
             return Member::Skip;
         };
         self.next = field + 1;
-        match self.fields[field].role {
-            Role::Id if !self.finds_id => Member::Skip,
-            _ => Member::Take(field as u16),
-        }
+        Member::Take(field as u16)
     }
 }
 

@@ -16,7 +16,7 @@
 
 pub mod amount;
 pub mod currency;
-mod event;
+pub mod event;
 pub mod fields;
 pub mod json;
 pub mod number;

@@ -11,9 +11,10 @@
 //! has read much with a fresh one, `tests/reasons.rs` has records for each reason.
 
 use fraud_plan::Program;
-use fraud_plan::program::{Role, Scale, Time, TimeUnit};
-use fraud_plan::time::millis::DAY;
+use fraud_plan::program::{Role, Scale, Time, TimeUnit, Treatment};
+use fraud_plan::time::millis::YEAR_2000;
 
+use super::event::MISSING;
 use super::fields::{Fields, Finder, Use, Usual};
 use super::json::layouts::Layouts;
 use super::json::{self, Fault};
@@ -30,9 +31,13 @@ pub enum Record<'r> {
         event: &'r Event,
         /// Offset of the record's closing brace: the verdict goes before it.
         end: usize,
+        /// Whether it is to be scored, and not only remembered.
+        is_scored: bool,
     },
     /// Fraud reports, all of them good.
     Reports(Reports<'r>),
+    /// Another record, which goes on unread.
+    Passed,
 }
 
 /// The fraud reports of a record.
@@ -62,11 +67,20 @@ impl Reports<'_> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Transaction,
+    Remembered,
     Reports,
+    Passed,
 }
 
-/// Milliseconds from 1970 to 2000.
-const EPOCH_2000: i64 = 946_684_800_000;
+/// What a record of a layout can be, a bit each: the record from which the layout was learnt has all
+/// that this takes, and nothing that it must not have.
+mod sound {
+    pub(super) const TRANSACTION: u8 = 1;
+    pub(super) const REPORTS: u8 = 2;
+    pub(super) const PASSED: u8 = 4;
+    /// All of them.
+    pub(super) const ALL: u8 = 7;
+}
 
 /// A reader of records, with its buffers.
 pub struct Reader {
@@ -126,6 +140,7 @@ impl Reader {
             ids: vec![0; program.entities.len()],
             numbers: vec![f32::NAN; program.numbers.len()],
             categories: vec![None; program.categories.len()],
+            id: None,
             report: 0,
         };
         let fields = Fields::new(program);
@@ -139,7 +154,7 @@ impl Reader {
         Self {
             layouts: Layouts::new(),
             fields,
-            finder: Finder::of_features(program),
+            finder: Finder::of_read(program),
             marks: vec![Mark::default(); program.fields.len()],
             transaction: event.clone(),
             report: event,
@@ -161,9 +176,12 @@ impl Reader {
         };
         let record = &record[mark..];
         Ok(match self.pass(record, broker_timestamp, &mut |_| ())? {
-            (Kind::Transaction, end) => {
-                Record::Transaction { event: &self.transaction, end: end + mark }
-            }
+            (kind @ (Kind::Transaction | Kind::Remembered), end) => Record::Transaction {
+                event: &self.transaction,
+                end: end + mark,
+                is_scored: kind == Kind::Transaction,
+            },
+            (Kind::Passed, _) => Record::Passed,
             (Kind::Reports, _) => {
                 Record::Reports(Reports { reader: self, record, broker_timestamp })
             }
@@ -186,6 +204,9 @@ impl Reader {
             let mut pass =
                 Pass::new(&self.fields, event, in_report, rare, broker_timestamp, report);
             if let Some(end) = layout.read(record, &mut pass) {
+                if layout.sound != sound::ALL && layout.sound & pass.bit() == 0 {
+                    break;
+                }
                 return Ok((pass.finish()?, end));
             }
         }
@@ -218,25 +239,27 @@ impl Reader {
             Fault::TooDeep => Reason::TooDeep,
         })?;
         let end = end.ok_or(Reason::NotAnObject)?;
-        let kind = scan.finish()?;
+        let (kind, sound) = scan.finish()?;
         // Not from several reports: `Layout::read` would hand on the first before it knows that the
         // rest of the record has the layout.
-        if reports <= 1 {
-            self.layouts.learn(record, end, &mut self.finder);
+        if reports <= 1 && sound != 0 {
+            self.layouts.learn(record, end, sound, &mut self.finder);
         }
         Ok((kind, end))
     }
 }
 
-/// Returns the seconds since 2000 of a time that is neither before 2000 nor more than a day after
-/// the broker's.
-fn seconds(millis: i64, broker_timestamp: i64) -> Result<u32, Reason> {
-    let latest = match broker_timestamp {
-        ..0 => i64::MAX,
-        known => known.saturating_add(DAY),
+/// Returns the seconds since 2000 of a time that is neither before 2000 nor more than `max_ahead`
+/// milliseconds after the broker's. One after the broker's counts as the broker's: no entity's clock runs
+/// ahead of it.
+#[inline]
+fn seconds(millis: i64, broker_timestamp: i64, max_ahead: i64) -> Result<u32, Reason> {
+    let (now, latest) = match broker_timestamp {
+        ..0 => (i64::MAX, i64::MAX),
+        now => (now, now.saturating_add(max_ahead)),
     };
-    let seconds = u32::try_from(millis.saturating_sub(EPOCH_2000).div_euclid(1000));
-    seconds.ok().filter(|_| millis <= latest).ok_or(Reason::BadTime)
+    let seconds = millis.min(now).saturating_sub(YEAR_2000).div_euclid(1000);
+    u32::try_from(seconds).ok().filter(|_| millis <= latest).ok_or(Reason::BadTime)
 }
 
 /// Takes the values of one record.
@@ -251,8 +274,13 @@ struct Pass<'p> {
     /// What only rare forms need.
     rare: &'p mut Rare,
     fault: Option<Refusal>,
-    /// Whether all reports so far are good; `None` until the record is known to bring reports.
-    reports: Option<bool>,
+    /// What becomes of the record, by its type.
+    treatment: Treatment,
+    /// Whether the record brings reports, and whether the array around them has begun.
+    brings_reports: bool,
+    in_list: bool,
+    /// Whether one of the reports is bad.
+    is_bad: bool,
     /// The first field that makes a report bad.
     bad_field: Option<u16>,
     /// Whether a report has begun and not ended.
@@ -273,7 +301,9 @@ impl<'r> Values<'r> for Pass<'_> {
         }
         let event = &mut *self.transaction;
         let read = match usual {
-            Usual::Entity(entity) => value::id(value).map(|id| event.ids[usize::from(entity)] = id),
+            Usual::Entity(entity) => {
+                value::entity(value).map(|id| event.ids[usize::from(entity)] = id)
+            }
             Usual::Number(number) => {
                 value::number(value).map(|value| event.numbers[usize::from(number)] = value)
             }
@@ -305,7 +335,7 @@ impl<'r> Values<'r> for Pass<'_> {
         let read = match role {
             Some(Role::Time) => time.map(|millis| self.time = Some(millis)),
             _ => time
-                .and_then(|millis| seconds(millis, self.broker_timestamp))
+                .and_then(|millis| seconds(millis, self.broker_timestamp, self.fields.max_ahead))
                 .map(|seconds| self.report.seconds = seconds),
         };
         if let Err(reason) = read {
@@ -328,6 +358,12 @@ impl<'p> Pass<'p> {
         if fields.currencies > 0 {
             rare.money[0].clear();
         }
+        if !fields.is_plain {
+            transaction.id = None;
+            for &entity in &fields.optional {
+                transaction.ids[usize::from(entity)] = MISSING;
+            }
+        }
         Self {
             broker_timestamp,
             fields,
@@ -336,10 +372,23 @@ impl<'p> Pass<'p> {
             time: None,
             rare,
             fault: None,
-            reports: None,
+            treatment: fields.others,
+            brings_reports: false,
+            in_list: false,
+            is_bad: false,
             bad_field: None,
             in_report: false,
             sink,
+        }
+    }
+
+    /// Returns what the layout of the record must be sound for.
+    fn bit(&self) -> u8 {
+        match self.treatment {
+            Treatment::Pass => sound::PASSED,
+            Treatment::Report => sound::REPORTS,
+            _ if self.brings_reports => sound::REPORTS,
+            _ => sound::TRANSACTION,
         }
     }
 
@@ -347,31 +396,81 @@ impl<'p> Pass<'p> {
     #[inline]
     fn finish(mut self) -> Result<Kind, Refusal> {
         self.end_report();
-        match self.reports {
-            Some(true) => return Ok(Kind::Reports),
-            Some(false) => {
-                return Err(Refusal { reason: Reason::BadReport, field: self.bad_field });
-            }
-            None => {}
+        if self.treatment != Treatment::Score {
+            return self.finish_other();
         }
-        if self.fields.currencies > 0 {
+        if self.brings_reports {
+            return if self.is_bad { Err(self.bad_report(None)) } else { Ok(Kind::Reports) };
+        }
+        self.finish_transaction().map(|()| Kind::Transaction)
+    }
+
+    #[inline(always)]
+    fn finish_transaction(&mut self) -> Result<(), Refusal> {
+        let (time, fields) = (self.time.unwrap_or(self.broker_timestamp), self.fields);
+        if fields.currencies > 0 {
             self.end_money(false);
         }
-        match seconds(self.time.unwrap_or(self.broker_timestamp), self.broker_timestamp) {
+        match seconds(time, self.broker_timestamp, fields.max_ahead) {
             Ok(seconds) => self.transaction.seconds = seconds,
-            Err(reason) => self.blame(self.fields.time_field, reason),
+            Err(reason) => self.blame(fields.time_field, reason),
         }
-        match self.fault {
-            Some(refusal) => Err(refusal),
-            None => Ok(Kind::Transaction),
+        if !fields.is_plain {
+            compose(&fields.composites, self.transaction);
         }
+        self.fault.map_or(Ok(()), Err)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn finish_other(mut self) -> Result<Kind, Refusal> {
+        match self.treatment {
+            Treatment::Pass => return Ok(Kind::Passed),
+            Treatment::Report => {
+                self.finish_typed_report().map_err(|field| self.bad_report(field))?;
+                (self.sink)(self.report);
+            }
+            _ if self.brings_reports && self.is_bad => return Err(self.bad_report(None)),
+            _ if self.brings_reports => {}
+            _ => return self.finish_transaction().map(|()| Kind::Remembered),
+        }
+        Ok(Kind::Reports)
+    }
+
+    fn bad_report(&self, field: Option<u16>) -> Refusal {
+        Refusal { reason: Reason::BadReport, field: self.bad_field.or(field) }
+    }
+
+    /// Makes the report of a record that is one by its type; else names the field that is wrong.
+    fn finish_typed_report(&mut self) -> Result<(), Option<u16>> {
+        self.finish_transaction().map_err(|refusal| refusal.field)?;
+        if self.is_bad {
+            return Err(None);
+        }
+        self.report.ids.clone_from(&self.transaction.ids);
+        self.report.numbers.clone_from(&self.transaction.numbers);
+        if !self.fields.reports_have_time {
+            self.report.seconds = self.transaction.seconds;
+        }
+        if !self.fields.reports_have_id {
+            self.report.report = self.transaction.id.ok_or(None)?;
+        }
+        Ok(())
     }
 
     /// Takes a value of a use that is not [`Usual`].
     // Not inlined: the loop over the usual values is all the faster.
     #[inline(never)]
     fn other_value(&mut self, field: u16, value: Scalar) {
-        let Use { role, in_report, .. } = self.fields.uses[usize::from(field)];
+        let fields = self.fields;
+        for of in fields.uses_of(field) {
+            self.take(*of, field, value);
+        }
+    }
+
+    /// Takes a value for one of its uses.
+    fn take(&mut self, of: Use, field: u16, value: Scalar) {
+        let Use { role, in_report, .. } = of;
         if role == Role::Reports {
             return self.reports_value(field, value);
         }
@@ -383,7 +482,9 @@ impl<'p> Pass<'p> {
         let read = match role {
             Role::Object | Role::Reports => is(value == Scalar::Object),
             Role::Array => is(value == Scalar::Array),
-            Role::Entity(entity) => value::id(value).map(|id| event.ids[usize::from(entity)] = id),
+            Role::Entity(entity) => {
+                value::entity(value).map(|id| event.ids[usize::from(entity)] = id)
+            }
             Role::Number(number) if !self.fields.numbers[usize::from(number)].is_plain() => {
                 self.formed_number(number, in_report, value)
             }
@@ -393,18 +494,32 @@ impl<'p> Pass<'p> {
             Role::Currency(currency) => self.currency(currency, in_report, value),
             Role::Category(category) => value::category(value)
                 .map(|value| event.categories[usize::from(category)] = Some(value)),
-            Role::ReportId => value::id(value).map(|id| event.report = id),
+            Role::Id => {
+                event.id = value::entity(value).ok();
+                Ok(())
+            }
+            Role::EventType => {
+                self.treatment = self.fields.treatment(value);
+                Ok(())
+            }
+            Role::ReportId => value::entity(value).map(|id| event.report = id),
             Role::ReportTime => match value::time(value, &self.fields.time, &mut self.rare.parts) {
+                Ok(millis) => seconds(millis, self.broker_timestamp, self.fields.max_ahead)
+                    .map(|seconds| event.seconds = seconds),
+                Err(None) => Ok(()),
+                Err(Some(reason)) => Err(reason),
+            },
+            Role::Time => match value::time(value, &self.fields.time, &mut self.rare.parts) {
                 Ok(millis) => {
-                    seconds(millis, self.broker_timestamp).map(|seconds| event.seconds = seconds)
+                    self.time = Some(millis);
+                    Ok(())
                 }
                 Err(None) => Ok(()),
                 Err(Some(reason)) => Err(reason),
             },
-            Role::Id | Role::Time => Ok(()),
         };
         if let Err(reason) = read {
-            self.fail(field, reason);
+            self.fail_of(of, field, reason);
         }
     }
 
@@ -479,11 +594,25 @@ impl<'p> Pass<'p> {
         }
     }
 
-    /// Notes what is wrong with a field.
+    /// Notes what is wrong with a field for each of its uses.
     #[cold]
     fn fail(&mut self, field: u16, reason: Reason) {
-        if self.fields.uses[usize::from(field)].in_report {
-            self.reports = Some(false);
+        let fields = self.fields;
+        for of in fields.uses_of(field) {
+            self.fail_of(*of, field, reason);
+        }
+    }
+
+    /// Notes what is wrong with a field for one of its uses.
+    #[cold]
+    fn fail_of(&mut self, of: Use, field: u16, reason: Reason) {
+        if let (Role::Entity(entity), Reason::MissingField) = (of.role, reason)
+            && self.fields.may_lack(entity, of.in_report)
+        {
+            return;
+        }
+        if of.in_report || of.role == Role::Reports {
+            self.is_bad = true;
             self.bad_field = self.bad_field.or(Some(field));
         } else {
             self.blame(Some(field), reason);
@@ -498,25 +627,35 @@ impl<'p> Pass<'p> {
         }
     }
 
-    /// Takes a value of the field with the reports: the array first, then each of its values.
+    /// Takes a value of the field with the reports: one report, or an array first, then each of its
+    /// values. Null instead of the field is no report.
     fn reports_value(&mut self, field: u16, value: Scalar) {
         self.end_report();
-        let first = self.reports.is_none();
+        let first = !self.in_list && !self.brings_reports;
         let good = match value {
+            Scalar::Null if !self.in_list => return,
             Scalar::Array => first,
-            Scalar::Object => !first,
+            Scalar::Object => first || self.in_list,
             _ => false,
         };
         if !good {
+            self.is_bad = true;
             self.bad_field = self.bad_field.or(Some(field));
         }
-        self.reports = Some(self.reports.unwrap_or(true) && good);
-        if value == Scalar::Object {
-            self.in_report = true;
-            self.report.numbers.fill(f32::NAN);
-            if self.fields.currencies > 0 {
-                self.rare.money[1].clear();
+        match value {
+            Scalar::Array if good => self.in_list = true,
+            Scalar::Object => {
+                self.brings_reports = true;
+                self.in_report = true;
+                self.report.numbers.fill(f32::NAN);
+                if self.fields.currencies > 0 {
+                    self.rare.money[1].clear();
+                }
+                for &entity in &self.fields.optional {
+                    self.report.ids[usize::from(entity)] = MISSING;
+                }
             }
+            _ => self.brings_reports = true,
         }
     }
 
@@ -529,9 +668,21 @@ impl<'p> Pass<'p> {
         if self.fields.currencies > 0 {
             self.end_money(true);
         }
-        if self.reports == Some(true) {
+        if !self.is_bad {
+            compose(&self.fields.composites, self.report);
             (self.sink)(self.report);
         }
+    }
+}
+
+/// Makes the ids of entities that consist of others; missing where one of them is.
+#[inline(always)]
+fn compose(composites: &[(u8, Vec<u8>)], event: &mut Event) {
+    for (entity, of) in composites {
+        let part = |of: &u8| Some(event.ids[usize::from(*of)]).filter(|&id| id != MISSING);
+        let ids = of.iter().map(part);
+        let all = ids.reduce(|id, part| Some(value::mix(id?.rotate_left(1) ^ part?)));
+        event.ids[usize::from(*entity)] = all.flatten().unwrap_or(MISSING);
     }
 }
 
@@ -595,29 +746,73 @@ impl<'r> Values<'r> for Scan<'_> {
 }
 
 impl Scan<'_> {
-    /// Returns the record's kind, once all of it has passed.
-    fn finish(mut self) -> Result<Kind, Refusal> {
+    /// Returns the record's kind, once all of it has passed, and what other records of its layout can be
+    /// without a look at their members.
+    fn finish(mut self) -> Result<(Kind, u8), Refusal> {
         self.check_report();
-        let required = || self.pass.fields.required.iter().copied();
-        if self.pass.reports.is_some() {
-            // A record is one or the other: reports are not written, and no transaction is lost.
-            let both = required().find(|&field| self.marks[usize::from(field)].seen);
-            if both.is_some() {
-                self.pass.reports = Some(false);
-                self.pass.bad_field = self.pass.bad_field.or(both);
-            }
-        } else if let Some(field) = self.absent(&self.pass.fields.required) {
-            self.pass.fail(field, Reason::MissingField);
+        let fields = self.pass.fields;
+        let is_there = |field: &u16| self.marks[usize::from(*field)].present;
+        let has_fields = fields.of_transaction.iter().find(|field| is_there(field)).copied();
+        let mut names = (0..).zip(fields.uses.iter().zip(&*self.marks));
+        let list = names.find(|(_, (of, mark))| of.role == Role::Reports && mark.seen);
+        // A record with an empty list of reports, and no transaction, brings reports: none. It must be a
+        // list.
+        let is_empty = list.is_some() && !self.pass.brings_reports && has_fields.is_none();
+        if is_empty {
+            self.pass.brings_reports = true;
+            self.pass.is_bad |= !self.pass.in_list;
+            self.pass.bad_field = self.pass.bad_field.or(list.map(|(field, _)| field));
         }
-        self.pass.finish()
+        let treatment = self.pass.treatment;
+        let missing = self.absent(&fields.required);
+        let missing_in_report = self.absent(&fields.required_in_report);
+        let is_faultless = self.pass.fault.is_none() && !self.pass.is_bad;
+        let sound = match &fields.types {
+            _ if is_empty => 0,
+            None => sound::ALL,
+            Some(_) if !is_faultless => 0,
+            Some(_) if self.pass.brings_reports => 0,
+            Some(_) => {
+                let transaction = if missing.is_none() { sound::TRANSACTION } else { 0 };
+                let has_report = fields.reports_have_id || fields.reports_have_time;
+                let report = match missing_in_report.is_none() || !has_report {
+                    true => sound::REPORTS,
+                    false => 0,
+                };
+                sound::PASSED | transaction | report
+            }
+        };
+        match treatment {
+            Treatment::Pass => {}
+            Treatment::Report => {
+                if let Some(field) = missing_in_report {
+                    self.pass.is_bad = true;
+                    self.pass.bad_field = self.pass.bad_field.or(Some(field));
+                }
+            }
+            Treatment::Score | Treatment::Remember if self.pass.brings_reports => {
+                // A record is one or the other: reports are not written, and no transaction is lost.
+                if has_fields.is_some() {
+                    self.pass.is_bad = true;
+                    self.pass.bad_field = self.pass.bad_field.or(has_fields);
+                }
+            }
+            Treatment::Score | Treatment::Remember => {
+                if let Some(field) = missing {
+                    self.pass.blame(Some(field), Reason::MissingField);
+                }
+            }
+        }
+        Ok((self.pass.finish()?, sound))
     }
 
     /// Sees to it that the report that is being read, if there is one, has all that it must have.
     fn check_report(&mut self) {
-        if let Some(field) = self.absent(&self.pass.fields.required_in_report)
-            && self.pass.in_report
+        if self.pass.in_report
+            && let Some(field) = self.absent(&self.pass.fields.required_in_report)
         {
-            self.pass.fail(field, Reason::MissingField);
+            self.pass.is_bad = true;
+            self.pass.bad_field = self.pass.bad_field.or(Some(field));
         }
     }
 
@@ -650,6 +845,42 @@ mod tests {
         path = "reports"
         id = "id"
         time = "reported_at"
+        [[feature]]
+        name = "amount"
+        kind = "number"
+        of = "amount"
+    "#;
+
+    /// The same fields, but a record's member `x` says what it is.
+    const TYPED: &str = r#"
+        version = 1
+        [time]
+        path = "at.time"
+        [transaction]
+        id = "id"
+        known = 10
+        [[entity]]
+        name = "customer"
+        path = "customer_id"
+        optional = true
+        [[entity]]
+        name = "terminal"
+        path = "at.terminal_identifier_of_the_acquirer"
+        reported = 100
+        [[entity]]
+        name = "both"
+        of = ["customer", "terminal"]
+        [[number]]
+        name = "amount"
+        path = "amount"
+        [events]
+        field = "x"
+        scored = ["a long text, with a comma", "596"]
+        remembered = ["1"]
+        reports = ["true", "é"]
+        [reports]
+        id = "12345"
+        time = "at.time"
         [[feature]]
         name = "amount"
         kind = "number"
@@ -748,7 +979,7 @@ mod tests {
     }
 
     fn record() -> impl Strategy<Value = Vec<u8>> {
-        let good = r#""customer_id":1,"at":{"time":"2018-04-01T00:00:31Z","terminal_identifier_of_the_acquirer":2,"id":"usd"},"amount":3"#;
+        let good = r#""x":"596","customer_id":1,"at":{"time":"2018-04-01T00:00:31Z","terminal_identifier_of_the_acquirer":2,"id":"usd"},"amount":3"#;
         let comma = prop::sample::select(vec![",", ",", ", ", ""]);
         let edit = prop::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>()));
         let report = r#"{"id":1,"reported_at":"2018-04-01T00:00:31Z","at":{"terminal_identifier_of_the_acquirer":2},"amount":3}"#;
@@ -815,7 +1046,7 @@ mod tests {
                 [edit(&record, one), edit(&record, other), record.clone(), record]
             };
             let records: Vec<Vec<u8>> = records.into_iter().flat_map(alike).collect();
-            for spec in [SPEC, FORMS] {
+            for spec in [SPEC, FORMS, TYPED] {
                 let program = fraud_plan::compile::spec::parse(spec, "SPEC").expect("a valid spec");
                 let mut reader = Reader::new(&program);
                 for record in &records {

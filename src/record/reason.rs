@@ -27,7 +27,7 @@ pub enum Reason {
     NotANumber,
     /// A number is beyond what a 32-bit float holds.
     NotFinite,
-    /// The time is not a time, before 2000, or more than a day after the broker's; or neither the
+    /// The time is not a time, before 2000, or further after the broker's than the spec's `max_ahead`; or neither the
     /// record nor the broker has a time.
     BadTime,
     /// The record brings fraud reports, and one of them lacks or mistypes a required field, or the

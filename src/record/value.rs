@@ -27,6 +27,15 @@ pub fn id_text(value: Scalar<'_>) -> Option<Cow<'_, [u8]>> {
     }
 }
 
+/// Returns the hash of the id of somebody or something; an empty text is no id.
+#[inline(always)]
+pub fn entity(value: Scalar) -> Result<u64, Reason> {
+    match value {
+        Scalar::Text(text) if text.written().is_empty() => Err(Reason::MissingField),
+        _ => id(value),
+    }
+}
+
 /// Returns the hash of an id's text.
 #[inline(always)]
 pub fn id(value: Scalar) -> Result<u64, Reason> {
@@ -106,7 +115,7 @@ fn hash_escaped(text: Text) -> u64 {
 }
 
 /// Mixes 64 bits: MurmurHash3's finisher.
-fn mix(mut hash: u64) -> u64 {
+pub(crate) fn mix(mut hash: u64) -> u64 {
     hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     hash ^ hash >> 33

@@ -21,6 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Error, Result, bail};
 use fraud_plan::Plan;
+use fraud_plan::program::Passage;
 use redpanda_transform_sdk::{
     BorrowedHeader, BorrowedRecord, RecordWriter, WriteEvent, WriteOptions, on_record_written,
 };
@@ -40,6 +41,9 @@ use topics::Topics;
 pub const ERROR_HEADER: &str = "fraud-error";
 /// The header that names the field to blame for it, by its path in the spec; absent where no field is.
 pub const ERROR_FIELD_HEADER: &str = "fraud-error-field";
+
+/// Name of the header that says of a record that it is not to be scored, and [why](crate::Unscored::code).
+pub const UNSCORED_HEADER: &str = "fraud-unscored";
 
 /// The name with which the shell's lines in the transform's log begin.
 const NAME: &str = "fraud-detector";
@@ -181,12 +185,24 @@ impl<D: Score> Shell<D> {
         let (topic, value, refusal) = match outcome {
             Outcome::Scored(verdict) if verdict.fraud => (&topics.fraud, Some(scored), None),
             Outcome::Scored(_) => (&topics.valid, Some(scored), None),
+            Outcome::Unscored(_) => {
+                let types = detector.detector().plan().program.types.as_ref();
+                let topic = match types.map(|types| types.unscored) {
+                    Some(Passage::Unscorable) => topics.unscorable(),
+                    Some(Passage::Valid) | None => &topics.valid,
+                };
+                (topic, value, None)
+            }
             Outcome::Unscorable(refusal) => (topics.unscorable(), value, Some(refusal)),
             Outcome::Silent => return Ok(()),
         };
-        let headers = match refusal {
-            None => headers::unpack(packed, count, &[]),
-            Some(refusal) => {
+        let headers = match (refusal, outcome) {
+            (None, Outcome::Unscored(why)) => {
+                let (name, code) = (UNSCORED_HEADER.as_bytes(), why.code().as_bytes());
+                headers::unpack(packed, count, &[BorrowedHeader::new(name, Some(code))])
+            }
+            (None, _) => headers::unpack(packed, count, &[]),
+            (Some(refusal), _) => {
                 *field = detector.detector().path_of(refusal);
                 refused(packed, count, refusal, field)
             }
@@ -260,7 +276,7 @@ mod tests {
                 Some(value) => value == b"!",
             };
             output.extend_from_slice(b"scored");
-            Outcome::Scored(Verdict { fraud, score: 0.5, history: Warmth::Cold })
+            Outcome::Scored(Verdict { fraud, score: 0.5, history: Warmth::Cold, duplicate: false })
         }
 
         fn detector(&self) -> &Detector<'static> {

@@ -22,6 +22,8 @@ pub struct Verdict {
     pub score: f32,
     /// Whether history was warm.
     pub history: Warmth,
+    /// Whether the transaction came before, and this is the answer to its second delivery.
+    pub duplicate: bool,
 }
 
 /// The judge: turns the model's raw output into verdicts.
@@ -62,7 +64,7 @@ impl Judge {
         // no JSON.
         let score = if score.is_nan() || score > 1.0 { 1.0 } else { score };
         let score = if score < 0.0 { 0.0 } else { score };
-        Verdict { fraud: score >= self.threshold, score, history }
+        Verdict { fraud: score >= self.threshold, score, history, duplicate: false }
     }
 }
 

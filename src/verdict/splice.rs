@@ -6,13 +6,15 @@ use super::judge::{Verdict, Warmth};
 use super::number::{self, MAX_LENGTH};
 use crate::simd::bytes;
 
+const DUPLICATE: &str = r#","duplicate":true"#;
+
 /// The writer of verdicts into records; keeps the texts that all verdicts share.
 pub struct Splicer {
     /// The text before the score: `,"fraud":{"decision":"valid","score":`, and with `"fraud"`.
     open: [String; 2],
     /// The text behind it: `,"threshold":0.5,"model":"0123abcd","history":"cold"`, and with
-    /// `"warm"`.
-    middle: [String; 2],
+    /// `"warm"`; then both again, with `,"duplicate":true` behind.
+    middle: [String; 4],
 }
 
 impl Splicer {
@@ -22,10 +24,12 @@ impl Splicer {
         Self {
             open: ["valid", "fraud"]
                 .map(|decision| format!(r#","{name}":{{"decision":"{decision}","score":"#)),
-            middle: ["cold", "warm"].map(|history| {
-                let rest = format!(r#""model":"{id:08x}","history":"{history}""#);
-                format!(r#","threshold":{threshold},{rest}"#)
-            }),
+            middle: [("cold", ""), ("warm", ""), ("cold", DUPLICATE), ("warm", DUPLICATE)].map(
+                |(history, end)| {
+                    let rest = format!(r#""model":"{id:08x}","history":"{history}"{end}"#);
+                    format!(r#","threshold":{threshold},{rest}"#)
+                },
+            ),
         }
     }
 
@@ -41,7 +45,8 @@ impl Splicer {
         output: &mut Vec<u8>,
     ) {
         let open = &self.open[usize::from(verdict.fraud)];
-        let middle = &self.middle[usize::from(verdict.history == Warmth::Warm)];
+        let warm = usize::from(verdict.history == Warmth::Warm);
+        let middle = &self.middle[usize::from(verdict.duplicate) << 1 | warm];
         let texts = open.len() + middle.len() + reasons.len();
         output.reserve_exact(record.len() + texts + MAX_LENGTH);
         bytes::append(&record[..end], output);

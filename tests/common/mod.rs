@@ -147,6 +147,7 @@ pub fn topic_and_value(
         Outcome::Scored(verdict) => {
             (if verdict.fraud { "fraud" } else { "valid" }.into(), Some(scored))
         }
+        Outcome::Unscored(_) => ("valid".into(), input.map(<[u8]>::to_vec)),
         Outcome::Unscorable(_) => ("unscorable".into(), input.map(<[u8]>::to_vec)),
         Outcome::Silent => ("nowhere".into(), None),
     }

@@ -62,6 +62,8 @@ pub struct Layout {
     values: Vec<Value>,
     /// Number of bytes from the closing brace to the record's end.
     rest: usize,
+    /// What the record from which it was learnt was fit for, as its reader says.
+    pub(in crate::record) sound: u8,
 }
 
 struct Value {
@@ -109,6 +111,7 @@ impl Layouts {
             around: Vec::with_capacity(MAX_AROUND),
             values: Vec::with_capacity(MAX_VALUES),
             rest: 0,
+            sound: 0,
         };
         Self { known: std::array::from_fn(layout), unknown: 0 }
     }
@@ -122,7 +125,13 @@ impl Layouts {
     /// Learns from a record that has none of the layouts, and whose object closes at `end`; `visitor`
     /// says which of its values are read.
     #[inline(never)]
-    pub fn learn<'t>(&mut self, text: &'t [u8], end: usize, visitor: &mut impl Visitor<'t>) {
+    pub fn learn<'t>(
+        &mut self,
+        text: &'t [u8],
+        end: usize,
+        sound: u8,
+        visitor: &mut impl Visitor<'t>,
+    ) {
         let turn = self.unknown;
         self.unknown += 1;
         let place = match turn {
@@ -138,6 +147,7 @@ impl Layouts {
         learner.add(text.len());
         let fits = learner.fits && is_json;
         layout.rest = text.len() - end;
+        layout.sound = sound;
         if !fits {
             layout.around.clear();
         }

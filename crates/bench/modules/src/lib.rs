@@ -50,7 +50,12 @@ impl<S: Stages> Score for Partial<S> {
     fn score(&mut self, value: Option<&[u8]>, time: i64, output: &mut Vec<u8>) -> Outcome {
         self.stages.run(&mut self.detector, value, time);
         output.extend_from_slice(value.unwrap_or_default());
-        Outcome::Scored(Verdict { fraud: false, score: 0.0, history: Warmth::Warm })
+        Outcome::Scored(Verdict {
+            fraud: false,
+            score: 0.0,
+            history: Warmth::Warm,
+            duplicate: false,
+        })
     }
 
     fn detector(&self) -> &Detector<'static> {

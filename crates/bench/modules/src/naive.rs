@@ -40,8 +40,9 @@ impl Score for Naive {
 
     fn score(&mut self, value: Option<&[u8]>, time: i64, output: &mut Vec<u8>) -> Outcome {
         let (history, record, end) = match self.detector.observe(value, time) {
-            Ok(Observed::Transaction { history, record, end }) => (history, record, end),
+            Ok(Observed::Transaction { history, record, end, .. }) => (history, record, end),
             Ok(Observed::Reports) => return Outcome::Silent,
+            Ok(Observed::Unscored(why)) => return Outcome::Unscored(why),
             Err(refusal) => return Outcome::Unscorable(refusal),
         };
         let sum = reference::sum(&self.forest, self.detector.vector());

@@ -9,12 +9,14 @@ use fraud_detector::record::scalar::{Member, Scalar, Text, Values, Visitor};
 use fraud_detector::record::timestamp::Parts;
 use fraud_detector::record::value::{id_text, time};
 use fraud_detector::record::{amount, currency, json};
-use fraud_plan::program::{Program, Role, Scale, TimeUnit};
+use fraud_plan::program::{Field, Program, Role, Scale, TimeUnit};
 
 /// Reads envelopes of records by a spec.
 pub struct Envelopes {
     program: Program,
     finder: Finder,
+    /// The uses of each value, by the number of the first field at its place.
+    uses: Vec<Vec<Role>>,
     /// Index of the number that is the amount: the one called `amount`, else the first.
     amount: u16,
     /// Event time of the last record that had one; −1 before the first.
@@ -40,7 +42,13 @@ impl Envelopes {
     pub fn new(program: Program) -> Self {
         let amount = program.numbers.iter().position(|number| number.name == "amount");
         let amount = amount.unwrap_or(0) as u16;
-        Self { finder: Finder::new(&program), program, amount, last_time: -1 }
+        let mut uses = vec![Vec::new(); program.fields.len()];
+        for field in &program.fields {
+            let same = |f: &Field| f.parent == field.parent && f.step == field.step;
+            let first = program.fields.iter().position(same).expect("the field itself is one");
+            uses[first].push(field.role);
+        }
+        Self { finder: Finder::new(&program), uses, program, amount, last_time: -1 }
     }
 
     /// Returns the program that describes the records.
@@ -50,9 +58,10 @@ impl Envelopes {
 
     /// Reads the next record. If it is not JSON, it has neither key nor id.
     pub fn read<'r>(&mut self, record: &'r [u8]) -> Envelope<'r> {
-        let Self { program, finder, amount, .. } = self;
+        let Self { program, uses, finder, amount, .. } = self;
         let mut pass = Pass {
             program,
+            uses,
             finder,
             amount_field: *amount,
             key: None,
@@ -88,6 +97,7 @@ const TIMES: Range<i64> = 0..5_238_518_400_000;
 /// One pass over a record: the values found so far, each the first of its kind.
 struct Pass<'e, 'r> {
     program: &'e Program,
+    uses: &'e [Vec<Role>],
     finder: &'e mut Finder,
     /// Which number is the amount.
     amount_field: u16,
@@ -121,19 +131,21 @@ impl<'r> Visitor<'r> for Pass<'_, 'r> {
 impl<'r> Values<'r> for Pass<'_, 'r> {
     fn value(&mut self, member: u16, value: Scalar<'r>) {
         self.finder.value(member, value);
-        let place = match self.program.fields[usize::from(member)].role {
-            Role::Entity(0) => &mut self.key,
-            Role::Id => &mut self.id,
-            Role::Time => {
-                let read = || time(value, &self.program.time, &mut self.parts).ok();
-                self.time = self.time.or_else(read);
-                return;
-            }
-            Role::Number(number) if number == self.amount_field => &mut self.amount,
-            Role::Currency(currency) if self.is_in(currency) => &mut self.currency,
-            _ => return,
-        };
-        place.get_or_insert(value);
+        for role in &self.uses[usize::from(member)] {
+            let place = match *role {
+                Role::Entity(0) => &mut self.key,
+                Role::Id => &mut self.id,
+                Role::Time => {
+                    let read = || time(value, &self.program.time, &mut self.parts).ok();
+                    self.time = self.time.or_else(read);
+                    continue;
+                }
+                Role::Number(number) if number == self.amount_field => &mut self.amount,
+                Role::Currency(currency) if self.is_in(currency) => &mut self.currency,
+                _ => continue,
+            };
+            place.get_or_insert(value);
+        }
     }
 
     fn end(&mut self, member: u16) {

@@ -1,7 +1,7 @@
 //! Records to run a module on, made from a feature spec.
 
 use fraud_detector::record::json::MAX_DEPTH;
-use fraud_plan::program::{Number, NumberForm, Program, Role, Scale, Step};
+use fraud_plan::program::{Number, NumberForm, Program, Role, Scale, Step, Treatment};
 use fraud_plan::time::millis::{DAY, SECOND};
 use fraud_simulator::days_from_civil;
 use serde_json::{Map, Value, json};
@@ -41,20 +41,24 @@ impl Sample {
 
     /// Makes transaction number `number`.
     pub fn transaction(&self, number: u64) -> PlainRecord {
-        plain(number, self.object(number, None))
+        plain(number, self.object(number, None, Treatment::Score))
     }
 
     /// Makes a record with fraud report number `number`; `None` if the spec has no reports.
     pub fn report(&self, number: u64) -> Option<PlainRecord> {
+        if self.program.reports_by_type() {
+            return Some(plain(number, self.object(number, None, Treatment::Report)));
+        }
         let list = self.program.fields.iter().position(|field| field.role == Role::Reports)?;
         let mut root = Value::Object(Map::new());
-        let report = self.object(number, Some(list));
+        let report = self.object(number, Some(list), Treatment::Score);
         *self.value_at(&mut root, &self.path(list, None)) = json!([report]);
         Some(plain(number, root))
     }
 
-    /// Makes the object of a transaction, or of a report in the list `list`.
-    fn object(&self, number: u64, list: Option<usize>) -> Value {
+    /// Makes the object of a transaction, or of a report in the list `list`; its type is one that is
+    /// treated so.
+    fn object(&self, number: u64, list: Option<usize>, treatment: Treatment) -> Value {
         let fields = &self.program.fields;
         let mut root = Value::Object(Map::new());
         for (at, field) in fields.iter().enumerate() {
@@ -64,6 +68,10 @@ impl Sample {
                 Role::Category(at) => category(&self.program, at, number).into(),
                 Role::Number(at) => number_in_form(number, &self.program.numbers[usize::from(at)]),
                 Role::Currency(_) => "EUR".into(),
+                Role::EventType => match self.program.type_of(treatment) {
+                    Some(name) => name.into(),
+                    None => continue,
+                },
                 Role::Object | Role::Array | Role::Reports => continue,
             };
             let path = self.path(at, list);

@@ -121,11 +121,6 @@ impl<'d> Section<'d> {
         self.table.get(key)
     }
 
-    /// Whether a key is there.
-    pub fn has(&self, key: &'static str) -> bool {
-        self.get(key).is_some()
-    }
-
     /// Returns the value of a key that cannot be left out.
     pub fn need<T>(&self, key: &'static str, value: Option<T>) -> Result<T> {
         value.ok_or_else(|| {
@@ -341,6 +336,32 @@ impl<'d> Section<'d> {
         match (self.get(key), usual) {
             (None, Some(usual)) => Ok(usual),
             _ => self.path(key),
+        }
+    }
+
+    /// Whether a key is there.
+    pub fn has(&self, key: &'static str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Reads a list of texts; a whole number or a boolean is taken as it is written.
+    pub fn texts(&self, key: &'static str) -> Result<Option<At<Vec<String>>>> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let text = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
+            DeValue::String(text) if !text.is_empty() => Some(text.to_string()),
+            DeValue::Integer(digits) if digits.radix() == 10 => Some(digits.as_str().to_owned()),
+            DeValue::Boolean(flag) => Some(flag.to_string()),
+            _ => None,
+        };
+        let texts = match value.get_ref() {
+            DeValue::Array(values) if !values.is_empty() => values.iter().map(text).collect(),
+            _ => None,
+        };
+        match texts {
+            Some(texts) => Ok(Some(At { value: texts, at: value.span().start })),
+            None => Err(self.refuse(key, value, "it takes a list of texts")),
         }
     }
 

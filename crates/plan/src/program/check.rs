@@ -26,6 +26,10 @@ impl Program {
                     _ => true,
                 }
         });
+        let composites = self.entities.iter().enumerate().all(|(at, entity)| {
+            let mut of = entity.of.iter().map(|&of| usize::from(of));
+            of.all(|of| of < at && self.entities[of].of.is_empty())
+        });
         let has_currency =
             |currency: u16| self.fields.iter().any(|field| field.role == Role::Currency(currency));
         let numbers = self.numbers.iter().all(|number| match number.scale {
@@ -49,6 +53,7 @@ impl Program {
         [
             (fields, "between 1 and 1024 fields"),
             (entities, "at most 64 entities"),
+            (composites, "entities that are made of earlier ones, which have fields"),
             (roles, "fields that refer to earlier fields, known entities, numbers and categories"),
             (categories, "categories with all of their vocabulary, at most 65,535 values"),
             (numbers, "numbers that refer to known currencies, and have at most 18 decimals"),

@@ -17,6 +17,13 @@ pub struct Program {
     pub verdict: String,
     /// A verdict says `"history":"cold"` while the first entity has fewer events than this.
     pub warm_after: u32,
+    /// Transactions that are known by their id at most, so that one that comes again counts once; 0 if
+    /// none are told apart.
+    pub known: u32,
+    /// Seconds that a record's time may be ahead of the broker's.
+    pub max_ahead: u32,
+    /// What becomes of a record by its type; `None` if all are transactions, or bring reports.
+    pub types: Option<EventTypes>,
     /// The fields that are read from a record, parents before children. At most [`MAX_FIELDS`].
     pub fields: Vec<Field>,
     /// The way in which times are written.
@@ -25,8 +32,8 @@ pub struct Program {
     pub numbers: Vec<Number>,
     /// Categories of the record, in the order that [`Role::Category`] counts them.
     pub categories: Vec<Category>,
-    /// Names of the entities in the spec; the first is the partition key.
-    pub entities: Vec<String>,
+    /// The entities; the first is the partition key.
+    pub entities: Vec<Entity>,
     /// The tables of what is remembered. The first is of the first entity's transactions: their number
     /// tells cold from warm.
     pub tables: Vec<Table>,
@@ -37,13 +44,59 @@ pub struct Program {
 /// Most fields, with the objects and arrays around them, that a program reads from a record.
 pub const MAX_FIELDS: usize = 1024;
 
+/// What becomes of records of a shared topic, by the value of the field [`Role::EventType`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventTypes {
+    /// The types that are named, and what becomes of each.
+    pub treatments: Vec<(String, Treatment)>,
+    /// What becomes of the others, and of those without a type.
+    pub others: Treatment,
+    /// Where a record goes on that is not scored.
+    pub unscored: Passage,
+}
+
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Treatment {
+    /// It is a transaction: it is scored, and remembered.
+    Score,
+    /// It is a transaction that is remembered, and goes on unchanged.
+    Remember,
+    /// It is a fraud report: it is remembered, and is not written.
+    Report,
+    /// It goes on unchanged.
+    Pass,
+}
+
+/// Where a record goes on that is not scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Passage {
+    /// To the second topic, beside the transactions that are no fraud.
+    Valid,
+    /// To the third topic, or the first where there is none.
+    Unscorable,
+}
+
+/// Somebody or something that has a history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entity {
+    /// The name in the spec.
+    pub name: String,
+    /// Absent, `null` or empty is a missing entity rather than an unscorable record.
+    pub optional: bool,
+    /// The entities that it is made of, each before it; none if it has a field of its own. It is missing
+    /// where one of them is.
+    pub of: Vec<u8>,
+}
+
 /// Most entities: a program has two tables of each at most, and their numbers have 8 bits.
 pub const MAX_ENTITIES: usize = 64;
 
 /// Most decimals that a number of the record implies.
 pub const MAX_DECIMALS: u8 = 18;
 
-/// One value of the record, or of an object or array in it.
+/// One value of the record, or of an object or array in it. Several fields may be at the same place:
+/// what is a category may also be the record's type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// The way to it from `parent`.
@@ -83,6 +136,8 @@ pub enum Role {
     Number(u16),
     /// The transaction's id: text or an integer.
     Id,
+    /// The record's type: text, an integer or a boolean.
+    EventType,
     /// An array around fields that are items of it.
     Array,
     /// The code of a currency, by which numbers of [`Scale::Currency`] `.0` have their decimals.
@@ -580,8 +635,36 @@ impl Program {
         }
     }
 
+    /// Whether a record is a fraud report by its type, and its fields are where a transaction has them.
+    pub fn reports_by_type(&self) -> bool {
+        let types = self.types.iter().flat_map(|types| &types.treatments);
+        types.into_iter().any(|(_, treatment)| *treatment == Treatment::Report)
+    }
+
+    /// Returns a record's type that is treated so, if one is named.
+    pub fn type_of(&self, treatment: Treatment) -> Option<&str> {
+        let mut types = self.types.iter().flat_map(|types| &types.treatments);
+        types.find(|(_, of)| *of == treatment).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether a report is known by what is the id of a transaction.
+    pub fn reports_by_id(&self) -> bool {
+        self.reports_by_type() && !self.fields.iter().any(|field| field.role == Role::ReportId)
+    }
+
+    /// Whether anything is remembered of an entity's fraud reports, or of those of one made of it.
+    pub fn is_reported(&self, entity: u8) -> bool {
+        let reported = self.tables.iter().filter(|table| table.events == Events::Reports);
+        let mut reported =
+            reported.map(|table| (table.entity, &self.entities[usize::from(table.entity)]));
+        reported.any(|(at, of)| at == entity || of.of.contains(&entity))
+    }
+
     /// Returns whether a field is part of a report, not of a transaction.
     pub fn in_report(&self, field: &Field) -> bool {
+        if matches!(field.role, Role::ReportId | Role::ReportTime) {
+            return true;
+        }
         let mut parent = field.parent;
         while let Some(at) = parent {
             let holder = &self.fields[usize::from(at)];

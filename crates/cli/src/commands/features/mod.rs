@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use fraud_detector::{Detector, Reason, Settings};
+use fraud_detector::{Detector, Observed, Reason, Settings};
 use fraud_plan::{Decision, Plan, Program};
 use serde::Serialize;
 
@@ -76,6 +76,10 @@ struct Answer {
     frauds_not_found: u64,
     /// Transactions without an id, which nobody can label.
     without_id: u64,
+    /// Second deliveries of a transaction, which have no vector.
+    duplicates: u64,
+    /// Records that are no transactions that are scored.
+    no_transactions: u64,
     /// Records without a vector, by reason code.
     unscorable: BTreeMap<&'static str, u64>,
     evictions: u64,
@@ -126,6 +130,8 @@ struct Extraction {
     frauds: u64,
     reports: u64,
     nameless: u64,
+    duplicates: u64,
+    others: u64,
     unscorable: BTreeMap<&'static str, u64>,
 }
 
@@ -141,6 +147,8 @@ impl Extraction {
             frauds: 0,
             reports: 0,
             nameless: 0,
+            duplicates: 0,
+            others: 0,
             unscorable: BTreeMap::new(),
         })
     }
@@ -157,9 +165,20 @@ impl Extraction {
                 }
                 Event::Transaction { id, millis, value, .. } => {
                     self.wipes.wipe_if_due(millis, &mut self.detector);
-                    if let Err(refusal) = self.detector.observe(Some(value), millis) {
-                        self.leave_out(refusal.reason);
-                        continue;
+                    match self.detector.observe(Some(value), millis) {
+                        Ok(Observed::Transaction { duplicate: false, .. }) => {}
+                        Ok(Observed::Transaction { .. }) => {
+                            self.duplicates += 1;
+                            continue;
+                        }
+                        Ok(Observed::Reports | Observed::Unscored(_)) => {
+                            self.others += 1;
+                            continue;
+                        }
+                        Err(refusal) => {
+                            self.leave_out(refusal.reason);
+                            continue;
+                        }
                     }
                     self.nameless += u64::from(id.is_none());
                     let scenario = id.and_then(|id| frauds.get(id)).map_or(0, |fraud| {
@@ -189,6 +208,8 @@ impl Extraction {
             reports: self.reports,
             frauds_not_found,
             without_id: self.nameless,
+            duplicates: self.duplicates,
+            no_transactions: self.others,
             unscorable: self.unscorable,
             evictions: tables.map(|table| table.evictions()).sum(),
             wipes: self.wipes.count,
@@ -210,6 +231,14 @@ impl fmt::Display for Answer {
         writeln!(f, "{} are frauds, {}", count(*frauds), units::share(*frauds, *rows))?;
         for (reason, number) in unscorable {
             writeln!(f, "{} left out: {reason}", count(*number))?;
+        }
+        for (number, what) in [
+            (self.duplicates, "came a second time"),
+            (self.no_transactions, "are no transactions to be scored"),
+        ] {
+            if number > 0 {
+                writeln!(f, "{} left out: {what}", count(number))?;
+            }
         }
         if self.without_id > 0 {
             writeln!(f, "{} have no id: label 0", count(self.without_id))?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use fraud_detector::{Detector, Settings};
+use fraud_detector::{Detector, Observed, Settings};
 use fraud_plan::Decision;
 use fraud_plan::compile::CompiledModel;
 use fraud_plan::time::millis::DAY;
@@ -75,9 +75,13 @@ impl Examples {
                     continue;
                 }
             };
-            if detector.observe(Some(value), millis).is_err() {
-                examples.unscorable += 1;
-                continue;
+            match detector.observe(Some(value), millis) {
+                Ok(Observed::Transaction { duplicate: false, .. }) => {}
+                Ok(_) => continue,
+                Err(_) => {
+                    examples.unscorable += 1;
+                    continue;
+                }
             }
             let day = millis.div_euclid(DAY);
             if day < *first_day.get_or_insert(millis.saturating_add(skip).div_euclid(DAY)) {

@@ -96,7 +96,7 @@ fn traced(program: &Program) -> impl Iterator<Item = String> {
         let traces: usize = table.traces.iter().map(Trace::words).sum();
         format!(
             "each {} takes {} bytes of history, {} of them for its last point, last and different values",
-            program.entities[usize::from(table.entity)],
+            program.entities[usize::from(table.entity)].name,
             table.bytes(),
             traces * size_of::<u32>(),
         )

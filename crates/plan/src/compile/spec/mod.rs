@@ -18,15 +18,22 @@ use anyhow::Result;
 use super::document::{At, Document, Section};
 use super::path;
 use crate::program::{
-    Category, Events, Field, MAX_DECIMALS, MAX_ENTITIES, MAX_FIELDS, Number, NumberForm, Program,
-    Role, Scale, Step, Table, Time,
+    Category, Entity, EventTypes, Events, Field, MAX_DECIMALS, MAX_ENTITIES, MAX_FIELDS, Number,
+    NumberForm, Passage, Program, Role, Scale, Step, Table, Time, Treatment,
 };
+use crate::time::seconds::MINUTE;
 use vocabulary::Files;
 
 const _: () = assert!(2 * MAX_ENTITIES <= u8::MAX as usize, "numbers of tables have 8 bits");
 
 /// Most events that are counted for one entity.
 const MAX_EVENTS: u32 = u16::MAX as u32;
+
+/// Seconds that a record's time may be ahead of the broker's, unless the spec says so.
+const DEFAULT_AHEAD: u32 = 10 * MINUTE;
+
+/// Most transactions that are known by their id.
+const MAX_KNOWN: u32 = u16::MAX as u32;
 
 /// A program while it is read, with what only the reading needs.
 struct Spec {
@@ -38,14 +45,23 @@ struct Spec {
     currencies: Vec<At<Vec<Step>>>,
     /// Path of the transaction's id.
     id: Option<At<Vec<Step>>>,
-    /// The field of the array of reports.
-    reports: Option<u16>,
+    reports: Option<ReportsIn>,
     files: Files,
+}
+
+/// Where fraud reports are.
+#[derive(Clone, Copy, PartialEq)]
+enum ReportsIn {
+    /// In the field with this number.
+    Field(u16),
+    /// A record is one, by its type.
+    Records,
 }
 
 /// The keys of an `[[entity]]`.
 struct EntityKeys {
-    path: At<Vec<Step>>,
+    /// `None` if it is made of others.
+    path: Option<At<Vec<Step>>>,
     expected: u32,
     reported: u32,
     /// Whether windows may read it.
@@ -69,6 +85,9 @@ pub fn parse_with_files(text: &str, file: &str) -> Result<(Program, Vec<PathBuf>
     let program = Program {
         verdict: verdict.map_or("fraud", |verdict| verdict.value).to_owned(),
         warm_after: root.whole("warm_after", 0..=MAX_EVENTS)?.unwrap_or(5),
+        known: 0,
+        max_ahead: DEFAULT_AHEAD,
+        types: None,
         fields: Vec::new(),
         time: Time::USUAL,
         numbers: Vec::new(),
@@ -108,8 +127,14 @@ pub fn parse_with_files(text: &str, file: &str) -> Result<(Program, Vec<PathBuf>
     if let Some(section) = root.table("transaction")? {
         transaction(section, &mut spec)?;
     }
+    if let Some(section) = root.table("events")? {
+        events(section, &mut spec)?;
+    }
     if let Some(section) = root.table("reports")? {
         reports(section, &mut spec)?;
+    }
+    if spec.program.reports_by_type() && spec.reports.is_none() {
+        return Err(root.fault("[events] has `reports`, but no [reports] says how they are read"));
     }
     seen.clear();
     for mut section in root.tables("feature")? {
@@ -178,8 +203,19 @@ impl Spec {
         let Some(reports) = self.reports else {
             return Err(section.fault("there is no [reports] to say where reports are"));
         };
+        let ReportsIn::Field(reports) = reports else {
+            return Ok(());
+        };
         let path = match role {
-            Role::Entity(entity) => &self.entities[usize::from(entity)].path,
+            Role::Entity(entity) => match &self.entities[usize::from(entity)].path {
+                Some(path) => path,
+                None => {
+                    for part in self.program.entities[usize::from(entity)].of.clone() {
+                        self.report_field(section, Role::Entity(part))?;
+                    }
+                    return Ok(());
+                }
+            },
             Role::Number(number) => &self.numbers[usize::from(number)],
             Role::Currency(currency) => &self.currencies[usize::from(currency)],
             _ => unreachable!("only entities and numbers are in transactions and reports"),
@@ -205,32 +241,134 @@ fn entity<'d>(
 ) -> Result<()> {
     let name = section.name("entity", seen)?;
     let index = spec.entities.len();
-    let path = section.path("path")?;
-    add_field(&section, None, path.clone(), Role::Entity(index as u8), &mut spec.program)?;
-    spec.program.entities.push(name);
+    let of = if index == 0 { Vec::new() } else { parts(&section, spec)? };
+    let (path, optional) = match of.is_empty() {
+        true => {
+            let (path, role) = (section.path("path")?, Role::Entity(index as u8));
+            add_field(&section, None, path.clone(), role, &mut spec.program)?;
+            (Some(path), section.flag("optional")?)
+        }
+        false => (None, of.iter().any(|&of| spec.program.entities[usize::from(of)].optional)),
+    };
+    // All of the partition key's events come to one instance.
+    let of_key = of.contains(&0);
+    spec.program.entities.push(Entity { name, optional, of });
     let expected = section.whole("expected", 1..=u32::MAX)?.unwrap_or(1);
     let reported = section.whole("reported", 1..=u32::MAX)?.unwrap_or(expected);
-    let in_windows = index == 0 || section.choice("scope", &[("instance", ())])?.is_some();
+    let in_windows =
+        index == 0 || of_key || section.choice("scope", &[("instance", ())])?.is_some();
     spec.entities.push(EntityKeys { path, expected, reported, in_windows });
-    section.finish(if index == 0 { "the partition key" } else { "an entity" })
+    section.finish(match index {
+        0 => "the partition key",
+        _ if spec.program.entities[index].of.is_empty() => "an entity",
+        _ => "an entity that is made of others",
+    })
+}
+
+/// Reads the key `of` of an entity that is made of others: their indices.
+fn parts(section: &Section, spec: &Spec) -> Result<Vec<u8>> {
+    let Some(names) = section.texts("of")? else {
+        return Ok(Vec::new());
+    };
+    let entities = &spec.program.entities;
+    let mut of = Vec::new();
+    for name in &names.value {
+        let plain = entities.iter().filter(|entity| entity.of.is_empty());
+        let plain = plain.map(|entity| entity.name.as_str());
+        match entities.iter().position(|entity| entity.name == *name && entity.of.is_empty()) {
+            Some(at) if !of.contains(&(at as u8)) => of.push(at as u8),
+            Some(_) => {
+                let rule = format!("`of` has \"{name}\" twice");
+                return Err(section.error(names.at, rule));
+            }
+            None => return Err(section.unknown("of", At { value: name, at: names.at }, plain)),
+        }
+    }
+    match of.len() {
+        0 | 1 => Err(section.error(names.at, "`of` takes the names of two entities or more")),
+        _ => Ok(of),
+    }
 }
 
 fn transaction(section: Section, spec: &mut Spec) -> Result<()> {
     let path = section.path("id")?;
     add_field(&section, None, path.clone(), Role::Id, &mut spec.program)?;
     spec.id = Some(path);
+    spec.program.known = section.whole("known", 1..=MAX_KNOWN)?.unwrap_or(0);
     section.finish("[transaction]")
 }
 
+fn events(section: Section, spec: &mut Spec) -> Result<()> {
+    let path = section.path("field")?;
+    add_field(&section, None, path, Role::EventType, &mut spec.program)?;
+    let mut treatments: Vec<(String, Treatment)> = Vec::new();
+    for (key, treatment) in [
+        ("scored", Treatment::Score),
+        ("remembered", Treatment::Remember),
+        ("reports", Treatment::Report),
+        ("passed", Treatment::Pass),
+    ] {
+        let Some(types) = section.texts(key)? else {
+            continue;
+        };
+        for name in types.value {
+            if treatments.iter().any(|(known, _)| *known == name) {
+                let rule = format!("`{key}` has \"{name}\", which is listed already");
+                return Err(section.error(types.at, rule));
+            }
+            treatments.push((name, treatment));
+        }
+    }
+    let choices = [
+        ("scored", Treatment::Score),
+        ("remembered", Treatment::Remember),
+        ("passed", Treatment::Pass),
+    ];
+    let others = section.choice("others", &choices)?.unwrap_or(Treatment::Pass);
+    let topics = [("valid", Passage::Valid), ("unscorable", Passage::Unscorable)];
+    let unscored = section.choice("unscored", &topics)?.unwrap_or(Passage::Valid);
+    let scores = |treatment: Treatment| treatment == Treatment::Score;
+    if !scores(others) && !treatments.iter().any(|(_, treatment)| scores(*treatment)) {
+        let rule = "nothing is scored: list types under `scored`, or say `others = \"scored\"`";
+        return Err(section.fault(rule));
+    }
+    spec.program.types = Some(EventTypes { treatments, others, unscored });
+    section.finish("[events]")
+}
+
 fn reports(section: Section, spec: &mut Spec) -> Result<()> {
+    if spec.program.reports_by_type() {
+        return typed_reports(section, spec);
+    }
     let path = names(&section, "path", None)?;
     let field = add_field(&section, None, path, Role::Reports, &mut spec.program)?;
-    spec.reports = Some(field);
+    spec.reports = Some(ReportsIn::Field(field));
     let id = names(&section, "id", spec.id.clone())?;
     add_field(&section, Some(field), id, Role::ReportId, &mut spec.program)?;
     let time = names(&section, "time", None)?;
     add_field(&section, Some(field), time, Role::ReportTime, &mut spec.program)?;
     section.finish("[reports]")
+}
+
+/// Reads the keys of reports that are records of a type: without their own, their id is where a
+/// transaction's is, and their time is the record's.
+fn typed_reports(section: Section, spec: &mut Spec) -> Result<()> {
+    spec.reports = Some(ReportsIn::Records);
+    let keys = [("id", Role::ReportId, spec.id.is_some()), ("time", Role::ReportTime, true)];
+    for (key, role, can_be_left_out) in keys {
+        if !can_be_left_out || section.has(key) {
+            let path = section.path(key)?;
+            let field = add_field(&section, None, path, role, &mut spec.program)?;
+            // The record's own time is read once.
+            let fields = &spec.program.fields;
+            let last = &fields[usize::from(field)];
+            let same = |f: &Field| f.parent == last.parent && f.step == last.step;
+            if role == Role::ReportTime && fields.iter().any(|f| f.role == Role::Time && same(f)) {
+                spec.program.fields.pop();
+            }
+        }
+    }
+    section.finish("[reports] of records of a type")
 }
 
 /// Reads a path that has no items of arrays in it; without the key it is `other`, if that is given.
@@ -341,11 +479,12 @@ fn add_field(
             Role::Currency(_) => "the currency of a number".into(),
             Role::Array => "an array whose items are other fields".into(),
             Role::Id => "the transaction's id".into(),
+            Role::EventType => "the record's type".into(),
             Role::Time => "the time".into(),
             Role::Reports => "the array of reports".into(),
             Role::ReportId => "the reports' id".into(),
             Role::ReportTime => "the reports' time".into(),
-            Role::Entity(at) => format!("entity \"{}\"", program.entities[usize::from(at)]),
+            Role::Entity(at) => format!("entity \"{}\"", program.entities[usize::from(at)].name),
             Role::Category(at) => {
                 format!("category \"{}\"", program.categories[usize::from(at)].name)
             }
@@ -363,8 +502,10 @@ fn add_field(
         let known = program.fields.iter().position(|f| f.parent == parent && f.step == *step);
         parent = match known {
             Some(at) if is_around && program.fields[at].role == role => Some(at as u16),
-            Some(at) => return Err(taken(depth, program, program.fields[at].role)),
-            None => {
+            Some(at) if is_around || !can_share(program.fields[at].role, role) => {
+                return Err(taken(depth, program, program.fields[at].role));
+            }
+            _ => {
                 let at = u16::try_from(program.fields.len());
                 let at = at.map_err(|_| section.error(path.at, too_many_fields(1 << 16)))?;
                 program.fields.push(Field { step: step.clone(), parent, role });
@@ -373,6 +514,14 @@ fn add_field(
         };
     }
     Ok(parent.expect("a path has a step"))
+}
+
+/// Whether one value can be used for both: what tells records apart may be a feature too.
+fn can_share(one: Role, other: Role) -> bool {
+    let is_free =
+        |role: Role| matches!(role, Role::Id | Role::EventType | Role::ReportId | Role::ReportTime);
+    let is_around = |role: Role| matches!(role, Role::Object | Role::Array | Role::Reports);
+    (is_free(one) || is_free(other)) && !is_around(one) && one != other
 }
 
 fn too_many_fields(count: usize) -> String {

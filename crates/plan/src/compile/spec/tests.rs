@@ -1,7 +1,7 @@
 use super::parse;
 use crate::program::{
-    Cell, Events, Field, NumberForm, Program, Role, Scale, Source, Stat, Step, Time, TimeForm,
-    TimePart, TimeUnit, Value,
+    Cell, Events, Field, NumberForm, Passage, Program, Role, Scale, Source, Stat, Step, Time,
+    TimeForm, TimePart, TimeUnit, Treatment, Value,
 };
 
 const HEAD: &str = r#"version = 1
@@ -141,7 +141,7 @@ fn times_that_cannot_be_said() {
         ),
         (
             "step = \"1h\"\nstart = 2019-01-01\nunit = \"seconds\"",
-            r#"s:5:1: time: [time] has no key "unit"; its keys: path, time_zone, utc_offset, step, start"#,
+            r#"s:5:1: time: [time] has no key "unit"; its keys: path, time_zone, utc_offset, step, start, max_ahead"#,
         ),
     ] {
         assert_eq!(time_of(keys), Err(error.to_owned()), "{keys}");
@@ -393,8 +393,8 @@ fn the_transactions_id_is_the_reports_too() {
     assert_eq!(fields(&program)[7], ("transaction_id", Some(6), Role::ReportId));
     check(&reports, "fraud.toml:11:1: reports: `id` is missing");
     check(
-        "[transaction]\nid = \"amount\"\n",
-        "fraud.toml:12:6: transaction: `amount` is already number \"amount\"",
+        "[transaction]\nid = \"terminal\"\n",
+        "fraud.toml:12:6: transaction: `terminal` is already an object that holds other fields",
     );
     check(
         "[transaction]\nids = \"x\"\n",
@@ -534,7 +534,7 @@ fn keys_without_a_meaning_are_refused() {
     );
     check_whole(
         "version = 1\n[[entity]]\nname = \"a\"\npath = \"a\"\nscope = \"instance\"",
-        r#"s:5:1: entity "a": the partition key has no key "scope"; its keys: name, path, expected, reported"#,
+        r#"s:5:1: entity "a": the partition key has no key "scope"; its keys: name, path, optional, expected, reported"#,
     );
 }
 
@@ -622,5 +622,122 @@ fn the_version_comes_first() {
     check_whole(
         "version = 1\nentity = 3",
         "s:2:10: `entity` is 3, but it takes tables, each under [[entity]]",
+    );
+}
+
+#[test]
+fn entities_may_be_optional_or_made_of_others() {
+    let entities = "[[entity]]\nname = \"device\"\npath = \"device\"\noptional = true\n\
+                    [[entity]]\nname = \"pair\"\nof = [\"customer\", \"device\"]\n\
+                    [[entity]]\nname = \"place\"\nof = [\"terminal\", \"device\"]\nscope = \"instance\"\n";
+    let of = |entity: &str| format!("kind = \"window\"\nentity = \"{entity}\"\nstat = \"events\"");
+    // A window over what the partition key is part of needs no scope.
+    let program = with_features(entities, &[&of("pair"), &of("place")]);
+    let found = program.entities.iter().map(|e| (e.name.as_str(), e.optional, e.of.as_slice()));
+    let expected = [
+        ("customer", false, &[][..]),
+        ("terminal", false, &[]),
+        ("device", true, &[]),
+        ("pair", true, &[0, 2]),
+        ("place", true, &[1, 2]),
+    ];
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+    let composite = |of: &str| format!("[[entity]]\nname = \"x\"\nof = {of}\n");
+    check(
+        &composite("[\"customer\", \"terminl\"]"),
+        r#"fraud.toml:13:6: entity "x": unknown `of` "terminl" (did you mean "terminal"?); known here: customer, terminal"#,
+    );
+    check(
+        &composite("[\"customer\"]"),
+        r#"fraud.toml:13:6: entity "x": `of` takes the names of two entities or more"#,
+    );
+    check(
+        &composite("[\"customer\", \"customer\"]"),
+        r#"fraud.toml:13:6: entity "x": `of` has "customer" twice"#,
+    );
+}
+
+#[test]
+fn a_report_of_a_composite_has_all_parts() {
+    let pair = "[[entity]]\nname = \"pair\"\nof = [\"customer\", \"terminal\"]\n";
+    let keys = "kind = \"reports\"\nentity = \"pair\"\nstat = \"days_since_last\"";
+    let program = with_features(&format!("{pair}{REPORTS}"), &[keys]);
+    let roles: Vec<_> = fields(&program)[7..].iter().map(|(_, _, role)| *role).collect();
+    assert_eq!(roles, [Role::Entity(0), Role::Object, Role::Entity(1)]);
+}
+
+const EVENTS: &str = "[events]\nfield = \"type\"\n";
+
+#[test]
+fn records_are_told_apart_by_a_field() {
+    let keys = "scored = [\"paid\", 5]\nremembered = [true]\n";
+    let types = with_features(&format!("{EVENTS}{keys}"), &[HOUR]).types.expect("given");
+    let treatments = [
+        ("paid".to_owned(), Treatment::Score),
+        ("5".to_owned(), Treatment::Score),
+        ("true".to_owned(), Treatment::Remember),
+    ];
+    assert_eq!(types.treatments, treatments);
+    assert_eq!((types.others, types.unscored), (Treatment::Pass, Passage::Valid));
+    let keys = "passed = [\"refund\"]\nothers = \"scored\"\nunscored = \"unscorable\"\n";
+    let types = with_features(&format!("{EVENTS}{keys}"), &[HOUR]).types.expect("given");
+    assert_eq!((types.others, types.unscored), (Treatment::Score, Passage::Unscorable));
+    check(
+        &format!("{EVENTS}passed = [\"refund\"]\n"),
+        "fraud.toml:11:1: events: nothing is scored: list types under `scored`, or say `others = \"scored\"`",
+    );
+    check(
+        &format!("{EVENTS}scored = [\"a\"]\npassed = [\"a\"]\n"),
+        "fraud.toml:14:10: events: `passed` has \"a\", which is listed already",
+    );
+    check(
+        &format!("{EVENTS}scored = \"a\"\n"),
+        "fraud.toml:13:10: events: `scored` is \"a\", but it takes a list of texts",
+    );
+    check(
+        &format!("{EVENTS}others = \"pased\"\n"),
+        "fraud.toml:13:10: events: unknown `others` \"pased\" (did you mean \"passed\"?); known here: scored, remembered, passed",
+    );
+    check(
+        &format!("{EVENTS}scored = [\"a\"]\nreports = [\"b\"]\n"),
+        "fraud.toml:1:1: [events] has `reports`, but no [reports] says how they are read",
+    );
+}
+
+#[test]
+fn reports_may_be_records_of_a_type() {
+    let keys = "scored = [\"paid\"]\nreports = [\"dispute\"]\n";
+    let id = "[transaction]\nid = \"id\"\n";
+    let feature = "kind = \"reports\"\nentity = \"terminal\"\nstat = \"days_since_last\"";
+    let program = with_features(&format!("{id}{EVENTS}{keys}[reports]\n"), &[feature]);
+    let roles: Vec<_> = fields(&program)[4..].iter().map(|(_, _, role)| *role).collect();
+    assert_eq!(roles, [Role::Id, Role::EventType], "it has the fields of a transaction");
+    assert!(program.reports_by_type() && program.reports_by_id() && program.is_reported(1));
+    // Its id and its time may be elsewhere, also where a transaction has another field.
+    let reports = "[reports]\nid = \"type\"\ntime = \"at\"\n";
+    let program = with_features(&format!("{id}{EVENTS}{keys}{reports}"), &[feature]);
+    let expected = [("type", None, Role::ReportId), ("at", None, Role::ReportTime)];
+    assert_eq!(fields(&program)[6..], expected);
+    assert!(!program.reports_by_id());
+    check(&format!("{EVENTS}{keys}[reports]\n"), "fraud.toml:15:1: reports: `id` is missing");
+    check(
+        &format!("{id}{EVENTS}{keys}[reports]\npath = \"x\"\n"),
+        "fraud.toml:18:1: reports: [reports] of records of a type has no key \"path\"; its keys: id, time",
+    );
+}
+
+#[test]
+fn clocks_and_known_transactions() {
+    let program = with_features("[time]\npath = \"at\"\nmax_ahead = \"1d\"\n", &[HOUR]);
+    assert_eq!((program.max_ahead, program.known), (86_400, 0));
+    let program = with_features("[transaction]\nid = \"id\"\nknown = 8192\n", &[HOUR]);
+    assert_eq!((program.max_ahead, program.known), (600, 8_192));
+    check(
+        "[transaction]\nid = \"id\"\nknown = 65536\n",
+        "fraud.toml:13:9: transaction: `known` is 65536, but it takes a whole number from 1 to 65535",
+    );
+    check(
+        "[time]\npath = \"at\"\nmax_ahead = \"10\"\n",
+        "fraud.toml:13:13: time: `max_ahead` is \"10\", but it takes a number with its unit s, m, h or d, from \"1s\" to \"3650d\"",
     );
 }

@@ -45,6 +45,9 @@ pub(super) fn time(section: Section, program: &mut Program) -> Result<()> {
         return Err(section.fault(rule));
     }
     program.time = Time { unit, utc_offset };
+    if let Some(ahead) = duration(&section, "max_ahead")? {
+        program.max_ahead = ahead as u32;
+    }
     section.finish("[time]")
 }
 

@@ -26,7 +26,7 @@ const DEFAULT_CAP: u32 = 8;
 /// Reads the key `entity`: the entity's index, and its place in the text.
 fn entity(section: &Section, spec: &Spec) -> Result<At<usize>> {
     let name = section.need("entity", section.text("entity")?)?;
-    let names = spec.program.entities.iter().map(String::as_str);
+    let names = spec.program.entities.iter().map(|entity| entity.name.as_str());
     match names.clone().position(|entity| entity == name.value) {
         Some(value) => Ok(At { value, at: name.at }),
         None => Err(section.unknown("entity", name, names)),
@@ -131,7 +131,7 @@ pub(super) fn distance(from: [u16; 2], section: &Section, spec: &mut Spec) -> Re
 fn entity_of_window(section: &Section, spec: &Spec) -> Result<usize> {
     let entity = entity(section, spec)?;
     if !spec.entities[entity.value].in_windows {
-        let name = &spec.program.entities[entity.value];
+        let name = &spec.program.entities[entity.value].name;
         let rule = "is not the partition key, so a window sees only what its own instance of the \
                     transform sees; say so with `scope = \"instance\"` in its [[entity]]";
         return Err(section.error(entity.at, format_args!("entity \"{name}\" {rule}")));
@@ -142,7 +142,7 @@ fn entity_of_window(section: &Section, spec: &Spec) -> Result<usize> {
 /// Reads the key `of` where it is an entity or a category.
 fn identity(section: &Section, program: &Program) -> Result<Identity> {
     let of = section.need("of", section.text("of")?)?;
-    let entities = program.entities.iter().map(String::as_str);
+    let entities = program.entities.iter().map(|entity| entity.name.as_str());
     let categories = program.categories.iter().map(|category| category.name.as_str());
     let entity = entities.clone().position(|name| name == of.value);
     let category = categories.clone().position(|name| name == of.value);
@@ -156,7 +156,7 @@ fn identity(section: &Section, program: &Program) -> Result<Identity> {
 /// Adds a trace to a table, if it is not there; returns its index.
 fn keep_trace(trace: Trace, table: usize, section: &Section, spec: &mut Spec) -> Result<u8> {
     let table = &mut spec.program.tables[table];
-    let name = &spec.program.entities[usize::from(table.entity)];
+    let name = &spec.program.entities[usize::from(table.entity)].name;
     index_in(&mut table.traces, trace).ok_or_else(|| {
         section.fault(format_args!("more than {MAX_CELLS} traces of entity \"{name}\""))
     })
@@ -288,7 +288,7 @@ impl Cells<'_, '_> {
 
     fn too_many(&self, what: &str) -> anyhow::Error {
         let entity = self.program.tables[self.table].entity;
-        let name = &self.program.entities[usize::from(entity)];
+        let name = &self.program.entities[usize::from(entity)].name;
         self.section.fault(format_args!("more than {MAX_CELLS} {what} of entity \"{name}\""))
     }
 }
