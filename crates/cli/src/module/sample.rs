@@ -123,7 +123,7 @@ fn category(program: &Program, at: u16, number: u64) -> &str {
 fn number_in_form(number: u64, of: &Number) -> Value {
     let hundredths = number * 7919 % 20_000;
     match (of.form, of.scale) {
-        (NumberForm::Boolean, _) => (number % 2 == 0).into(),
+        (NumberForm::Boolean, _) => number.is_multiple_of(2).into(),
         // 1950, in as many decimals as the spec says.
         (NumberForm::Base64, _) => "B54=".into(),
         (NumberForm::Number | NumberForm::Text { .. }, Scale::Decimals(_) | Scale::Currency(_)) => {
