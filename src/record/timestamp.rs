@@ -7,7 +7,7 @@ use fraud_plan::time::days_since_1970;
 use fraud_plan::time::seconds::DAY;
 
 /// Returns the milliseconds since 1970 of a time that names its zone, or `None` for anything else; see
-/// [`any`].
+/// `any`.
 #[inline(always)]
 pub fn parse(text: &[u8]) -> Option<i64> {
     usual(text).unwrap_or_else(|| any(text, None))

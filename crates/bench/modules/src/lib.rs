@@ -3,7 +3,7 @@
 //! - `identity`: the SDK alone; `floor`: a scoring transform as one usually writes it. Neither has
 //!   anything of this project
 //! - `shell`, `record`, `features`, `engine`: the real shell around a detector that runs only the
-//!   first stages ([`Stages`]). A stage costs the difference to the module before it
+//!   first stages (`Stages`). A stage costs the difference to the module before it
 //! - `naive`: the whole detector, with the model evaluated in the obvious way
 //! - `any_plan`: the whole detector, with the plan as its first record
 #![cfg(target_os = "wasi")]

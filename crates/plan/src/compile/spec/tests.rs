@@ -54,10 +54,12 @@ pub(super) fn sources(program: &Program) -> Vec<Source> {
 
 /// Returns each field's name, parent and role.
 fn fields(program: &Program) -> Vec<(&str, Option<u16>, Role)> {
-    let name = |field| match field {
-        &Field { step: Step::Name(ref name), .. } => name.as_str(),
-        &Field { step: Step::Item(item), .. } => ["[0]", "[1]"][usize::from(item)],
-    };
+    fn name(field: &Field) -> &str {
+        match &field.step {
+            Step::Name(name) => name,
+            Step::Item(item) => ["[0]", "[1]"][usize::from(*item)],
+        }
+    }
     let fields = program.fields.iter();
     fields.map(|field| (name(field), field.parent, field.role)).collect()
 }
