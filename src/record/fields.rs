@@ -13,7 +13,8 @@ pub(super) struct Fields {
     /// The use of each field.
     pub(super) uses: Vec<Use>,
     /// Whether each value has one use, each record is a transaction or brings reports, and each entity has
-    /// a field that cannot be absent; and nobody asks for transactions' ids.
+    /// a field that cannot be absent; there are no categories and no currencies; and nobody asks for
+    /// transactions' ids.
     pub(super) is_plain: bool,
     /// The uses of a value that has several; the number is that of the first field at its place.
     pub(super) shared: Vec<(u16, Vec<Use>)>,
@@ -166,6 +167,8 @@ impl Fields {
             is_plain: shared.is_empty()
                 && program.types.is_none()
                 && !has_id
+                && program.categories.is_empty()
+                && !fields().any(|(_, field)| matches!(field.role, Role::Currency(_)))
                 && program.entities.iter().all(is_usual),
             uses,
             shared,

@@ -58,7 +58,7 @@ impl Reports<'_> {
     /// makes all reports of a record void, and the first reading passes a report before it knows the
     /// reports behind it. Reading twice needs no memory for reports, however many there are.
     pub fn for_each(self, mut report: impl FnMut(&Event)) {
-        let read = self.reader.pass(self.record, self.broker_timestamp, &mut report);
+        let read = self.reader.pass_any(self.record, self.broker_timestamp, &mut report);
         debug_assert_eq!(read.map(|(kind, _)| kind), Ok(Kind::Reports));
     }
 }
@@ -175,7 +175,7 @@ impl Reader {
             _ => 0,
         };
         let record = &record[mark..];
-        Ok(match self.pass(record, broker_timestamp, &mut |_| ())? {
+        Ok(match self.pass_any(record, broker_timestamp, &mut |_| ())? {
             (kind @ (Kind::Transaction | Kind::Remembered), end) => Record::Transaction {
                 event: &self.transaction,
                 end: end + mark,
@@ -188,11 +188,25 @@ impl Reader {
         })
     }
 
+    /// Passes over a record in the way of the spec; see [`Reader::pass`].
+    #[inline]
+    fn pass_any(
+        &mut self,
+        record: &[u8],
+        broker_timestamp: i64,
+        report: &mut dyn FnMut(&Event),
+    ) -> Result<(Kind, usize), Refusal> {
+        match self.fields.is_plain {
+            true => self.pass::<true>(record, broker_timestamp, report),
+            false => self.pass::<false>(record, broker_timestamp, report),
+        }
+    }
+
     /// Passes over a record, and hands on each good report. Returns the record's kind and the
     /// offset of its closing brace. Most records look as one before them did; the others are
     /// scanned.
     #[inline]
-    fn pass(
+    fn pass<const PLAIN: bool>(
         &mut self,
         record: &[u8],
         broker_timestamp: i64,
@@ -202,19 +216,19 @@ impl Reader {
             let (event, in_report) = (&mut self.transaction, &mut self.report);
             let rare = &mut self.rare;
             let mut pass =
-                Pass::new(&self.fields, event, in_report, rare, broker_timestamp, report);
+                Pass::new::<PLAIN>(&self.fields, event, in_report, rare, broker_timestamp, report);
             if let Some(end) = layout.read(record, &mut pass) {
-                if layout.sound != sound::ALL && layout.sound & pass.bit() == 0 {
+                if !PLAIN && layout.sound & pass.bit() == 0 {
                     break;
                 }
-                return Ok((pass.finish()?, end));
+                return Ok((pass.finish::<PLAIN>()?, end));
             }
         }
         self.scan(record, broker_timestamp, report)
     }
 
     /// Scans a record of an unknown layout, and learns from it.
-    // Not inlined: the module has one copy of the scanner for both of its uses.
+    // Not inlined: the module has one copy of the scanner for all of its uses.
     #[inline(never)]
     fn scan(
         &mut self,
@@ -229,7 +243,14 @@ impl Reader {
         };
         let (event, in_report) = (&mut self.transaction, &mut self.report);
         let rare = &mut self.rare;
-        let pass = Pass::new(&self.fields, event, in_report, rare, broker_timestamp, &mut counted);
+        let pass = Pass::new::<false>(
+            &self.fields,
+            event,
+            in_report,
+            rare,
+            broker_timestamp,
+            &mut counted,
+        );
         self.marks.fill(Mark::default());
         let mut scan = Scan { pass, finder: &mut self.finder, marks: &mut self.marks };
         let end = json::scan(record, &mut scan).map_err(|fault| match fault {
@@ -252,17 +273,26 @@ impl Reader {
 /// Returns the seconds since 2000 of a time that is neither before 2000 nor more than `max_ahead`
 /// milliseconds after the broker's. One after the broker's counts as the broker's: no entity's clock runs
 /// ahead of it.
-#[inline]
-fn seconds(millis: i64, broker_timestamp: i64, max_ahead: i64) -> Result<u32, Reason> {
-    let (now, latest) = match broker_timestamp {
-        ..0 => (i64::MAX, i64::MAX),
-        now => (now, now.saturating_add(max_ahead)),
+#[inline(always)]
+fn seconds(millis: i64, broker_timestamp: i64, fields: &Fields) -> Result<u32, Reason> {
+    let millis = match millis > broker_timestamp && broker_timestamp >= 0 {
+        true => broker_time(millis, broker_timestamp, fields.max_ahead)?,
+        false => millis,
     };
-    let seconds = millis.min(now).saturating_sub(YEAR_2000).div_euclid(1000);
-    u32::try_from(seconds).ok().filter(|_| millis <= latest).ok_or(Reason::BadTime)
+    let seconds = millis.saturating_sub(YEAR_2000).div_euclid(1000);
+    u32::try_from(seconds).map_err(|_| Reason::BadTime)
 }
 
-/// Takes the values of one record.
+/// Returns the broker's time instead of one that is ahead of it, but not too far.
+#[cold]
+#[inline(never)]
+fn broker_time(millis: i64, broker_timestamp: i64, max_ahead: i64) -> Result<i64, Reason> {
+    let is_near = millis <= broker_timestamp.saturating_add(max_ahead);
+    is_near.then_some(broker_timestamp).ok_or(Reason::BadTime)
+}
+
+/// Takes the values of one record. `PLAIN` is the way of specs as [`Fields::is_plain`] has it: what the
+/// others ask for costs it nothing.
 struct Pass<'p> {
     broker_timestamp: i64,
     fields: &'p Fields,
@@ -335,7 +365,7 @@ impl<'r> Values<'r> for Pass<'_> {
         let read = match role {
             Some(Role::Time) => time.map(|millis| self.time = Some(millis)),
             _ => time
-                .and_then(|millis| seconds(millis, self.broker_timestamp, self.fields.max_ahead))
+                .and_then(|millis| seconds(millis, self.broker_timestamp, self.fields))
                 .map(|seconds| self.report.seconds = seconds),
         };
         if let Err(reason) = read {
@@ -345,7 +375,7 @@ impl<'r> Values<'r> for Pass<'_> {
 }
 
 impl<'p> Pass<'p> {
-    fn new(
+    fn new<const PLAIN: bool>(
         fields: &'p Fields,
         transaction: &'p mut Event,
         report: &'p mut Event,
@@ -354,11 +384,13 @@ impl<'p> Pass<'p> {
         sink: &'p mut dyn FnMut(&Event),
     ) -> Self {
         transaction.numbers.fill(f32::NAN);
-        transaction.categories.fill(None);
-        if fields.currencies > 0 {
+        if !PLAIN {
+            transaction.categories.fill(None);
+        }
+        if !PLAIN && fields.currencies > 0 {
             rare.money[0].clear();
         }
-        if !fields.is_plain {
+        if !PLAIN {
             transaction.id = None;
             for &entity in &fields.optional {
                 transaction.ids[usize::from(entity)] = MISSING;
@@ -372,7 +404,7 @@ impl<'p> Pass<'p> {
             time: None,
             rare,
             fault: None,
-            treatment: fields.others,
+            treatment: if PLAIN { Treatment::Score } else { fields.others },
             brings_reports: false,
             in_list: false,
             is_bad: false,
@@ -394,28 +426,24 @@ impl<'p> Pass<'p> {
 
     /// Returns the record's kind, once all of it has passed.
     #[inline]
-    fn finish(mut self) -> Result<Kind, Refusal> {
-        self.end_report();
-        if self.treatment != Treatment::Score {
+    fn finish<const PLAIN: bool>(mut self) -> Result<Kind, Refusal> {
+        if self.brings_reports || !PLAIN && self.treatment != Treatment::Score {
             return self.finish_other();
         }
-        if self.brings_reports {
-            return if self.is_bad { Err(self.bad_report(None)) } else { Ok(Kind::Reports) };
-        }
-        self.finish_transaction().map(|()| Kind::Transaction)
+        self.finish_transaction::<PLAIN>().map(|()| Kind::Transaction)
     }
 
     #[inline(always)]
-    fn finish_transaction(&mut self) -> Result<(), Refusal> {
+    fn finish_transaction<const PLAIN: bool>(&mut self) -> Result<(), Refusal> {
         let (time, fields) = (self.time.unwrap_or(self.broker_timestamp), self.fields);
-        if fields.currencies > 0 {
+        if !PLAIN && fields.currencies > 0 {
             self.end_money(false);
         }
-        match seconds(time, self.broker_timestamp, fields.max_ahead) {
+        match seconds(time, self.broker_timestamp, fields) {
             Ok(seconds) => self.transaction.seconds = seconds,
             Err(reason) => self.blame(fields.time_field, reason),
         }
-        if !fields.is_plain {
+        if !PLAIN {
             compose(&fields.composites, self.transaction);
         }
         self.fault.map_or(Ok(()), Err)
@@ -423,7 +451,8 @@ impl<'p> Pass<'p> {
 
     #[cold]
     #[inline(never)]
-    fn finish_other(mut self) -> Result<Kind, Refusal> {
+    fn finish_other(&mut self) -> Result<Kind, Refusal> {
+        self.end_report();
         match self.treatment {
             Treatment::Pass => return Ok(Kind::Passed),
             Treatment::Report => {
@@ -432,7 +461,7 @@ impl<'p> Pass<'p> {
             }
             _ if self.brings_reports && self.is_bad => return Err(self.bad_report(None)),
             _ if self.brings_reports => {}
-            _ => return self.finish_transaction().map(|()| Kind::Remembered),
+            _ => return self.finish_transaction::<false>().map(|()| Kind::Remembered),
         }
         Ok(Kind::Reports)
     }
@@ -443,7 +472,7 @@ impl<'p> Pass<'p> {
 
     /// Makes the report of a record that is one by its type; else names the field that is wrong.
     fn finish_typed_report(&mut self) -> Result<(), Option<u16>> {
-        self.finish_transaction().map_err(|refusal| refusal.field)?;
+        self.finish_transaction::<false>().map_err(|refusal| refusal.field)?;
         if self.is_bad {
             return Err(None);
         }
@@ -504,7 +533,7 @@ impl<'p> Pass<'p> {
             }
             Role::ReportId => value::entity(value).map(|id| event.report = id),
             Role::ReportTime => match value::time(value, &self.fields.time, &mut self.rare.parts) {
-                Ok(millis) => seconds(millis, self.broker_timestamp, self.fields.max_ahead)
+                Ok(millis) => seconds(millis, self.broker_timestamp, self.fields)
                     .map(|seconds| event.seconds = seconds),
                 Err(None) => Ok(()),
                 Err(Some(reason)) => Err(reason),
@@ -803,7 +832,7 @@ impl Scan<'_> {
                 }
             }
         }
-        Ok((self.pass.finish()?, sound))
+        Ok((self.pass.finish::<false>()?, sound))
     }
 
     /// Sees to it that the report that is being read, if there is one, has all that it must have.

@@ -28,7 +28,7 @@ use redpanda_transform_sdk::{
 
 use crate::history::Table;
 use crate::history::log::HistoryLog;
-use crate::{Detector, Outcome, Refusal, Settings};
+use crate::{Detector, Outcome, Refusal, Settings, Unscored};
 
 pub use memory::RecordArenas;
 pub use start_line::StartLine;
@@ -182,35 +182,37 @@ impl<D: Score> Shell<D> {
         let packed = scratch.len();
         let outcome = detector.score(value, timestamp, scratch);
         let (packed, scored) = scratch.split_at(packed);
-        let (topic, value, refusal) = match outcome {
-            Outcome::Scored(verdict) if verdict.fraud => (&topics.fraud, Some(scored), None),
-            Outcome::Scored(_) => (&topics.valid, Some(scored), None),
-            Outcome::Unscored(_) => {
+        let (topic, value, headers) = match outcome {
+            Outcome::Scored(verdict) => {
+                let topic = if verdict.fraud { &topics.fraud } else { &topics.valid };
+                (topic, Some(scored), headers::unpack(packed, count, &[]))
+            }
+            Outcome::Silent => return Ok(()),
+            Outcome::Unscored(why) => {
                 let types = detector.detector().plan().program.types.as_ref();
                 let topic = match types.map(|types| types.unscored) {
                     Some(Passage::Unscorable) => topics.unscorable(),
                     Some(Passage::Valid) | None => &topics.valid,
                 };
-                (topic, value, None)
+                (topic, value, unscored(packed, count, why))
             }
-            Outcome::Unscorable(refusal) => (topics.unscorable(), value, Some(refusal)),
-            Outcome::Silent => return Ok(()),
-        };
-        let headers = match (refusal, outcome) {
-            (None, Outcome::Unscored(why)) => {
-                let (name, code) = (UNSCORED_HEADER.as_bytes(), why.code().as_bytes());
-                headers::unpack(packed, count, &[BorrowedHeader::new(name, Some(code))])
-            }
-            (None, _) => headers::unpack(packed, count, &[]),
-            (Some(refusal), _) => {
+            Outcome::Unscorable(refusal) => {
                 *field = detector.detector().path_of(refusal);
-                refused(packed, count, refusal, field)
+                (topics.unscorable(), value, refused(packed, count, refusal, field))
             }
         };
         let output = BorrowedRecord::new_with_headers(key, value, headers);
         writer.write_with_options(output, WriteOptions::to_topic(topic))?;
         Ok(())
     }
+}
+
+/// Makes a list of `count` packed headers, and of the one that says why a record is not to be scored.
+#[cold]
+#[inline(never)]
+fn unscored(packed: &[u8], count: usize, why: Unscored) -> Vec<BorrowedHeader<'_>> {
+    let (name, code) = (UNSCORED_HEADER.as_bytes(), why.code().as_bytes());
+    headers::unpack(packed, count, &[BorrowedHeader::new(name, Some(code))])
 }
 
 /// Makes a list of `count` packed headers, and of those that say why a record could not be scored.
