@@ -1,4 +1,4 @@
-//! What a record is, by specs of several kinds: a transaction to be scored or only to be remembered, a
+//! Kinds of record, by specs of several kinds: a transaction to be scored or only to be remembered, a
 //! fraud report, or neither. Natively, since the compiled module has one spec.
 
 use fraud_detector::verdict::Verdict;

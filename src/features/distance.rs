@@ -67,7 +67,7 @@ mod tests {
         close([90.0, 0.0], [0.0, 123.0], half_way_round / 2.0);
     }
 
-    /// What 32-bit degrees cost, and a 32-bit result.
+    /// The error of 32-bit degrees, and of a 32-bit result.
     #[test]
     fn two_metres_from_double_precision() {
         let mut random = SplitMix64::new(1);

@@ -1,4 +1,4 @@
-//! What is remembered of an entity in several words: a point, the last values, the different values.
+//! State of an entity that takes several words: a point, the last values, the different values.
 //!
 //! A trace's words follow the table's cells in a slot. At an event its values are put into the row,
 //! where a statistic reads them; then it takes the event.

@@ -18,11 +18,11 @@ pub struct Known {
     answers: Vec<Answer>,
     /// For each of the ids the transaction's entities, where reports may ask for them.
     entities: Vec<u64>,
-    /// How many there are for each.
+    /// Number of ids for each.
     width: usize,
 }
 
-/// What was said of a transaction.
+/// The answer that was given to a transaction.
 #[derive(Clone, Copy)]
 struct Answer {
     /// NaN while nothing has been said: the transaction was remembered only.

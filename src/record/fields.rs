@@ -7,7 +7,7 @@ use fraud_plan::program::{
 
 use super::scalar::{MAX_MEMBER, Member, RECORD, SKIPPED, Scalar, Text, Values, Visitor};
 
-/// What the reader's hot loop wants to know of the fields. A field's number is its place in the
+/// The fields, as the reader's hot loop needs them. A field's number is its place in the
 /// program; it is also the visitor's number for its value.
 pub(super) struct Fields {
     /// The use of each field.
@@ -31,9 +31,9 @@ pub(super) struct Fields {
     pub(super) time: Time,
     /// The program's numbers.
     pub(super) numbers: Vec<Number>,
-    /// How many currencies there are.
+    /// Number of currencies.
     pub(super) currencies: usize,
-    /// What becomes of a record without a type that is named.
+    /// The treatment of a record without a type that is named.
     pub(super) others: Treatment,
     /// Milliseconds that a time may be ahead of the broker's.
     pub(super) max_ahead: i64,
@@ -43,7 +43,7 @@ pub(super) struct Fields {
     pub(super) bare_reports: bool,
     /// The entities that are made of others, and of which.
     pub(super) composites: Vec<(u8, Vec<u8>)>,
-    /// What becomes of a record by its type; `None` if all are transactions, or bring reports.
+    /// The treatment of a record by its type; `None` if all are transactions, or bring reports.
     pub(super) types: Option<EventTypes>,
     /// Whether a report has an id and a time of its own.
     pub(super) reports_have_id: bool,
@@ -258,9 +258,9 @@ pub struct Finder {
 /// The items of an array that is being passed.
 #[derive(Clone, Copy, Default)]
 struct Items {
-    /// How many have passed.
+    /// Number of fields that have passed.
     passed: u16,
-    /// How many it takes until none is a field any more.
+    /// Number of fields that must pass until none is left.
     wanted: u16,
 }
 

@@ -72,8 +72,8 @@ enum Kind {
     Passed,
 }
 
-/// What a record of a layout can be, a bit each: the record from which the layout was learnt has all
-/// that this takes, and nothing that it must not have.
+/// The kinds that a record of a layout can be, a bit each: the record from which the layout was
+/// learnt has all that the kind takes, and nothing that it must not have.
 mod sound {
     pub(super) const TRANSACTION: u8 = 1;
     pub(super) const REPORTS: u8 = 2;
@@ -87,7 +87,7 @@ pub struct Reader {
     layouts: Layouts,
     fields: Fields,
     finder: Finder,
-    /// What is known of each field of a record that is being scanned.
+    /// The marks of each field of a record that is being scanned.
     marks: Vec<Mark>,
     /// The transaction that is being read.
     transaction: Event,
@@ -96,7 +96,7 @@ pub struct Reader {
     rare: Rare,
 }
 
-/// What is read of forms that few specs ask for.
+/// State of forms that few specs ask for.
 struct Rare {
     /// The parts of a time so far.
     parts: Parts,
@@ -123,7 +123,7 @@ impl Money {
     }
 }
 
-/// What is known of a field.
+/// The marks of a field.
 #[derive(Clone, Copy, Default)]
 struct Mark {
     /// Its name has occurred.
@@ -301,10 +301,10 @@ struct Pass<'p> {
     report: &'p mut Event,
     /// The record's own time.
     time: Option<i64>,
-    /// What only rare forms need.
+    /// State that only rare forms need.
     rare: &'p mut Rare,
     fault: Option<Refusal>,
-    /// What becomes of the record, by its type.
+    /// The treatment of the record, by its type.
     treatment: Treatment,
     /// Whether the record brings reports, and whether the array around them has begun.
     brings_reports: bool,
@@ -880,7 +880,7 @@ mod tests {
         of = "amount"
     "#;
 
-    /// The same fields, but a record's member `x` says what it is.
+    /// A spec of these fields in which a record's member `x` says what the record is.
     const TYPED: &str = r#"
         version = 1
         [time]
@@ -916,7 +916,7 @@ mod tests {
         of = "amount"
     "#;
 
-    /// The same records by a spec of the forms that the first one does not have.
+    /// A spec of the same records in the forms that the first one does not have.
     const FORMS: &str = r#"
         version = 1
         [time]

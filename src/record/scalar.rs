@@ -1,4 +1,4 @@
-//! What a format finds in a record: names, values, and where they are.
+//! Names and values that a format finds in a record, and where they are.
 //!
 //! A format (`json/` is the only one so far) passes over a record's bytes once and tells a [`Visitor`]
 //! what it sees. A visitor does not know the format: the reader is one, the CLI's envelopes are another.
@@ -79,7 +79,7 @@ pub struct Number<'r> {
     pub decimal: Decimal,
 }
 
-/// What a visitor makes of a value before it comes.
+/// A visitor's answer to a member before its value comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
     /// Nothing: the value is checked, not announced.

@@ -82,7 +82,7 @@ fn kilometres(from: [f64; 2], to: [f64; 2]) -> f64 {
     6371.0088 * sine.atan2(a * x + b * y + c * z)
 }
 
-/// How many values are different of those that came at most `window` seconds before `now`: the fewest
+/// Counts the different values of those that came at most `window` seconds before `now`: the fewest
 /// and the most that may be counted, which differ where a time is a step from the window's edge.
 fn different<T: PartialEq>(values: &[(i64, T)], now: i64, window: i64, cap: usize) -> [f64; 2] {
     let last = values.iter().map(|(time, _)| *time).fold(now, i64::max);
@@ -98,7 +98,7 @@ fn different<T: PartialEq>(values: &[(i64, T)], now: i64, window: i64, cap: usiz
     })
 }
 
-/// What the spec's features are of `now`, computed from the list of all events before: the least and
+/// Computes the spec's features of `now` from the list of all events before: the least and
 /// the most that each may be.
 fn oracle(all: &[Payment], now: &Payment) -> Vec<[f64; 2]> {
     let events: Vec<_> = all.iter().filter(|event| event.customer == now.customer).collect();

@@ -62,7 +62,7 @@ pub struct Layout {
     values: Vec<Value>,
     /// Number of bytes from the closing brace to the record's end.
     rest: usize,
-    /// What the record from which it was learnt was fit for, as its reader says.
+    /// The uses that the record from which it was learnt was fit for, as its reader says.
     pub(in crate::record) sound: u8,
 }
 

@@ -22,7 +22,7 @@ pub struct Program {
     pub known: u32,
     /// Seconds that a record's time may be ahead of the broker's.
     pub max_ahead: u32,
-    /// What becomes of a record by its type; `None` if all are transactions, or bring reports.
+    /// The treatment of a record by its type; `None` if all are transactions, or bring reports.
     pub types: Option<EventTypes>,
     /// The fields that are read from a record, parents before children. At most [`MAX_FIELDS`].
     pub fields: Vec<Field>,
@@ -44,18 +44,18 @@ pub struct Program {
 /// Most fields, with the objects and arrays around them, that a program reads from a record.
 pub const MAX_FIELDS: usize = 1024;
 
-/// What becomes of records of a shared topic, by the value of the field [`Role::EventType`].
+/// The treatment of records of a shared topic, by the value of the field [`Role::EventType`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventTypes {
     /// The types that are named, and what becomes of each.
     pub treatments: Vec<(String, Treatment)>,
-    /// What becomes of the others, and of those without a type.
+    /// The treatment of the others, and of those without a type.
     pub others: Treatment,
     /// Where a record goes on that is not scored.
     pub unscored: Passage,
 }
 
-/// What becomes of a record.
+/// The treatment of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Treatment {
     /// It is a transaction: it is scored, and remembered.
@@ -278,7 +278,7 @@ pub struct Table {
     pub half_lives: Vec<f32>,
     /// The words that are remembered of each id, beside its last time and number of events.
     pub cells: Vec<Cell>,
-    /// What is remembered in several words, which come after the cells.
+    /// State of several words, which comes after the cells.
     pub traces: Vec<Trace>,
 }
 
@@ -360,7 +360,7 @@ pub enum Trace {
     /// The different ids or values that came last, each as a hash of 20 bits and its age. An age
     /// counts steps of `window / 4095 + 1` seconds.
     Distinct {
-        /// What is told apart.
+        /// The values that are told apart.
         of: Identity,
         /// Seconds within which an id or a value is counted.
         window: u32,
@@ -402,7 +402,7 @@ impl Table {
     }
 }
 
-/// What is told apart by its hash.
+/// A value that is told apart by its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Identity {
     /// The ids of entity number `.0`.
@@ -452,7 +452,7 @@ pub enum Source {
     },
     /// Two values; missing if one of them is. What overflows is the largest float.
     Combine {
-        /// What is done with them.
+        /// The operation on them.
         operation: Operation,
         /// The first: the dividend, or what is subtracted from.
         left: Value,
@@ -551,7 +551,7 @@ pub enum Stat {
     },
 }
 
-/// What is done with two values.
+/// An operation on two values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operation {
     /// The first divided by the second; missing if the second is 0.

@@ -1,4 +1,4 @@
-//! What happens to a processor, and what it asks its driver to do.
+//! Events that happen to a processor, and actions that it asks its driver for.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub enum Event {
     Transformed(Output),
     /// Answers [`Action::Transform`]: the module has ended in the batch.
     Failed {
-        /// What it wrote before and is still to be written: all of it for a broker, nothing for a
+        /// Records written before, and still to be written: all of them for a broker, none for a
         /// driver whose batches are written wholly or not at all.
         output: Output,
         /// The cause, which [`Processor::error`](crate::Processor::error) shows.

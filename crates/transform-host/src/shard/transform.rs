@@ -35,7 +35,7 @@ pub(super) struct Lane {
     outputs: Vec<Outlet>,
 }
 
-/// What the shard knows of a lane's output.
+/// A lane's output, as the shard knows it.
 #[derive(Debug, Default)]
 struct Outlet {
     /// A batch on its way to the topic, and the time at which it is there.

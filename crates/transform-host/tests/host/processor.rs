@@ -457,7 +457,7 @@ struct World {
     now: Duration,
     /// Length of the input.
     end: i64,
-    /// What is asked and not answered.
+    /// Questions without an answer so far.
     asked: Vec<Action>,
     /// Last committed offsets as the cluster has them, and as it has them after its death.
     committed: Vec<i64>,

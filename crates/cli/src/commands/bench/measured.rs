@@ -1,4 +1,4 @@
-//! What was measured of one module.
+//! Figures of one module.
 
 use super::latency::Percentiles;
 use super::modules::Kind;
