@@ -11,8 +11,8 @@ use crate::show::units;
 /// The files and the broker of a replay.
 #[derive(clap::Args)]
 pub struct ReplayFlags {
-    /// Transactions, one JSON object a line, plain or zstd
-    #[arg(long, value_name = "FILE.jsonl[.zst]")]
+    /// Transactions: JSON lines, CSV with a header, or a dump of rpk topic consume; plain, gzip or zstd; - is standard input
+    #[arg(long, value_name = "FILE")]
     input: PathBuf,
     #[command(flatten)]
     module: ModuleFlags,
@@ -92,8 +92,8 @@ pub struct FraudFlags {
 /// Transactions whose frauds are known.
 #[derive(clap::Args)]
 pub struct LabelledFlags {
-    /// Transactions in the order they happened, one JSON object a line, plain or zstd
-    #[arg(long, value_name = "FILE.jsonl[.zst]")]
+    /// Transactions in the order they happened: JSON lines, CSV with a header, or a dump of rpk topic consume; plain, gzip or zstd; - is standard input
+    #[arg(long, value_name = "FILE")]
     input: PathBuf,
     #[command(flatten)]
     frauds: FraudFlags,

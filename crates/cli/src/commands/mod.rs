@@ -16,3 +16,4 @@ pub mod reports;
 pub mod run;
 pub mod simulate;
 pub mod tune;
+mod unreadable;

@@ -9,9 +9,11 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use super::flags::LabelledFlags;
+use super::unreadable;
 use crate::data::envelope::Envelopes;
 use crate::data::frauds::{Frauds, Labelled};
-use crate::data::input::Lines;
+use crate::data::input::Records;
+use crate::data::notes::Notes;
 use crate::data::spec;
 use crate::data::stream::Stream;
 use crate::show::report::Report;
@@ -57,6 +59,8 @@ struct Answer {
     records: u64,
     later: u64,
     frauds_not_found: u64,
+    #[serde(flatten)]
+    notes: Notes,
     output: PathBuf,
 }
 
@@ -69,21 +73,24 @@ pub fn run(args: Args) -> Result<Report> {
     let labelled = Labelled::from(labelled);
     let frauds = Frauds::read(&labelled.frauds.path)?;
     let envelopes = Envelopes::new(spec::read(&spec)?);
-    let lines = Lines::open(&labelled.input, "reports")?;
-    let stream = Stream::new(lines, envelopes, Some(labelled.frauds.reporting(&frauds)))?;
+    let input = Records::open(&labelled.input, "reports")?;
+    let stream = Stream::new(input, envelopes, Some(labelled.frauds.reporting(&frauds)))?;
 
     let cannot_write = || format!("cannot write {}", output.display());
     let mut file = BufWriter::new(File::create(&output).with_context(cannot_write)?);
     let (mut records, mut reports) = (0, 0);
-    let later = stream.write_reports(since, until, &mut |record, count| {
+    let (later, notes) = stream.write_reports(since, until, &mut |record, count| {
         records += 1;
         reports += count;
         file.write_all(&[record, b"\n"].concat()).with_context(cannot_write)
     })?;
     file.flush().with_context(cannot_write)?;
+    if let Some(answer) = unreadable::answer(&notes)? {
+        return Ok(answer);
+    }
     frauds.check_belong_to(&labelled.input)?;
     let frauds_not_found = frauds.missing();
-    Report::of(&Answer { reports, records, later, frauds_not_found, output })
+    Report::of(&Answer { reports, records, later, frauds_not_found, notes, output })
 }
 
 impl fmt::Display for Answer {
@@ -97,6 +104,6 @@ impl fmt::Display for Answer {
         if self.frauds_not_found > 0 {
             writeln!(f, "{missing} of the listed frauds are not among these transactions")?;
         }
-        Ok(())
+        write!(f, "{}", self.notes)
     }
 }

@@ -2,7 +2,6 @@
 //! the transaction's id and the amount. The detector and the module read records on their own.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use fraud_detector::record::fields::Finder;
 use fraud_detector::record::scalar::{Member, Scalar, Text, Values, Visitor};
@@ -19,8 +18,6 @@ pub struct Envelopes {
     uses: Vec<Vec<Role>>,
     /// Index of the number that is the amount: the one called `amount`, else the first.
     amount: u16,
-    /// Event time of the last record that had one; −1 before the first.
-    last_time: i64,
 }
 
 /// The envelope of one record.
@@ -28,9 +25,8 @@ pub struct Envelopes {
 pub struct Envelope<'r> {
     /// The first entity's id as text.
     pub key: Option<Cow<'r, [u8]>>,
-    /// Event time in milliseconds since 1970. A record without a time has that of the record before
-    /// it; before the first time it is −1.
-    pub millis: i64,
+    /// Event time in milliseconds since 1970, if the record has one.
+    pub millis: Option<i64>,
     /// The transaction's id, if the spec says where it is, and it is text or an integer.
     pub transaction_id: Option<Cow<'r, [u8]>>,
     /// The amount, if it is a number.
@@ -48,7 +44,7 @@ impl Envelopes {
             let first = program.fields.iter().position(same).expect("the field itself is one");
             uses[first].push(field.role);
         }
-        Self { finder: Finder::new(&program), uses, program, amount, last_time: -1 }
+        Self { finder: Finder::new(&program), uses, program, amount }
     }
 
     /// Returns the program that describes the records.
@@ -56,7 +52,7 @@ impl Envelopes {
         &self.program
     }
 
-    /// Reads the next record. If it is not JSON, it has neither key nor id.
+    /// Reads a record. If it is not JSON, it has neither key nor id.
     pub fn read<'r>(&mut self, record: &'r [u8]) -> Envelope<'r> {
         let Self { program, uses, finder, amount, .. } = self;
         let mut pass = Pass {
@@ -72,8 +68,7 @@ impl Envelopes {
             currency: None,
         };
         if json::scan(&record[json::byte_order_mark(record)..], &mut pass).is_err() {
-            let millis = self.last_time;
-            return Envelope { key: None, millis, transaction_id: None, amount: None };
+            return Envelope { key: None, millis: None, transaction_id: None, amount: None };
         }
         let Pass { key, time, id, amount, currency, .. } = pass;
         let amount = self.program.numbers.get(usize::from(self.amount)).and_then(|number| {
@@ -82,17 +77,10 @@ impl Envelopes {
             let Scalar::Text(code) = currency? else { return None };
             Some(amount::of_minor_units(amount, currency::decimals(code.written())?))
         });
-        if let Some(time) = time.filter(|time| TIMES.contains(time)) {
-            self.last_time = time;
-        }
         let text = |value: Option<Scalar<'r>>| value.and_then(id_text).filter(|id| !id.is_empty());
-        Envelope { key: text(key), millis: self.last_time, transaction_id: text(id), amount }
+        Envelope { key: text(key), millis: time, transaction_id: text(id), amount }
     }
 }
-
-/// Times that are believed, milliseconds since 1970: up to the end of 2135. A single later time
-/// would make every record after it count as late.
-const TIMES: Range<i64> = 0..5_238_518_400_000;
 
 /// One pass over a record: the values found so far, each the first of its kind.
 struct Pass<'e, 'r> {
@@ -186,33 +174,33 @@ mod tests {
         let mut envelopes = Envelopes::new(program);
         let text = |text: &'static str| Some(text.as_bytes().into());
         for (record, key, millis, transaction_id, amount) in [
-            ("no json", None, -1, None, None),
+            ("no json", None, None, None, None),
             (
                 r#"{"customer":{"id":596},"at":{"time":7},"amount":5e-1}"#,
                 text("596"),
-                7000,
+                Some(7000),
                 None,
                 Some(0.5),
             ),
             (
                 r#"{"customer":{"i\u0064":"5\u00396"},"payment":{"id":8}}"#,
                 text("596"),
-                7000,
+                None,
                 text("8"),
                 None,
             ),
             (
                 r#"{"at":{"time":"1970-01-01T00:00:09Z"},"payment":{"id":"a"},"id":3}"#,
                 None,
-                9000,
+                Some(9000),
                 text("a"),
                 None,
             ),
-            (r#"{"customer":{"id":""},"payment":{"id":""}}"#, None, 9000, None, None),
+            (r#"{"customer":{"id":""},"payment":{"id":""}}"#, None, None, None, None),
             (
                 r#"{"id":1,"customer":{"x":{"id":2}},"payment":{"id":1.5},"amount":"1"}"#,
                 None,
-                9000,
+                None,
                 None,
                 None,
             ),

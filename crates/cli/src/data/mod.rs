@@ -1,13 +1,19 @@
 //! Files that are read: transactions, lists of frauds, feature specs.
 //!
 //! - [`spec`]: the feature spec
-//! - [`input`]: the lines of a plain or compressed file
+//! - [`input`]: the records of a file, whatever kind of file it is; [`hint`]: the kind of one that cannot be read
 //! - [`frauds`]: the list of known frauds, and when each is reported
 //! - [`envelope`]: the few fields that the commands themselves read of a record
-//! - [`stream`]: the lines, and between them the reports that fall due, in order of event time
+//! - [`clock`]: the broker's clock, as a file tells it
+//! - [`stream`]: the records, and between them the reports that fall due, in order of event time
+//! - [`notes`]: what a command says of a file; [`unreadable`]: the records that cannot be scored
 
+pub mod clock;
 pub mod envelope;
 pub mod frauds;
+pub mod hint;
 pub mod input;
+pub mod notes;
 pub mod spec;
 pub mod stream;
+pub mod unreadable;

@@ -1,16 +1,25 @@
-//! The lines of a file, and between them the reports that fall due, in order of event time.
+//! The records of a file, and between them the reports that fall due, in order of event time.
+//!
+//! A record of the file that brings reports is an event of reports as the others are. All records that
+//! cannot be scored are counted here, for every command.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::{Context, Result, ensure};
+use fraud_detector::record::{Reader, Record};
+use fraud_detector::{Reason, Refusal};
 use fraud_plan::Program;
-use fraud_plan::program::{Field, Role, Step};
+use fraud_plan::program::{EventTypes, Field, Role, Step, Treatment};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
+use super::clock::{self, Clock, LOOKAHEAD};
 use super::envelope::Envelopes;
-use super::frauds::Reporting;
-use super::input::Lines;
+use super::frauds::{Fraud, Reporting};
+use super::hint::hint;
+use super::input::Records;
+use super::input::dump::Delivery;
+use super::notes::Notes;
 use crate::show::units::rfc3339;
 
 /// Maximum number of reports in a record.
@@ -18,135 +27,180 @@ const MAX_REPORTS: u64 = 100;
 /// Maximum number of bytes of a record with several reports.
 const MAX_BYTES: usize = 32 << 10;
 
-/// The transactions of a file, and before each of them the reports that are due at its time.
+/// The records of a file, and before each of them the reports that are due at its time.
 ///
 /// A report falls due after its transaction; one that falls due after the last transaction of the
 /// file is never given. If the spec has no `reports`, there are none.
 pub struct Stream<'f> {
-    lines: Lines,
+    records: Records,
     envelopes: Envelopes,
+    reader: Reader,
+    clock: Clock,
+    has_time: bool,
+    /// True if records of other types pass on unread, as tombstones then do.
+    passes_tombstones: bool,
     reporting: Option<Reporting<'f>>,
-    /// The form of reports; `None` if the spec has none.
+    /// How reports are written; `None` if the spec has none.
     shape: Option<ReportShape>,
     pending: Pending,
     /// Reports made from `keep_from` on, for [`Stream::republish`].
     kept: BTreeMap<(i64, u64), Vec<u8>>,
     keep_from: i64,
-    /// The transaction that has been read and not yet given; its bytes are in `line`, `key`, `id`.
-    next: Option<Next>,
-    line: Vec<u8>,
-    key: Vec<u8>,
-    id: Vec<u8>,
+    /// The records that have been read and are not looked at yet.
+    ahead: VecDeque<Ahead>,
+    /// The record that comes next, and its meaning.
+    next: Option<(Ahead, Next)>,
+    /// The record that was given last.
+    given: Ahead,
     /// The record of reports that was given last.
     record: Vec<u8>,
+    notes: Notes,
 }
 
-/// The transaction that comes next.
-struct Next {
-    number: u64,
-    millis: i64,
-    has_key: bool,
-    has_id: bool,
+/// A record as it was read.
+#[derive(Default)]
+struct Ahead {
+    line: u64,
+    value: Option<Vec<u8>>,
+    delivery: Option<Delivery>,
+    key: Option<Vec<u8>>,
+    id: Option<Vec<u8>>,
     amount: Option<f64>,
-    /// When its report is made, if it is a fraud.
-    report: Option<i64>,
+    /// Its own time, or that of its delivery.
+    time: Option<i64>,
+}
+
+/// The meaning of a record.
+struct Next {
+    arrival: i64,
+    /// Number of reports that it brings, if it is a record of reports.
+    reports: Option<u64>,
+    /// When a report of it is made, if it is a fraud.
+    reported_at: Option<i64>,
 }
 
 /// A record of the stream.
 #[derive(Debug, PartialEq)]
 pub enum Event<'s> {
-    /// A line of the file, for the partition of its key.
-    Transaction {
-        /// Number of the line, from 1.
-        line: u64,
-        /// The first entity's id.
-        key: Option<&'s [u8]>,
-        /// The transaction's id.
-        id: Option<&'s [u8]>,
-        amount: Option<f64>,
-        /// Event time, milliseconds since 1970.
-        millis: i64,
-        /// The line itself.
-        value: &'s [u8],
-    },
-    /// A record with reports, for every partition.
+    /// A transaction, or a record that cannot be scored, for the partition of its key.
+    Transaction(Transaction<'s>),
+    /// A record with reports.
     Reports {
-        /// Number of the line that comes next.
+        /// Line of the record, or of the record that comes next.
         line: u64,
-        /// When the last of the reports was made.
-        millis: i64,
+        /// When it arrives, milliseconds since 1970.
+        arrival: i64,
         /// The record itself.
         value: &'s [u8],
-        /// Number of reports in it.
+        /// How many reports it holds.
         count: u64,
+        /// How it was delivered, in a dump; otherwise it goes to every partition.
+        delivery: Option<&'s Delivery>,
     },
 }
 
+/// A record of the file that brings no reports.
+#[derive(Debug, PartialEq)]
+pub struct Transaction<'s> {
+    /// Its line, from 1.
+    pub line: u64,
+    /// The first entity's id.
+    pub key: Option<&'s [u8]>,
+    /// The transaction's id.
+    pub id: Option<&'s [u8]>,
+    pub amount: Option<f64>,
+    /// Event time, milliseconds since 1970.
+    pub millis: i64,
+    /// The broker's timestamp, milliseconds since 1970: by the [clock](super::clock), or as it was
+    /// delivered; −1 for none.
+    pub arrival: i64,
+    /// The record itself; `None` for a tombstone.
+    pub value: Option<&'s [u8]>,
+    /// How it was delivered, in a dump.
+    pub delivery: Option<&'s Delivery>,
+}
+
 impl<'f> Stream<'f> {
-    /// Makes a stream of the lines, and of the reports of frauds if there is a list of frauds, which names
+    /// Makes a stream of the records, and of the reports of frauds if there is a list of frauds, which names
     /// them by their ids.
     pub fn new(
-        lines: Lines,
+        records: Records,
         envelopes: Envelopes,
         reporting: Option<Reporting<'f>>,
     ) -> Result<Self> {
-        let fields = &envelopes.program().fields;
+        let program = envelopes.program();
+        let has = |role: Role| program.fields.iter().any(|field| field.role == role);
+        let passes = |types: &EventTypes| types.others == Treatment::Pass;
         ensure!(
-            reporting.is_none() || fields.iter().any(|field| field.role == Role::Id),
+            reporting.is_none() || has(Role::Id),
             "a list of frauds names transactions by their ids, but the feature spec does not say where \
              an id is; add [transaction] with id = \"…\", the path of the id"
         );
         Ok(Self {
-            shape: ReportShape::of(envelopes.program()),
-            lines,
+            shape: ReportShape::of(program),
+            reader: Reader::new(program),
+            has_time: has(Role::Time),
+            passes_tombstones: program.types.as_ref().is_some_and(passes),
+            records,
             envelopes,
+            clock: Clock::default(),
             reporting,
             pending: Pending::default(),
             kept: BTreeMap::new(),
             keep_from: i64::MAX,
+            ahead: VecDeque::new(),
             next: None,
-            line: Vec::new(),
-            key: Vec::new(),
-            id: Vec::new(),
+            given: Ahead::default(),
             record: Vec::new(),
+            notes: Notes::default(),
         })
     }
 
     /// Gives the next event; `None` at the end of the file.
     pub fn next(&mut self) -> Result<Option<Event<'_>>> {
-        self.next_millis()?;
-        let Some(next) = self.next.take() else { return Ok(None) };
+        self.next_arrival()?;
+        let Some((record, next)) = self.next.take() else { return Ok(None) };
         if let Some(shape) = &self.shape {
-            let due = self.pending.take_due(next.millis, shape, &mut self.record);
-            if let Some((millis, count)) = due {
-                let line = next.number;
-                self.next = Some(next);
-                return Ok(Some(Event::Reports { line, millis, value: &self.record, count }));
+            let due = self.pending.take_due(next.arrival, shape, &mut self.record);
+            if let Some((arrival, count)) = due {
+                let line = record.line;
+                self.next = Some((record, next));
+                let value = &self.record;
+                return Ok(Some(Event::Reports { line, arrival, value, count, delivery: None }));
             }
-            if let Some(at) = next.report {
-                let report = shape.report(&self.line, at)?;
+            if let (Some(at), Some(value)) = (next.reported_at, &record.value) {
+                let report = shape.report(value, at)?;
                 if at >= self.keep_from {
                     self.kept.insert((at, self.pending.added), report.clone());
                 }
                 self.pending.add(at, report);
             }
         }
-        Ok(Some(Event::Transaction {
-            line: next.number,
-            key: next.has_key.then_some(&self.key),
-            id: next.has_id.then_some(&self.id),
-            amount: next.amount,
-            millis: next.millis,
-            value: &self.line,
+        self.given = record;
+        let Ahead { line, value, delivery, key, id, amount, time } = &self.given;
+        let (line, arrival, value) = (*line, next.arrival, value.as_deref());
+        let delivery = delivery.as_ref();
+        Ok(Some(match (next.reports, value) {
+            (Some(count), Some(value)) => Event::Reports { line, arrival, value, count, delivery },
+            _ => Event::Transaction(Transaction {
+                line,
+                key: key.as_deref(),
+                id: id.as_deref(),
+                amount: *amount,
+                millis: time.unwrap_or(arrival),
+                arrival,
+                value,
+                delivery,
+            }),
         }))
     }
 
-    /// Returns the event time of the transaction that comes next; `None` at the end of the file.
-    pub fn next_millis(&mut self) -> Result<Option<i64>> {
+    /// Returns when the record that comes next arrives; `None` at the end of the file.
+    pub fn next_arrival(&mut self) -> Result<Option<i64>> {
         if self.next.is_none() {
             self.next = self.read()?;
         }
-        Ok(self.next.as_ref().map(|next| next.millis))
+        Ok(self.next.as_ref().map(|(_, next)| next.arrival))
     }
 
     /// Keeps the reports made from `since` on, so that [`Stream::republish`] can give them again.
@@ -164,59 +218,108 @@ impl<'f> Stream<'f> {
 
     /// Reads the whole file, and gives only the reports made from `since` on and before `until`, by
     /// default up to the last transaction: each record, with the number of its reports, goes to
-    /// `out`. Returns the number of reports made later.
+    /// `out`. Returns the number of reports made later, and what is to be said of the file.
     pub fn write_reports(
         mut self,
         since: i64,
         until: Option<i64>,
         out: &mut dyn FnMut(&[u8], u64) -> Result<()>,
-    ) -> Result<u64> {
+    ) -> Result<(u64, Notes)> {
         let shape = self.shape.take().context("the feature spec has no [reports]")?;
         let mut end = i64::MIN;
-        while let Some(next) = self.read()? {
-            end = end.max(next.millis.saturating_add(1));
-            if let Some(at) = next.report.filter(|&at| at >= since) {
-                self.pending.add(at, shape.report(&self.line, at)?);
+        while let Some((record, next)) = self.read()? {
+            end = end.max(next.arrival.saturating_add(1));
+            let at = next.reported_at.filter(|&at| at >= since);
+            if let (Some(at), Some(value)) = (at, &record.value) {
+                self.pending.add(at, shape.report(value, at)?);
             }
         }
         let last = until.unwrap_or(end).saturating_sub(1);
         while let Some((_, count)) = self.pending.take_due(last, &shape, &mut self.record) {
             out(&self.record, count)?;
         }
-        Ok(self.pending.reports.len() as u64)
+        let later = self.pending.reports.len() as u64;
+        Ok((later, self.finish()))
     }
 
-    /// Clears the progress bar.
-    pub fn done(&self) {
-        self.lines.done();
+    /// Clears the progress bar; returns what is to be said of the file.
+    pub fn finish(&mut self) -> Notes {
+        self.records.done();
+        let mut notes = std::mem::take(&mut self.notes);
+        if notes.is_unreadable() {
+            let program = self.envelopes.program();
+            notes.hint = Some(hint(&self.records.head, &notes.unreadable, program));
+        }
+        notes
     }
 
-    fn read(&mut self) -> Result<Option<Next>> {
-        let Some((number, line)) = self.lines.next()? else { return Ok(None) };
-        let envelope = self.envelopes.read(line);
-        let fraud = match (&self.reporting, &envelope.transaction_id) {
-            (Some(reporting), Some(id)) => reporting.frauds.get(id),
-            _ => None,
+    /// Takes the next record, and finds out what it is.
+    fn read(&mut self) -> Result<Option<(Ahead, Next)>> {
+        while self.ahead.len() <= LOOKAHEAD && self.read_ahead()? {}
+        let Some(record) = self.ahead.pop_front() else { return Ok(None) };
+        let now = match self.has_time || record.delivery.is_some() {
+            true => self.clock.tick(record.time, self.ahead.iter().map(|record| record.time)),
+            false => clock::without_time(self.notes.records),
         };
-        // A transaction that comes twice is reported once.
-        let report = fraud.filter(|fraud| !fraud.found.replace(true)).and_then(|fraud| {
-            let delay = i64::try_from(self.reporting?.delay.as_millis()).unwrap_or(i64::MAX);
-            Some(fraud.reported_at.unwrap_or(envelope.millis.saturating_add(delay)))
-        });
-        self.line.clear();
-        self.line.extend_from_slice(line);
-        self.key.clear();
-        self.key.extend_from_slice(envelope.key.as_deref().unwrap_or_default());
-        self.id.clear();
-        self.id.extend_from_slice(envelope.transaction_id.as_deref().unwrap_or_default());
-        Ok(Some(Next {
-            number,
-            millis: envelope.millis,
-            has_key: envelope.key.is_some(),
-            has_id: envelope.transaction_id.is_some(),
+        self.notes.count(record.line, record.time, now);
+        // A dump is replayed as it was.
+        let arrival = record.delivery.as_ref().map_or(now, |delivery| delivery.millis);
+        let read = match record.value.as_deref() {
+            None if self.passes_tombstones => Ok(Record::Passed),
+            None => Err(Refusal::from(Reason::NoValue)),
+            Some(value) => self.reader.read(value, arrival),
+        };
+        let (mut reports, mut reported_at) = (None, None);
+        match read {
+            Ok(Record::Transaction { .. }) => {
+                self.notes.transactions += 1;
+                reported_at = self.reported_at(&record, now);
+            }
+            Ok(Record::Reports(all)) => {
+                let mut count = 0;
+                all.for_each(|_| count += 1);
+                reports = Some(count);
+            }
+            Ok(Record::Passed) => {}
+            Err(refusal) => {
+                let (program, value) = (self.envelopes.program(), record.value.as_deref());
+                self.notes.unreadable.add(program, record.line, value, refusal);
+                self.meet(&record);
+            }
+        }
+        Ok(Some((record, Next { arrival, reports, reported_at })))
+    }
+
+    /// Reads one record more; false at the end of the file.
+    fn read_ahead(&mut self) -> Result<bool> {
+        let Some(record) = self.records.next()? else { return Ok(false) };
+        let delivery = record.delivery.cloned();
+        let envelope = self.envelopes.read(record.value.unwrap_or_default());
+        let delivered = delivery.as_ref().map(|delivery| delivery.millis).filter(|&at| at >= 0);
+        self.ahead.push_back(Ahead {
+            line: record.line,
+            key: envelope.key.map(Into::into),
+            id: envelope.transaction_id.map(Into::into),
             amount: envelope.amount,
-            report,
-        }))
+            time: envelope.millis.or(delivered),
+            value: record.value.map(Into::into),
+            delivery,
+        });
+        Ok(true)
+    }
+
+    /// Marks a record's fraud as found; returns it if it was not found before.
+    fn meet(&self, record: &Ahead) -> Option<&'f Fraud> {
+        let fraud = self.reporting?.frauds.get(record.id.as_deref()?)?;
+        // A transaction that comes twice is reported once.
+        (!fraud.found.replace(true)).then_some(fraud)
+    }
+
+    /// Returns when a transaction is reported, if it is a fraud.
+    fn reported_at(&self, record: &Ahead, now: i64) -> Option<i64> {
+        let fraud = self.meet(record)?;
+        let delay = i64::try_from(self.reporting?.delay.as_millis()).unwrap_or(i64::MAX);
+        Some(fraud.reported_at.unwrap_or(record.time.unwrap_or(now).saturating_add(delay)))
     }
 }
 
@@ -332,6 +435,9 @@ mod tests {
         feature = [{ name = "amount", kind = "number", of = "amount" }]
     "#;
 
+    /// Seconds from 1970 to 2000, where the times of the tests begin.
+    const START: i64 = 946_684_800;
+
     fn program(spec: &str) -> Program {
         fraud_plan::compile::spec::parse(spec, "SPEC").expect("a valid spec")
     }
@@ -347,6 +453,7 @@ mod tests {
         let lines: String = (transactions.split(' '))
             .map(|word| {
                 let (id, time) = word.split_once('@').expect("id and time");
+                let time = time.parse::<i64>().expect("seconds") + START;
                 format!("{{\"transaction_id\":\"{id}\",\"t\":{time},\"c\":1,\"amount\":1.10}}\n")
             })
             .collect();
@@ -355,18 +462,19 @@ mod tests {
         let program = program(SPEC);
         let delay = Duration::from_secs(delay_seconds);
         let reporting = Some(Reporting { frauds: &frauds, delay });
-        let lines = Lines::open(input.path(), "test").expect("readable");
+        let lines = Records::open(input.path(), "test").expect("readable");
         let mut stream = Stream::new(lines, Envelopes::new(program), reporting).expect("ids");
         let mut events = Vec::new();
         let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
         while let Some(event) = stream.next().expect("readable") {
             events.push(match event {
-                Event::Transaction { key, millis, value, .. } => {
+                Event::Transaction(Transaction { key, millis, value, .. }) => {
                     assert_eq!(key, Some(&b"1"[..]));
+                    let value = value.expect("no tombstone");
                     let value: serde_json::Value = serde_json::from_slice(value).expect("JSON");
-                    format!("{}@{}", text(&value["transaction_id"]), millis / 1000)
+                    format!("{}@{}", text(&value["transaction_id"]), millis / 1000 - START)
                 }
-                Event::Reports { millis, value, count, .. } => {
+                Event::Reports { arrival, value, count, .. } => {
                     let value: serde_json::Value = serde_json::from_slice(value).expect("JSON");
                     let reports = value["fraud_reports"].as_array().expect("a list");
                     assert_eq!(reports.len() as u64, count);
@@ -374,11 +482,11 @@ mod tests {
                         .map(|report| {
                             let at = text(&report["reported_at"]);
                             let at = fraud_detector::record::timestamp::parse(at.as_bytes());
-                            let at = at.expect("a time") / 1000;
+                            let at = at.expect("a time") / 1000 - START;
                             format!("{}@{at}", text(&report["transaction_id"]))
                         })
                         .collect();
-                    format!("[{}]@{}", reports.join(" "), millis / 1000)
+                    format!("[{}]@{}", reports.join(" "), arrival / 1000 - START)
                 }
             });
         }
@@ -403,7 +511,7 @@ mod tests {
     #[test]
     fn the_list_may_say_when() {
         let frauds = "transaction_id,reported_at\n\
-                      a,1970-01-01T00:00:15Z\nb,\nc,1970-01-01T00:00:12+00:00\n";
+                      a,2000-01-01T00:00:15Z\nb,\nc,2000-01-01T00:00:12+00:00\n";
         let expect = "a@1 b@2 c@3 [b@9]@9 d@11 [c@12 a@15]@15 e@20";
         assert_eq!(events("a@1 b@2 c@3 d@11 e@20", frauds, 7).join(" "), expect);
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::data::input::dump::Delivery;
 use transform_host::{Batch, BatchBuilder, partition_of_key};
 
 /// The input topic's partitions, each with the batch that it is filling.
@@ -28,8 +29,7 @@ pub struct PartitionBatch {
 impl Partitions {
     /// Makes empty partitions; a batch is full with `batch` records.
     pub fn new(count: u32, batch: usize) -> Self {
-        let partition = || Partition { builder: BatchBuilder::new(0), lines: Vec::new() };
-        Self { partitions: (0..count).map(|_| partition()).collect(), batch }
+        Self { partitions: (0..count).map(|_| Partition::new()).collect(), batch }
     }
 
     /// Adds a record to the partition of its key, or without a key to one chosen by its line; gives
@@ -46,9 +46,44 @@ impl Partitions {
             Some(key) => partition_of_key(key, count),
             None => (line % u64::from(count)) as u32,
         };
+        self.push_to(at, |partition| partition.add(line, key, millis, value))
+    }
+
+    /// Adds a record to its partition, as it was delivered; gives the batch if it is full with this
+    /// record. A partition that there is not yet is made.
+    pub fn push_delivered(
+        &mut self,
+        line: u64,
+        value: Option<&[u8]>,
+        delivery: &Delivery,
+    ) -> Option<PartitionBatch> {
+        let Delivery { key, headers, partition, millis } = delivery;
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (&name[..], value.as_deref())).collect();
+        while self.partitions.len() <= *partition as usize {
+            self.partitions.push(Partition::new());
+        }
+        self.push_to(*partition, |partition| {
+            partition.builder.push(*millis, key.as_deref(), value, &headers);
+            partition.lines.push(line);
+        })
+    }
+
+    fn push_to(&mut self, at: u32, add: impl FnOnce(&mut Partition)) -> Option<PartitionBatch> {
         let partition = &mut self.partitions[at as usize];
-        partition.add(line, key, millis, value);
+        add(partition);
         (partition.lines.len() == self.batch).then(|| partition.take(at))
+    }
+
+    /// Gives the batch of one partition, if it is not empty.
+    pub fn rest_of(&mut self, partition: u32) -> Option<PartitionBatch> {
+        let found = self.partitions.get_mut(partition as usize);
+        found.filter(|found| !found.lines.is_empty()).map(|found| found.take(partition))
+    }
+
+    /// Returns the number of partitions.
+    pub fn count(&self) -> u32 {
+        self.partitions.len() as u32
     }
 
     /// Gives the batches that are not full, in order of partition.
@@ -74,6 +109,10 @@ impl Partitions {
 }
 
 impl Partition {
+    fn new() -> Self {
+        Self { builder: BatchBuilder::new(0), lines: Vec::new() }
+    }
+
     fn add(&mut self, line: u64, key: Option<&[u8]>, millis: i64, value: &[u8]) {
         self.builder.push(millis, key, Some(value), &[]);
         self.lines.push(line);

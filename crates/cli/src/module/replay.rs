@@ -13,8 +13,9 @@ use super::partitions::Partitions;
 use super::target::{ModuleFile, Target};
 use crate::data::envelope::Envelopes;
 use crate::data::frauds::Reporting;
-use crate::data::input::Lines;
-use crate::data::stream::{Event, Stream};
+use crate::data::input::Records;
+use crate::data::notes::Notes;
+use crate::data::stream::{Event, Stream, Transaction};
 use crate::show::units::rfc3339;
 
 /// The files and the kind of broker of a replay.
@@ -48,6 +49,10 @@ pub struct Replayed {
     /// Transactions that the deployment's settings keep from being written.
     pub silenced: u64,
     pub failure: Option<Failure>,
+    /// The notes on the file.
+    pub notes: Notes,
+    /// Partitions of the input topic: a dump may have more than were asked for.
+    pub partitions: u32,
     pub usage: Usage,
     pub logs: Logs,
 }
@@ -102,12 +107,12 @@ impl<'f> Replay<'f> {
         let file = ModuleFile::read(module)?;
         let program = file.program(spec.as_deref())?;
         let module = file.compile(&target.limits())?;
-        let lines = Lines::open(input, what)?;
+        let records = Records::open(input, what)?;
         // If the settings are wrong, the module itself says so when it starts.
         let settings = Settings::from_variables(target.variables.iter().cloned());
         let replay = Self {
             model: file.model(),
-            stream: Stream::new(lines, Envelopes::new(program.clone()), reporting)?,
+            stream: Stream::new(records, Envelopes::new(program.clone()), reporting)?,
             partitions: Partitions::new(options.partitions, options.batch as usize),
             instances: Instances::new(&module, &target.deployment(), options.instances),
             settings: settings.unwrap_or_default(),
@@ -122,7 +127,7 @@ impl<'f> Replay<'f> {
             Ok(()) => None,
             Err(error) => Some(error.downcast::<Failure>()?),
         };
-        self.stream.done();
+        let notes = self.stream.finish();
         let Counts { records, reports, report_records, republished, silenced } = self.counts;
         Ok(Replayed {
             model: self.model,
@@ -132,6 +137,8 @@ impl<'f> Replay<'f> {
             republished,
             silenced,
             failure,
+            notes,
+            partitions: self.partitions.count(),
             usage: self.instances.usage(),
             logs: self.instances.logs,
         })
@@ -142,8 +149,8 @@ impl<'f> Replay<'f> {
         if let Some(wipe) = wipe {
             self.stream.keep_reports(wipe.republish_from);
         }
-        while let Some(millis) = self.stream.next_millis()? {
-            if wipe.take_if(|wipe| millis >= wipe.at).is_some() {
+        while let Some(arrival) = self.stream.next_arrival()? {
+            if wipe.take_if(|wipe| arrival >= wipe.at).is_some() {
                 self.flush(out)?;
                 self.instances.wipe()?;
                 self.counts.republished = self.stream.republish();
@@ -168,18 +175,32 @@ impl<'f> Replay<'f> {
         let Self { stream, partitions, instances, settings, counts, .. } = self;
         let Some(event) = stream.next()? else { return Ok(false) };
         match event {
-            Event::Transaction { line, key, millis, value, .. } => {
+            Event::Transaction(Transaction { line, key, arrival, value, delivery, .. }) => {
                 counts.records += 1;
-                counts.silenced += u64::from(settings.silences(millis));
-                if let Some(batch) = partitions.push(line, key, millis, value) {
+                counts.silenced += u64::from(settings.silences(arrival));
+                let batch = match delivery {
+                    Some(delivery) => partitions.push_delivered(line, value, delivery),
+                    None => partitions.push(line, key, arrival, value.unwrap_or_default()),
+                };
+                if let Some(batch) = batch {
                     instances.process(&batch, out)?;
                 }
             }
-            Event::Reports { line, millis, value, count } => {
+            Event::Reports { line, value, count, delivery: Some(delivery), .. } => {
+                // Alone in its batch, so that its figures are kept apart.
+                let before = partitions.rest_of(delivery.partition);
+                before.map_or(Ok(()), |batch| instances.process(&batch, out))?;
+                let full = partitions.push_delivered(line, Some(value), delivery);
+                let batch = full.or_else(|| partitions.rest_of(delivery.partition));
+                batch.map_or(Ok(()), |batch| instances.process_reports(&batch, out))?;
+                counts.report_records += 1;
+                counts.reports += count;
+            }
+            Event::Reports { line, arrival, value, count, delivery: None } => {
                 // The transactions before the reports are processed first, on every partition: a report
                 // must not be known earlier on one partition than on another.
                 partitions.rest().try_for_each(|batch| instances.process(&batch, out))?;
-                for batch in partitions.broadcast(line, millis, value) {
+                for batch in partitions.broadcast(line, arrival, value) {
                     counts.report_records += 1;
                     instances.process_reports(&batch, out)?;
                 }

@@ -2,8 +2,9 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -21,6 +22,21 @@ impl Place {
         let binary = env!("CARGO_BIN_EXE_fraud");
         let output = Command::new(binary).args(command.split(' ')).current_dir(&self.0).output();
         output.expect("the command was built")
+    }
+
+    /// Runs `fraud` with the words of `command`, and `input` on standard input.
+    pub fn fraud_with(&self, command: &str, input: &[u8]) -> Output {
+        let binary = env!("CARGO_BIN_EXE_fraud");
+        let mut child = (Command::new(binary).args(command.split(' ')).current_dir(&self.0))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command was built");
+        let mut pipe = child.stdin.take().expect("piped");
+        pipe.write_all(input).expect("it reads its input");
+        drop(pipe);
+        child.wait_with_output().expect("it ends")
     }
 
     /// Runs a command with `--json`; returns the object that it prints, and its exit status.

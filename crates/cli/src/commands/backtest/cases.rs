@@ -9,6 +9,7 @@ use fraud_plan::time::millis::DAY;
 use transform_host::Output;
 
 use super::protocol::FraudDays;
+use crate::data::clock;
 use crate::data::envelope::Envelopes;
 use crate::data::frauds::Frauds;
 use crate::module::verdict::{Verdicts, error};
@@ -101,7 +102,7 @@ impl<'f> Cases<'f> {
             let key: Box<[u8]> = envelope.key.unwrap_or_default().into();
             let case = Case {
                 transaction_id: String::from_utf8_lossy(&id.unwrap_or_default()).into(),
-                millis: envelope.millis,
+                millis: envelope.millis.unwrap_or(clock::without_time(0)),
                 customer: *self.customers.entry(key).or_insert(next),
                 amount: envelope.amount.unwrap_or(0.0),
                 score: verdict.score,

@@ -26,7 +26,9 @@ use fraud_plan::time::millis::DAY;
 use serde::Serialize;
 
 use super::flags::{FraudFlags, ReplayFlags};
+use super::unreadable;
 use crate::data::frauds::{FraudList, Frauds};
+use crate::data::notes::Notes;
 use crate::module::instances::Failure;
 use crate::module::replay::{Replay, ReplayOptions, Replayed, Wipe};
 use crate::numbers::mean;
@@ -159,9 +161,12 @@ pub fn run(args: Args) -> Result<Report> {
         let given_up = GivenUp { failure, records: replayed.records };
         return Ok(Report::of(&given_up)?.aside(aside).ok(false));
     }
+    if let Some(answer) = unreadable::answer(&replayed.notes)? {
+        return Ok(answer.aside(aside));
+    }
     frauds.check_belong_to(&options.replay.input)?;
     cases.kept.sort_by_key(|case| case.millis);
-    let period = period(&cases, first, last, &wanted)?;
+    let period = period(&cases, first, last, &wanted, &replayed.notes)?;
     let weeks = evaluate(&options, &cases, period);
     let answer = Answer::new(&options, &cases, &replayed, &weeks, began.elapsed());
     if let Some(path) = &options.html {
@@ -189,6 +194,7 @@ fn period(
     first: Option<i64>,
     last: Option<i64>,
     wanted: &RangeInclusive<i64>,
+    notes: &Notes,
 ) -> Result<Period> {
     let (Some(earliest), Some(latest)) = (cases.kept.first(), cases.kept.last()) else {
         let day = |day: i64| match day {
@@ -198,7 +204,10 @@ fn period(
         let (from, to) = (day(*wanted.start()), day(*wanted.end()));
         anyhow::bail!("no transaction could be scored from {from} to {to}");
     };
-    let (first, last) = (first.unwrap_or(earliest.day()), last.unwrap_or(latest.day()));
+    // Not before the clock began, nor after it ended: a wrong date makes no period of years.
+    let [begin, end] = notes.span.map(|millis| millis.div_euclid(DAY));
+    let first = first.unwrap_or(earliest.day().max(begin));
+    let last = last.unwrap_or(latest.day().min(end));
     Ok(Period { first, last })
 }
 
@@ -234,6 +243,8 @@ struct Answer<'a> {
     unscorable: u64,
     silenced: u64,
     lost: i64,
+    #[serde(flatten)]
+    notes: &'a Notes,
     restarts: u64,
     /// Day before whose first transaction all history was wiped.
     wipe: Option<String>,
@@ -270,7 +281,7 @@ impl<'a> Answer<'a> {
         weeks: &'a [Evaluation],
         elapsed: Duration,
     ) -> Self {
-        let ReplayOptions { input, module, partitions, instances, .. } = &options.replay;
+        let ReplayOptions { input, module, instances, .. } = &options.replay;
         let main = &weeks[0];
         let mean_of = |(at, (name, _)): (usize, (&'static str, _))| {
             (name, mean(weeks.iter().map(|week| week.headline()[at].1)))
@@ -286,6 +297,7 @@ impl<'a> Answer<'a> {
             unscorable: cases.unscorable,
             silenced: replayed.silenced,
             lost: replayed.lost(cases.written),
+            notes: &replayed.notes,
             restarts: replayed.usage.restarts,
             wipe: options.wipe.map(|wipe| units::date(wipe.at / DAY)),
             republished: options.republishes.then_some(replayed.republished),
@@ -294,7 +306,13 @@ impl<'a> Answer<'a> {
             mean: options.asked.weeks.map(|_| means()),
             protocol: options.asked.protocol.map(|_| "handbook"),
             published: options.asked.protocol.map(|_| PUBLISHED),
-            shown: Shown { input, module, partitions: *partitions, instances: *instances, cases },
+            shown: Shown {
+                input,
+                module,
+                partitions: replayed.partitions,
+                instances: *instances,
+                cases,
+            },
         }
     }
 

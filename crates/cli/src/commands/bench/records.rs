@@ -8,8 +8,10 @@ use serde::Serialize;
 use transform_host::Batch;
 
 use super::Options;
+use crate::data::clock;
 use crate::data::envelope::Envelopes;
-use crate::data::input::{Lines, file_name};
+use crate::data::input::{self, file_name};
+use crate::data::stream::{Event, Stream, Transaction};
 use crate::module::partitions::Partitions;
 use crate::module::record::PlainRecord;
 use crate::show::units;
@@ -52,16 +54,16 @@ impl Records {
     pub fn read(options: &Options) -> Result<Self> {
         let mut envelopes = Envelopes::new(options.program.clone());
         let mut all = Vec::new();
-        let mut add = |value: &[u8]| {
-            let envelope = envelopes.read(value);
-            let key = envelope.key.map(|key| key.into_owned());
-            all.push(PlainRecord { millis: envelope.millis, key, value: value.to_vec() });
-        };
         let from = match &options.input {
             Some(path) => {
-                let mut lines = Lines::open(path, "reading")?;
-                while let Some((_, line)) = lines.next()? {
-                    add(line);
+                let records = input::Records::open(path, "reading")?;
+                let mut stream = Stream::new(records, envelopes, None)?;
+                while let Some(event) = stream.next()? {
+                    let Event::Transaction(Transaction { key, arrival, value, .. }) = event else {
+                        continue;
+                    };
+                    let (key, value) = (key.map(Into::into), value.unwrap_or_default().into());
+                    all.push(PlainRecord { millis: arrival, key, value });
                 }
                 file_name(path)
             }
@@ -71,7 +73,11 @@ impl Records {
                 for transaction in fraud_simulator::simulate(&config).transactions {
                     line.clear();
                     fraud_simulator::write_transaction(&transaction, &mut line)?;
-                    add(line.trim_ascii_end());
+                    let value = line.trim_ascii_end();
+                    let envelope = envelopes.read(value);
+                    let millis = envelope.millis.unwrap_or(clock::without_time(0));
+                    let key = envelope.key.map(Into::into);
+                    all.push(PlainRecord { millis, key, value: value.into() });
                 }
                 format!("{DAYS} simulated days")
             }

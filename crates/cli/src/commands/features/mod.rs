@@ -16,11 +16,13 @@ use fraud_plan::{Decision, Plan, Program};
 use serde::Serialize;
 
 use super::flags::LabelledFlags;
+use super::unreadable;
 use crate::data::envelope::Envelopes;
 use crate::data::frauds::{Frauds, Labelled};
-use crate::data::input::Lines;
+use crate::data::input::Records;
+use crate::data::notes::Notes;
 use crate::data::spec;
-use crate::data::stream::{Event, Stream};
+use crate::data::stream::{Event, Stream, Transaction};
 use crate::show::report::Report;
 use crate::show::units::{self, count};
 use vector_file::VectorFile;
@@ -82,6 +84,8 @@ struct Answer {
     no_transactions: u64,
     /// Records without a vector, by reason code.
     unscorable: BTreeMap<&'static str, u64>,
+    #[serde(flatten)]
+    notes: Notes,
     evictions: u64,
     wipes: u64,
     seconds: f64,
@@ -96,20 +100,23 @@ pub fn run(args: Args) -> Result<Report> {
     let program = spec::read(&spec)?;
     let labelled = Labelled::from(labelled);
     let frauds = Frauds::read(&labelled.frauds.path)?;
-    let lines = Lines::open(&labelled.input, "features")?;
+    let records = Records::open(&labelled.input, "features")?;
     let names = program.features.iter().map(|feature| feature.name.clone());
     let mut file = VectorFile::create(&output, names.collect())?;
     let envelopes = Envelopes::new(program.clone());
-    let stream = Stream::new(lines, envelopes, Some(labelled.frauds.reporting(&frauds)))?;
+    let stream = Stream::new(records, envelopes, Some(labelled.frauds.reporting(&frauds)))?;
 
     let mut extraction = Extraction::new(program, history, wipes)?;
-    extraction.run(stream, &frauds, &mut file)?;
+    let notes = extraction.run(stream, &frauds, &mut file)?;
     file.finish()?;
+    if let Some(answer) = unreadable::answer(&notes)? {
+        return Ok(answer);
+    }
     if extraction.rows > 0 {
         frauds.check_belong_to(&labelled.input)?;
     }
     let frauds_not_found = frauds.missing();
-    Report::of(&extraction.answer(frauds_not_found, began.elapsed(), output))
+    Report::of(&extraction.answer(frauds_not_found, notes, began.elapsed(), output))
 }
 
 impl Args {
@@ -154,18 +161,18 @@ impl Extraction {
     }
 
     /// Writes the vector of every transaction that has one.
-    fn run(&mut self, mut stream: Stream, frauds: &Frauds, file: &mut VectorFile) -> Result<()> {
+    fn run(&mut self, mut stream: Stream, frauds: &Frauds, file: &mut VectorFile) -> Result<Notes> {
         while let Some(event) = stream.next()? {
             match event {
-                Event::Reports { millis, value, count, .. } => {
+                Event::Reports { arrival, value, count, .. } => {
                     self.reports += count;
-                    if let Err(refusal) = self.detector.observe(Some(value), millis) {
+                    if let Err(refusal) = self.detector.observe(Some(value), arrival) {
                         self.leave_out(refusal.reason);
                     }
                 }
-                Event::Transaction { id, millis, value, .. } => {
-                    self.wipes.wipe_if_due(millis, &mut self.detector);
-                    match self.detector.observe(Some(value), millis) {
+                Event::Transaction(Transaction { id, millis, arrival, value, .. }) => {
+                    self.wipes.wipe_if_due(arrival, &mut self.detector);
+                    match self.detector.observe(value, arrival) {
                         Ok(Observed::Transaction { duplicate: false, .. }) => {}
                         Ok(Observed::Transaction { .. }) => {
                             self.duplicates += 1;
@@ -191,15 +198,20 @@ impl Extraction {
                 }
             }
         }
-        stream.done();
-        Ok(())
+        Ok(stream.finish())
     }
 
     fn leave_out(&mut self, reason: Reason) {
         *self.unscorable.entry(reason.code()).or_default() += 1;
     }
 
-    fn answer(self, frauds_not_found: u64, elapsed: Duration, output: PathBuf) -> Answer {
+    fn answer(
+        self,
+        frauds_not_found: u64,
+        notes: Notes,
+        elapsed: Duration,
+        output: PathBuf,
+    ) -> Answer {
         let tables = self.detector.history().tables().iter();
         Answer {
             rows: self.rows,
@@ -211,6 +223,7 @@ impl Extraction {
             duplicates: self.duplicates,
             no_transactions: self.others,
             unscorable: self.unscorable,
+            notes,
             evictions: tables.map(|table| table.evictions()).sum(),
             wipes: self.wipes.count,
             seconds: elapsed.as_secs_f64(),
@@ -221,7 +234,7 @@ impl Extraction {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { rows, features, frauds, unscorable, evictions, wipes, .. } = self;
+        let Self { rows, features, frauds, evictions, wipes, .. } = self;
         writeln!(
             f,
             "{} vectors of {features} features in {}",
@@ -229,9 +242,6 @@ impl fmt::Display for Answer {
             self.output.display()
         )?;
         writeln!(f, "{} are frauds, {}", count(*frauds), units::share(*frauds, *rows))?;
-        for (reason, number) in unscorable {
-            writeln!(f, "{} left out: {reason}", count(*number))?;
-        }
         for (number, what) in [
             (self.duplicates, "came a second time"),
             (self.no_transactions, "are no transactions to be scored"),
@@ -240,6 +250,7 @@ impl fmt::Display for Answer {
                 writeln!(f, "{} left out: {what}", count(number))?;
             }
         }
+        write!(f, "{}", self.notes)?;
         if self.without_id > 0 {
             writeln!(f, "{} have no id: label 0", count(self.without_id))?;
         }

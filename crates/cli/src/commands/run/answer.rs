@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use super::Options;
 use super::caught::Catch;
 use super::files::{Topic, WrittenFiles};
+use crate::data::notes::Notes;
 use crate::module::instances::Failure;
 use crate::module::log::LogEntry;
 use crate::module::replay::{Replayed, unbalanced};
@@ -47,6 +48,8 @@ pub struct Answer {
     /// Only with a list of frauds.
     #[serde(flatten)]
     caught: Option<Catch>,
+    #[serde(flatten)]
+    notes: Notes,
     #[serde(skip)]
     shown: Shown,
 }
@@ -56,6 +59,8 @@ struct Shown {
     input: PathBuf,
     module: PathBuf,
     summary: PathBuf,
+    /// True if the module holds a model: others may take any record.
+    knows_records: bool,
     /// Fuel that one record may take.
     fuel_limit: u64,
     memory_limit: u64,
@@ -72,6 +77,7 @@ impl Answer {
     ) -> Self {
         let lost = replayed.lost(written.topics.iter().map(|topic| topic.records).sum());
         let (replay, usage) = (options.replay, replayed.usage);
+        let knows_records = replayed.model.is_some();
         let engine_seconds = usage.engine.as_secs_f64();
         let rate = replayed.records as f64 / engine_seconds;
         let limits = replay.target.limits();
@@ -93,16 +99,18 @@ impl Answer {
             startup_fuel: usage.startup_fuel,
             peak_memory_bytes: usage.peak_memory,
             restarts: usage.restarts,
-            partitions: replay.partitions,
+            partitions: replayed.partitions,
             instances: replay.instances,
             batch: replay.batch,
             failure: replayed.failure,
             log_lines: replayed.logs.total,
             logs: replayed.logs.first,
             caught,
+            notes: replayed.notes,
             shown: Shown {
                 input: replay.input,
                 module: replay.module,
+                knows_records,
                 summary: options.output.join(super::SUMMARY),
                 fuel_limit: limits.fuel(),
                 memory_limit: limits.memory_bytes,
@@ -110,9 +118,10 @@ impl Answer {
         }
     }
 
-    /// Returns whether every record came out.
+    /// Returns whether every record came out, and the module can score one at least.
     pub fn ok(&self) -> bool {
-        self.failure.is_none() && self.lost == 0
+        let is_readable = self.notes.hint.is_none() || !self.shown.knows_records;
+        self.failure.is_none() && self.lost == 0 && is_readable
     }
 }
 
@@ -140,6 +149,10 @@ impl fmt::Display for Answer {
         self.write_topics(f)?;
         self.write_caught(f)?;
         self.write_costs(f)?;
+        if self.shown.knows_records {
+            let notes = self.notes.to_string();
+            write!(f, "{}{notes}", if notes.is_empty() { "" } else { "\n" })?;
+        }
         match &self.failure {
             Some(failure) => writeln!(f, "\n{failure}"),
             None => f.write_str(&unbalanced(self.lost)),

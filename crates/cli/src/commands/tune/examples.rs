@@ -12,8 +12,9 @@ use fraud_plan::time::millis::DAY;
 
 use crate::data::envelope::Envelopes;
 use crate::data::frauds::Reporting;
-use crate::data::input::Lines;
-use crate::data::stream::{Event, Stream};
+use crate::data::input::Records;
+use crate::data::notes::Notes;
+use crate::data::stream::{Event, Stream, Transaction};
 use crate::numbers::quantile;
 
 /// Bytes for history: enough to forget hardly anything.
@@ -29,6 +30,8 @@ pub struct Examples {
     /// Transactions in the warm-up.
     pub skipped: u64,
     pub unscorable: u64,
+    /// The notes on the file.
+    pub notes: Notes,
 }
 
 /// A transaction that was scored, and the truth about it.
@@ -51,8 +54,8 @@ impl Examples {
         skip: Duration,
     ) -> Result<Self> {
         let program = &model.program;
-        let lines = Lines::open(input, "tune")?;
-        let mut stream = Stream::new(lines, Envelopes::new(program.clone()), Some(reporting))?;
+        let records = Records::open(input, "tune")?;
+        let mut stream = Stream::new(records, Envelopes::new(program.clone()), Some(reporting))?;
         let plan = model.plan(Decision::default());
         let mut detector = Detector::new(plan, &Settings::default()).with_history(HISTORY);
         let mut examples = Self {
@@ -61,21 +64,21 @@ impl Examples {
             present: vec![Vec::new(); program.features.len()],
             skipped: 0,
             unscorable: 0,
+            notes: Notes::default(),
         };
         let skip = i64::try_from(skip.as_millis()).unwrap_or(i64::MAX);
         let mut first_day = None;
         while let Some(event) = stream.next()? {
-            let (line, id, amount, millis, value) = match event {
-                Event::Transaction { line, id, amount, millis, value, .. } => {
-                    (line, id, amount, millis, value)
-                }
-                Event::Reports { millis, value, .. } => {
-                    // A malformed report of a record that cannot be scored has no effect.
-                    let _ = detector.observe(Some(value), millis);
+            let transaction = match event {
+                Event::Transaction(transaction) => transaction,
+                Event::Reports { arrival, value, .. } => {
+                    // A report of a record that cannot be scored may be malformed: it counts nowhere.
+                    let _ = detector.observe(Some(value), arrival);
                     continue;
                 }
             };
-            match detector.observe(Some(value), millis) {
+            let Transaction { line, id, amount, arrival, value, .. } = transaction;
+            match detector.observe(value, arrival) {
                 Ok(Observed::Transaction { duplicate: false, .. }) => {}
                 Ok(_) => continue,
                 Err(_) => {
@@ -83,8 +86,8 @@ impl Examples {
                     continue;
                 }
             }
-            let day = millis.div_euclid(DAY);
-            if day < *first_day.get_or_insert(millis.saturating_add(skip).div_euclid(DAY)) {
+            let day = arrival.div_euclid(DAY);
+            if day < *first_day.get_or_insert(arrival.saturating_add(skip).div_euclid(DAY)) {
                 examples.skipped += 1;
                 continue;
             }
@@ -99,7 +102,7 @@ impl Examples {
             let example = Example { raw, sum, is_fraud, amount: amount.unwrap_or_default() };
             examples.add(example, day, detector.vector());
         }
-        stream.done();
+        examples.notes = stream.finish();
         Ok(examples)
     }
 

@@ -23,8 +23,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::flags::LabelledFlags;
+use super::unreadable;
 use crate::data::frauds::{Frauds, Labelled};
-use crate::data::input::file_name;
+use crate::data::input::{STANDARD_INPUT, file_name};
+use crate::data::notes::Notes;
 use crate::data::spec;
 use crate::show::report::Report;
 use crate::show::units::{self, count, share};
@@ -132,6 +134,8 @@ struct Answer {
     to: String,
     skipped: u64,
     unscorable: u64,
+    #[serde(flatten)]
+    notes: Notes,
     seconds: f64,
     output: PathBuf,
 }
@@ -150,10 +154,18 @@ pub fn run(args: Args) -> Result<Report> {
     let Args { spec, model, labelled, skip, goal, calibration, output } = args;
     let goal = goal.goal();
     let options = Options { model, labelled: labelled.into(), goal, calibration };
+    ensure!(
+        options.labelled.input != Path::new(STANDARD_INPUT),
+        "tune reads its --input twice, the second time for the hash in {}; give a file",
+        output.display()
+    );
     let model = CompiledModel::read(&spec, &options.model)?;
     let Labelled { input, frauds: list } = &options.labelled;
     let frauds = Frauds::read(&list.path)?;
     let mut examples = Examples::read(&model, input, list.reporting(&frauds), skip)?;
+    if let Some(answer) = unreadable::answer(&examples.notes)? {
+        return Ok(answer);
+    }
     let (from, to) = check_suffices(&options.labelled, &examples, &frauds)?;
     let decided = decide(&options, &model, &mut examples, &format!("{from} to {to}"))?;
     std::fs::write(&output, decided.toml())
@@ -167,6 +179,7 @@ pub fn run(args: Args) -> Result<Report> {
         to,
         skipped: examples.skipped,
         unscorable: examples.unscorable,
+        notes: examples.notes,
         seconds: began.elapsed().as_secs_f64(),
         output,
     })
@@ -263,7 +276,8 @@ impl fmt::Display for Answer {
             share(*frauds, *transactions),
         )?;
         let (skipped, unscorable) = (count(self.skipped), count(self.unscorable));
-        writeln!(f, "{skipped} before them were the warm-up, {unscorable} could not be scored\n")?;
+        writeln!(f, "{skipped} before them were the warm-up, {unscorable} could not be scored")?;
+        writeln!(f, "{}", self.notes)?;
         let seconds = units::seconds(self.seconds);
         writeln!(f, "{decided}\n{} written in {seconds}", output.display())
     }
