@@ -22,7 +22,7 @@ mod show;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{backtest, bench, features, inspect, reports, run, simulate, tune};
+use commands::{backtest, bench, features, inspect, new, reports, run, simulate, tune};
 
 const AFTER_HELP: &str = "\
 A first look, from nothing to verdicts:
@@ -53,6 +53,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Simulate(simulate::Args),
+    New(new::Args),
     Features(features::Args),
     Tune(tune::Args),
     Run(run::Args),
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let answer = match cli.command {
         Command::Simulate(args) => simulate::run(args),
+        Command::New(args) => new::run(args),
         Command::Features(args) => features::run(args),
         Command::Tune(args) => tune::run(args),
         Command::Run(args) => run::run(args),

@@ -87,6 +87,20 @@ fn simulate() {
 }
 
 #[test]
+fn new() {
+    let place = Place::new();
+    place.json("simulate --world cards --days 40 --customers 100 --output c.csv --frauds f.csv");
+    let cards = snapshot(&place, "new", "new m --sample c.csv --force", &[&[]]);
+    let line = |at: &str, amount: &str| {
+        format!("{{\"at\":\"{at}\",\"card\":\"a\",\"v\":1,\"amount\":{amount}}}\n")
+    };
+    let good = line("2024-01-01T00:00:00Z", "\"1.50\"").repeat(3);
+    place.write("bad.jsonl", good + &line("2024-01-01T00:00:00Z", "\"many\""));
+    let (bad, _) = place.json("new n --sample bad.jsonl");
+    page::check(&["fraud new"], &[cards, bad]);
+}
+
+#[test]
 fn features() {
     let place = simulated();
     let files = "--input t.jsonl --frauds f.csv --output t.arrow";

@@ -258,3 +258,63 @@ fn a_file_out_of_order_is_told() {
     let said = text(&place.fraud(&format!("{FEATURES} t.jsonl")).stdout);
     assert!(said.contains("the first on line 3"), "{said}");
 }
+
+/// Labels in the records, as a list of all ids, and as a list of the frauds are the same labels.
+#[test]
+fn labels_from_a_column_and_from_lists() {
+    let place = place();
+    let times = |id: u64| format!("2020-01-0{}T00:00:00Z", 1 + id / 8);
+    let lines: Vec<String> = (0..40)
+        .map(|id| {
+            let label = u8::from(id % 5 == 0);
+            let plain = transaction(id, &times(id), "a");
+            plain.replace("}\n", &format!(",\"meta\":{{\"is_fraud\":{label}}}}}\n"))
+        })
+        .collect();
+    place.write("t.jsonl", lines.concat());
+    let ids = |keep: &dyn Fn(u64) -> bool, row: &dyn Fn(u64) -> String| -> String {
+        (0..40).filter(|id| keep(*id)).map(row).collect()
+    };
+    let is_fraud = |id: u64| id.is_multiple_of(5);
+    place.write("f.csv", format!("reference\n{}", ids(&is_fraud, &|id| format!("{id}\n"))));
+    let row = |id: u64| format!("{id},{}\n", u8::from(is_fraud(id)));
+    place.write("all.csv", format!("transaction_id,is_fraud\n{}", ids(&|_| true, &row)));
+    let labels = ["--label meta.is_fraud", "--frauds f.csv", "--frauds all.csv"];
+    let mut vectors = Vec::new();
+    for labels in labels {
+        let features =
+            "features --spec spec.toml --input t.jsonl --output v.arrow --report-delay 2d";
+        let (answer, status) = place.json(&format!("{features} {labels}"));
+        assert_eq!((status, &answer["rows"], &answer["frauds"]), (0, &json!(40), &json!(8)));
+        assert_eq!(answer["reports"], 5, "{labels}: {answer}");
+        vectors.push(place.read("v.arrow"));
+        for command in ["run --output o", "backtest"] {
+            let (answer, status) = place.json(&format!("{command} --input t.jsonl {labels}"));
+            assert_eq!((status, &answer["frauds"]), (0, &json!(8)), "{command} {labels}: {answer}");
+        }
+    }
+    assert!(vectors[0] == vectors[1] && vectors[1] == vectors[2], "other vectors by other labels");
+}
+
+#[test]
+fn labels_that_cannot_be_read_are_named() {
+    let place = place();
+    let with = |label: &str| transaction(1, "2020-01-01T00:00:00Z", "a").replace("10}", label);
+    place.write("t.jsonl", with("10,\"l\":0}") + &with("10,\"l\":7}"));
+    place.write("none.jsonl", with("10}"));
+    place.write("f.csv", "transaction_id\n9\n4\n1\n");
+    let features = "features --spec spec.toml --output v.arrow";
+    place.refused(
+        &format!("{features} --input t.jsonl --label l"),
+        "line 2: l is 7; a label is 1 or 0",
+    );
+    place.refused(&format!("{features} --input none.jsonl --label l"), "is the path right?");
+    place.refused(&format!("{features} --input t.jsonl"), "--label PATH");
+    place.refused(&format!("{features} --input t.jsonl --label /l"), "l");
+    let said = place.fraud(&format!("{features} --input none.jsonl --frauds f.csv"));
+    let said = text(&said.stdout);
+    assert!(
+        said.contains("2 of the listed frauds are not among these transactions: 9, 4\n"),
+        "{said}"
+    );
+}

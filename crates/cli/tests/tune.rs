@@ -172,7 +172,7 @@ fn what_cannot_be_decided_is_refused() {
     }
     for (is, instead, expect) in [
         ("f.csv", "strangers.csv", "do they belong together?"),
-        ("f.csv", "few.csv", "listed as frauds in few.csv; it takes at least 10"),
+        ("f.csv", "few.csv", "are frauds by few.csv; it takes at least 10"),
         ("f.csv", "wrong.csv", "fraud.onnx: the model ranks frauds no higher"),
         ("--spec fraud.toml", &format!("--spec {other}"), "they must be the same ones"),
         ("fraud.onnx", "fraud.txt", "fraud.txt"),

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::data::frauds::{FraudList, Labelled};
+use anyhow::{Context, Result, ensure};
+
+use crate::data::labels::{LabelPath, LabelPlace, LabelSource, Labelled};
 use crate::module::replay::ReplayOptions;
 use crate::module::target::Target;
 use crate::show::units;
@@ -72,21 +74,50 @@ pub struct TargetFlags {
     output_topics: Vec<String>,
 }
 
-/// The list of known frauds.
+/// Where it says which transactions were frauds.
 #[derive(clap::Args)]
-pub struct FraudFlags {
-    /// Known frauds: a CSV with transaction_id and perhaps scenario and reported_at
-    #[arg(long, value_name = "FILE.csv")]
-    frauds: PathBuf,
+pub struct LabelFlags {
+    /// Known frauds: a CSV of transactions' ids, with a column of 1 and 0 if others are listed too,
+    /// and perhaps scenario and reported_at
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "label")]
+    frauds: Option<PathBuf>,
+    /// The path of the records' own label: 1 or 0, true or false, yes or no
+    #[arg(long, value_name = "PATH")]
+    label: Option<LabelPath>,
     /// How long after its transaction a fraud is reported, where the list does not say
-    #[arg(
-        long,
-        value_name = "TIME",
-        default_value = "7d",
-        requires = "frauds",
-        value_parser = units::parse_duration
-    )]
-    report_delay: Duration,
+    /// [default: 7d]
+    #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
+    report_delay: Option<Duration>,
+}
+
+/// How long after its transaction a fraud is reported, unless somebody says otherwise.
+const REPORT_DELAY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+impl LabelFlags {
+    /// Returns where labels are, if a flag says so.
+    pub fn source(self) -> Result<Option<LabelSource>> {
+        let place = match (self.frauds, self.label) {
+            (Some(list), _) => LabelPlace::List(list),
+            (None, Some(path)) => LabelPlace::Column(path),
+            (None, None) => {
+                ensure!(
+                    self.report_delay.is_none(),
+                    "--report-delay is of known frauds: give their list with --frauds, or the path of \
+                     the records' own label with --label"
+                );
+                return Ok(None);
+            }
+        };
+        Ok(Some(LabelSource { place, report_delay: self.report_delay.unwrap_or(REPORT_DELAY) }))
+    }
+
+    /// Returns where labels are; fails if no flag says so.
+    pub fn required(self) -> Result<LabelSource> {
+        self.source()?.context(
+            "which transactions were frauds? Give the list of their ids with --frauds FILE.csv, or the \
+             path of the records' own label with --label PATH",
+        )
+    }
 }
 
 /// Transactions whose frauds are known.
@@ -96,7 +127,7 @@ pub struct LabelledFlags {
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
     #[command(flatten)]
-    frauds: FraudFlags,
+    labels: LabelFlags,
 }
 
 impl From<ReplayFlags> for ReplayOptions {
@@ -121,19 +152,15 @@ impl From<TargetFlags> for Target {
     }
 }
 
-impl From<FraudFlags> for FraudList {
-    fn from(flags: FraudFlags) -> Self {
-        Self { path: flags.frauds, report_delay: flags.report_delay }
+impl TryFrom<LabelledFlags> for Labelled {
+    type Error = anyhow::Error;
+
+    fn try_from(flags: LabelledFlags) -> Result<Self> {
+        Ok(Self { input: flags.input, labels: flags.labels.required()? })
     }
 }
 
-impl From<LabelledFlags> for Labelled {
-    fn from(flags: LabelledFlags) -> Self {
-        Self { input: flags.input, frauds: flags.frauds.into() }
-    }
-}
-
-fn parse_variable(text: &str) -> Result<(String, String), String> {
+fn parse_variable(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
         _ => Err("a variable is written KEY=VALUE, for instance FRAUD_THRESHOLD=0.5".into()),
@@ -142,7 +169,7 @@ fn parse_variable(text: &str) -> Result<(String, String), String> {
 
 /// Reads a topic's name. It becomes the name of a file, and Kafka's own rule for topics leaves no
 /// room for a path.
-fn parse_topic(text: &str) -> Result<String, String> {
+fn parse_topic(text: &str) -> std::result::Result<String, String> {
     let legal = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
     if (1..=249).contains(&text.len()) && text.chars().all(legal) && ![".", ".."].contains(&text) {
         Ok(text.into())

@@ -12,6 +12,7 @@ pub mod bench;
 pub mod features;
 pub mod flags;
 pub mod inspect;
+pub mod new;
 pub mod reports;
 pub mod run;
 pub mod simulate;

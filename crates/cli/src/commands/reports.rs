@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::flags::LabelledFlags;
 use super::unreadable;
 use crate::data::envelope::Envelopes;
-use crate::data::frauds::{Frauds, Labelled};
 use crate::data::input::Records;
+use crate::data::labels::{Labelled, Labels};
 use crate::data::notes::Notes;
 use crate::data::spec;
 use crate::data::stream::Stream;
@@ -59,6 +59,8 @@ struct Answer {
     records: u64,
     later: u64,
     frauds_not_found: u64,
+    #[serde(skip)]
+    label_notes: String,
     #[serde(flatten)]
     notes: Notes,
     output: PathBuf,
@@ -70,11 +72,11 @@ pub fn run(args: Args) -> Result<Report> {
     if let Some(until) = until {
         ensure!(since < until, "--until {} is not after --since", rfc3339(until));
     }
-    let labelled = Labelled::from(labelled);
-    let frauds = Frauds::read(&labelled.frauds.path)?;
+    let labelled = Labelled::try_from(labelled)?;
+    let labels = Labels::read(&labelled.labels)?;
     let envelopes = Envelopes::new(spec::read(&spec)?);
     let input = Records::open(&labelled.input, "reports")?;
-    let stream = Stream::new(input, envelopes, Some(labelled.frauds.reporting(&frauds)))?;
+    let stream = Stream::new(input, envelopes, Some(labelled.labels.reporting(&labels)))?;
 
     let cannot_write = || format!("cannot write {}", output.display());
     let mut file = BufWriter::new(File::create(&output).with_context(cannot_write)?);
@@ -88,22 +90,18 @@ pub fn run(args: Args) -> Result<Report> {
     if let Some(answer) = unreadable::answer(&notes)? {
         return Ok(answer);
     }
-    frauds.check_belong_to(&labelled.input)?;
-    let frauds_not_found = frauds.missing();
-    Report::of(&Answer { reports, records, later, frauds_not_found, notes, output })
+    labels.check_belong_to(&labelled.input, notes.transactions)?;
+    let (frauds_not_found, label_notes) = (labels.missing(), labels.notes());
+    Report::of(&Answer { reports, records, later, frauds_not_found, label_notes, notes, output })
 }
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let [reports, records, later, missing] =
-            [self.reports, self.records, self.later, self.frauds_not_found].map(count);
+        let [reports, records, later] = [self.reports, self.records, self.later].map(count);
         writeln!(f, "{reports} reports in {records} records in {}", self.output.display())?;
         if self.later > 0 {
             writeln!(f, "{later} were reported later and are left out")?;
         }
-        if self.frauds_not_found > 0 {
-            writeln!(f, "{missing} of the listed frauds are not among these transactions")?;
-        }
-        write!(f, "{}", self.notes)
+        write!(f, "{}{}", self.label_notes, self.notes)
     }
 }

@@ -123,9 +123,10 @@ mod tests {
 
     proptest! {
         /// Wherever a record with a wrong time is put into a file, all others arrive when they arrived.
+        /// Of two records alone, nobody can say which one is wrong.
         #[test]
         fn a_wrong_time_moves_no_other(
-            steps in prop::collection::vec(0..31 * DAY, 1..200),
+            steps in prop::collection::vec(0..31 * DAY, 2..200),
             at in any::<prop::sample::Index>(),
             wrong in prop_oneof![Just(0), Just(i64::MIN), Just(i64::MAX), Just(4_070_908_800_000_i64)],
         ) {

@@ -2,7 +2,7 @@
 //!
 //! - [`spec`]: the feature spec
 //! - [`input`]: the records of a file, whatever kind of file it is; [`hint`]: the kind of one that cannot be read
-//! - [`frauds`]: the list of known frauds, and when each is reported
+//! - [`labels`]: which transactions were frauds, and when each is reported
 //! - [`envelope`]: the few fields that the commands themselves read of a record
 //! - [`clock`]: the broker's clock, as a file tells it
 //! - [`stream`]: the records, and between them the reports that fall due, in order of event time
@@ -10,9 +10,9 @@
 
 pub mod clock;
 pub mod envelope;
-pub mod frauds;
 pub mod hint;
 pub mod input;
+pub mod labels;
 pub mod notes;
 pub mod spec;
 pub mod stream;

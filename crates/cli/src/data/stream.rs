@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 
 use super::clock::{self, Clock, LOOKAHEAD};
 use super::envelope::Envelopes;
-use super::frauds::{Fraud, Reporting};
 use super::hint::hint;
 use super::input::Records;
 use super::input::dump::Delivery;
+use super::labels::Reporting;
 use super::notes::Notes;
 use crate::show::units::rfc3339;
 
@@ -75,8 +75,10 @@ struct Next {
     arrival: i64,
     /// Number of reports that it brings, if it is a record of reports.
     reports: Option<u64>,
-    /// When a report of it is made, if it is a fraud.
+    /// When a report of it is made, if it is a fraud that is not reported yet.
     reported_at: Option<i64>,
+    /// Its scenario if it is a fraud, else 0.
+    scenario: u8,
 }
 
 /// A record of the stream.
@@ -109,6 +111,8 @@ pub struct Transaction<'s> {
     /// The transaction's id.
     pub id: Option<&'s [u8]>,
     pub amount: Option<f64>,
+    /// Its scenario if it is a known fraud, else 0.
+    pub scenario: u8,
     /// Event time, milliseconds since 1970.
     pub millis: i64,
     /// The broker's timestamp, milliseconds since 1970: by the [clock](super::clock), or as it was
@@ -132,9 +136,10 @@ impl<'f> Stream<'f> {
         let has = |role: Role| program.fields.iter().any(|field| field.role == role);
         let passes = |types: &EventTypes| types.others == Treatment::Pass;
         ensure!(
-            reporting.is_none() || has(Role::Id),
+            reporting.is_none_or(|reporting| !reporting.labels.are_by_id()) || has(Role::Id),
             "a list of frauds names transactions by their ids, but the feature spec does not say where \
-             an id is; add [transaction] with id = \"…\", the path of the id"
+             an id is; add [transaction] with id = \"…\", the path of the id, or name the records' own \
+             label with --label"
         );
         Ok(Self {
             shape: ReportShape::of(program),
@@ -187,6 +192,7 @@ impl<'f> Stream<'f> {
                 key: key.as_deref(),
                 id: id.as_deref(),
                 amount: *amount,
+                scenario: next.scenario,
                 millis: time.unwrap_or(arrival),
                 arrival,
                 value,
@@ -269,11 +275,11 @@ impl<'f> Stream<'f> {
             None => Err(Refusal::from(Reason::NoValue)),
             Some(value) => self.reader.read(value, arrival),
         };
-        let (mut reports, mut reported_at) = (None, None);
+        let (mut reports, mut reported_at, mut scenario) = (None, None, 0);
         match read {
             Ok(Record::Transaction { .. }) => {
                 self.notes.transactions += 1;
-                reported_at = self.reported_at(&record, now);
+                (scenario, reported_at) = self.label(&record, now)?;
             }
             Ok(Record::Reports(all)) => {
                 let mut count = 0;
@@ -284,10 +290,12 @@ impl<'f> Stream<'f> {
             Err(refusal) => {
                 let (program, value) = (self.envelopes.program(), record.value.as_deref());
                 self.notes.unreadable.add(program, record.line, value, refusal);
-                self.meet(&record);
+                if self.reporting.is_some_and(|reporting| reporting.labels.are_by_id()) {
+                    self.label(&record, now)?;
+                }
             }
         }
-        Ok(Some((record, Next { arrival, reports, reported_at })))
+        Ok(Some((record, Next { arrival, reports, reported_at, scenario })))
     }
 
     /// Reads one record more; false at the end of the file.
@@ -308,18 +316,16 @@ impl<'f> Stream<'f> {
         Ok(true)
     }
 
-    /// Marks a record's fraud as found; returns it if it was not found before.
-    fn meet(&self, record: &Ahead) -> Option<&'f Fraud> {
-        let fraud = self.reporting?.frauds.get(record.id.as_deref()?)?;
-        // A transaction that comes twice is reported once.
-        (!fraud.found.replace(true)).then_some(fraud)
-    }
-
-    /// Returns when a transaction is reported, if it is a fraud.
-    fn reported_at(&self, record: &Ahead, now: i64) -> Option<i64> {
-        let fraud = self.meet(record)?;
-        let delay = i64::try_from(self.reporting?.delay.as_millis()).unwrap_or(i64::MAX);
-        Some(fraud.reported_at.unwrap_or(record.time.unwrap_or(now).saturating_add(delay)))
+    /// Returns a transaction's scenario, 0 if it is no fraud, and when it is reported.
+    fn label(&self, record: &Ahead, now: i64) -> Result<(u8, Option<i64>)> {
+        let Some(Reporting { labels, delay }) = self.reporting else { return Ok((0, None)) };
+        let value = record.value.as_deref().unwrap_or_default();
+        let Some((fraud, is_new)) = labels.meet(record.line, record.id.as_deref(), value)? else {
+            return Ok((0, None));
+        };
+        let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        let after = || record.time.unwrap_or(now).saturating_add(delay);
+        Ok((fraud.scenario, is_new.then(|| fraud.reported_at.unwrap_or_else(after))))
     }
 }
 
@@ -423,7 +429,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::data::frauds::Frauds;
+    use crate::data::labels::{LabelPlace, LabelSource, Labels};
 
     const SPEC: &str = r#"
         version = 1
@@ -458,10 +464,11 @@ mod tests {
             })
             .collect();
         let (input, frauds) = (file(&lines), file(frauds));
-        let frauds = Frauds::read(frauds.path()).expect("a valid list");
+        let report_delay = Duration::from_secs(delay_seconds);
+        let source = LabelSource { place: LabelPlace::List(frauds.path().into()), report_delay };
+        let labels = Labels::read(&source).expect("a valid list");
         let program = program(SPEC);
-        let delay = Duration::from_secs(delay_seconds);
-        let reporting = Some(Reporting { frauds: &frauds, delay });
+        let reporting = Some(source.reporting(&labels));
         let lines = Records::open(input.path(), "test").expect("readable");
         let mut stream = Stream::new(lines, Envelopes::new(program), reporting).expect("ids");
         let mut events = Vec::new();

@@ -30,3 +30,4 @@ pub use build_masks::{MaskArrays, MaskLimits};
 pub use ensemble::Ensemble;
 pub use lower::lower;
 pub use model::{CompiledModel, CompiledPlan, model};
+pub use path::parse as parse_path;

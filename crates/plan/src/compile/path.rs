@@ -12,7 +12,7 @@ use crate::program::Step;
 pub(super) const WANTED: &str = "it takes names with dots between them, or a list of names";
 
 /// Reads a path; an error says what is wanted of it.
-pub(super) fn parse(text: &str) -> Result<Vec<Step>, String> {
+pub fn parse(text: &str) -> Result<Vec<Step>, String> {
     if let Some(steps) = foreign(text) {
         return Err(spelled(&steps));
     }

@@ -32,11 +32,13 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::format::{Arrays, PlanError};
+
 /// Keys of a node of the search.
 pub const KEYS: usize = 8;
 
 /// Trees of up to `width` leaves.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Masks<'a> {
     /// Bits of a mask, and values of a tree in `leaves`: 8, 16, 32 or 64.
     pub width: u32,
@@ -77,7 +79,16 @@ pub struct Search {
 /// Most levels of a search: half a million intervals.
 const MAX_LEVELS: u32 = 6;
 
-impl Masks<'_> {
+impl<'a> Masks<'a> {
+    /// Reads or writes the arrays.
+    pub(super) fn arrays(&mut self, arrays: &mut impl Arrays<'a>) -> Result<(), PlanError> {
+        arrays.array("masks", &mut self.masks)?;
+        arrays.array("keys", &mut self.keys)?;
+        arrays.array("searches", &mut self.searches)?;
+        arrays.array("leaves", &mut self.leaves)?;
+        arrays.array("rows", &mut self.rows)
+    }
+
     /// Returns the rule that is broken if an evaluation could leave the arrays.
     pub(super) fn fault(&self, features: u32) -> Option<&'static str> {
         let (blocks, width) = (self.blocks as usize, self.width as usize);

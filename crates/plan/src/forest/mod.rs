@@ -10,6 +10,10 @@
 mod masks;
 mod walk;
 
+use serde::{Deserialize, Serialize};
+
+use crate::format::{Arrays, PlanError};
+
 pub use masks::{KEYS, Masks, Search};
 pub use walk::{MAX_FEATURES, MAX_TREE_NODES, Node, Tree, Walk};
 
@@ -36,12 +40,22 @@ pub enum Trees<'a> {
 }
 
 /// The function that makes the output of the sum of the leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Link {
     /// The sum itself.
     Identity,
     /// `1 / (1 + e^-sum)`
     Logistic,
+}
+
+impl<'a> Trees<'a> {
+    /// Reads or writes the arrays.
+    pub(crate) fn arrays(&mut self, arrays: &mut impl Arrays<'a>) -> Result<(), PlanError> {
+        match self {
+            Trees::Walk(walk) => walk.arrays(arrays),
+            Trees::Masks(masks) => masks.arrays(arrays),
+        }
+    }
 }
 
 impl Forest<'_> {

@@ -2,13 +2,15 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::format::{Arrays, PlanError};
+
 /// Trees whose nodes compare an input with a threshold, and say where to go on.
 ///
 /// The input is the feature vector twice: first with −∞ for a missing value, then with +∞. So a node
 /// that sends missing values to its second child reads from the second half, and a walk has no
 /// branch for them. A leaf leads to itself: walking on stays there, and a walk of the tree's depth
 /// ends on a leaf from any way.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Walk<'a> {
     /// The trees, shallow ones first, and their nodes in the same order.
     pub trees: &'a [Tree],
@@ -70,7 +72,14 @@ impl Node {
     }
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// Reads or writes the arrays.
+    pub(super) fn arrays(&mut self, arrays: &mut impl Arrays<'a>) -> Result<(), PlanError> {
+        arrays.array("trees", &mut self.trees)?;
+        arrays.array("nodes", &mut self.nodes)?;
+        arrays.array("leaves", &mut self.leaves)
+    }
+
     /// Returns the rule that is broken if a walk could leave the arrays.
     pub(super) fn fault(&self, features: u32) -> Option<&'static str> {
         if self.leaves.len() != self.nodes.len() {

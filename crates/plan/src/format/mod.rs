@@ -1,24 +1,33 @@
-//! The plan as bytes: a header of 64 bytes, the engine's arrays, and the head.
-//!
-//! The header is `Header`, which the reader and the writer share. After it come, without a gap:
+//! The plan as bytes: a header, a table of sections, and the sections.
 //!
 //! ```text
-//! a walk:  trees (Tree, 8 bytes each), nodes (Node, 8), leaves (f32)
-//! masks:   masks ([u64; 2]), keys ([f32; 8]), searches (Search, 12), leaves (f32), rows (u16)
-//! head:    the program and the decision, in postcard's encoding
+//! header    Header, 16 bytes: magic, id, number of sections
+//! table     Entry, 16 bytes for each section: its name and its length
+//! sections  in the table's order, each on a multiple of 8, filled up with zeros
 //! ```
 //!
+//! | section | content |
+//! |---|---|
+//! | `head` | program, decision and the scalars of the model, if there is one, in postcard's encoding |
+//! | `trees`, `nodes`, `leaves` | the arrays of a [`Walk`] |
+//! | `masks`, `keys`, `searches`, `leaves`, `rows` | the arrays of [`Masks`] |
+//!
 //! Numbers are little-endian. The bytes lie on a multiple of 8, so that arrays are cast in place;
-//! [`PlanBytes`] holds a plan that is compiled in, [`PlanBuf`] any other.
+//! [`PlanBytes`] holds a plan that is compiled in, [`PlanBuf`] any other. `sections` goes over a
+//! model's arrays by one function of each shape, for reading and for writing.
 //!
 //! To change the format, change `MAGIC` with it: an id must not name two formats.
 
+mod sections;
 mod stored;
 #[cfg(all(test, feature = "compile"))]
 mod tests;
 
 use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
 
+pub(crate) use self::sections::Arrays;
+use self::sections::Sections;
 #[cfg(feature = "compile")]
 pub use self::stored::find_in;
 pub use self::stored::{PlanBuf, PlanBytes};
@@ -26,7 +35,7 @@ use crate::decision::Decision;
 use crate::forest::{Forest, Link, Masks, Trees, Walk};
 use crate::program::Program;
 
-const MAGIC: [u8; 8] = *b"fraudpl2";
+const MAGIC: [u8; 8] = *b"fraudpl3";
 
 /// A plan's first bytes.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -36,47 +45,31 @@ struct Header {
     /// The first four bytes of the SHA-256 of everything behind this word, the first one highest:
     /// written in hex, it begins as the hash does.
     id: u32,
-    /// 0 none, 1 a walk, 2 masks.
-    engine: u32,
-    /// Number of inputs of the engine, 0 without one; so are `base` and `link`.
-    features: u32,
-    base: f32,
-    /// The number of a [`Link`].
-    link: u32,
-    /// [`WalkSizes`] or [`MaskSizes`], as `engine` says; zeros without one.
-    sizes: [u32; 7],
-    zero: u32,
-    /// Bytes of the head.
-    head: u32,
+    /// Number of sections.
+    sections: u32,
 }
 
-/// Lengths of a walk's arrays; there is a leaf for each node.
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-struct WalkSizes {
-    trees: u32,
-    nodes: u32,
-    zero: [u32; 5],
-}
-
-/// The scalars of [`Masks`], and the lengths of its arrays; there is a search for each feature.
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-struct MaskSizes {
-    width: u32,
-    group: u32,
-    blocks: u32,
-    masks: u32,
-    keys: u32,
-    leaves: u32,
-    rows: u32,
-}
-
-const _: () = assert!(size_of::<Header>() == 64);
+const _: () = assert!(size_of::<Header>() == 16);
 /// The first byte that the id is a hash of.
 #[cfg(feature = "compile")]
-const HASHED_FROM: usize = std::mem::offset_of!(Header, engine);
+const HASHED_FROM: usize = std::mem::offset_of!(Header, sections);
 const _: () = assert!(cfg!(target_endian = "little"), "numbers are cast, not converted");
+
+/// The scalars of a model; its arrays have sections of their own.
+#[derive(Serialize, Deserialize)]
+struct ModelHead {
+    features: u32,
+    base: f32,
+    link: Link,
+    form: Form,
+}
+
+/// The form of a model's trees.
+#[derive(Serialize, Deserialize)]
+enum Form {
+    Walk,
+    Masks { width: u32, group: u32, blocks: u32 },
+}
 
 /// A plan that was read; its arrays stay where they lie in the bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,45 +125,15 @@ impl<'a> Plan<'a> {
         if header.magic != MAGIC {
             return Err(PlanError::Magic);
         }
-        let mut sections = Sections(rest);
-        let trees = match header.engine {
-            0 => None,
-            1 => {
-                let sizes: WalkSizes = bytemuck::must_cast(header.sizes);
-                Some(Trees::Walk(Walk {
-                    trees: sections.take(sizes.trees)?,
-                    nodes: sections.take(sizes.nodes)?,
-                    leaves: sections.take(sizes.nodes)?,
-                }))
-            }
-            2 => {
-                let sizes: MaskSizes = bytemuck::must_cast(header.sizes);
-                Some(Trees::Masks(Masks {
-                    width: sizes.width,
-                    group: sizes.group,
-                    blocks: sizes.blocks,
-                    masks: sections.take(sizes.masks)?,
-                    keys: sections.take(sizes.keys)?,
-                    searches: sections.take(header.features)?,
-                    leaves: sections.take(sizes.leaves)?,
-                    rows: sections.take(sizes.rows)?,
-                }))
-            }
-            _ => return Err(PlanError::Broken("a known engine")),
-        };
-        let head = sections.take(header.head)?;
-        let (program, decision) = postcard::from_bytes(head).map_err(|_| PlanError::Head)?;
-        let link = match header.link {
-            0 => Link::Identity,
-            1 => Link::Logistic,
-            _ => return Err(PlanError::Broken("a known link")),
-        };
-        let Header { id, features, base, .. } = header;
-        let forest = trees.map(|trees| Forest { features, base, link, trees });
-        let plan = Plan { id, program, decision, forest };
+        let (mut sections, len) = Sections::read(rest, header.sections)?;
+        let head = sections.find("head").ok_or(PlanError::Head)?;
+        let (program, decision, model): (_, _, Option<ModelHead>) =
+            postcard::from_bytes(head).map_err(|_| PlanError::Head)?;
+        let forest = model.map(|head| forest(head, &mut sections)).transpose()?;
+        let plan = Plan { id: header.id, program, decision, forest };
         match plan.fault() {
             Some(rule) => Err(PlanError::Broken(rule)),
-            None => Ok((plan, bytes.len() - sections.0.len())),
+            None => Ok((plan, size_of::<Header>() + len)),
         }
     }
 
@@ -196,62 +159,42 @@ impl<'a> Plan<'a> {
     /// Writes the bytes of this plan, whose `id` is computed from them: the one given is not read.
     #[cfg(feature = "compile")]
     pub fn write(&self) -> PlanBuf {
-        use bytemuck::{bytes_of, cast_slice, must_cast};
-
-        let head = postcard::to_stdvec(&(&self.program, &self.decision))
-            .expect("the program is plain data, which postcard always encodes");
-        let size = |len: usize| u32::try_from(len).expect("a plan is far smaller than 4 GiB");
-        let mut header = Header { magic: MAGIC, head: size(head.len()), ..Header::zeroed() };
-        let mut sections = [&[][..]; 5];
-        if let Some(forest) = self.forest {
-            header.features = forest.features;
-            header.base = forest.base;
-            header.link = forest.link as u32;
-            (header.engine, header.sizes, sections) = match forest.trees {
-                Trees::Walk(Walk { trees, nodes, leaves }) => {
-                    let (trees_len, nodes_len) = (size(trees.len()), size(nodes.len()));
-                    let sizes = WalkSizes { trees: trees_len, nodes: nodes_len, zero: [0; 5] };
-                    (
-                        1,
-                        must_cast(sizes),
-                        [cast_slice(trees), cast_slice(nodes), cast_slice(leaves), &[], &[]],
-                    )
-                }
-                Trees::Masks(Masks {
-                    width,
-                    group,
-                    blocks,
-                    searches,
-                    keys,
-                    rows,
-                    masks,
-                    leaves,
-                }) => {
-                    let sizes = MaskSizes {
-                        width,
-                        group,
-                        blocks,
-                        masks: size(masks.len()),
-                        keys: size(keys.len()),
-                        leaves: size(leaves.len()),
-                        rows: size(rows.len()),
-                    };
-                    let sections = [
-                        cast_slice(masks),
-                        cast_slice(keys),
-                        cast_slice(searches),
-                        cast_slice(leaves),
-                        cast_slice(rows),
-                    ];
-                    (2, must_cast(sizes), sections)
+        let mut trees = self.forest.map(|forest| forest.trees);
+        let model = self.forest.map(|Forest { features, base, link, trees }| {
+            let form = match trees {
+                Trees::Walk(_) => Form::Walk,
+                Trees::Masks(Masks { width, group, blocks, .. }) => {
+                    Form::Masks { width, group, blocks }
                 }
             };
+            ModelHead { features, base, link, form }
+        });
+        let head = postcard::to_stdvec(&(&self.program, &self.decision, model))
+            .expect("plain data, which postcard always encodes");
+        let mut sections = sections::Writer::default();
+        sections.push("head", &head);
+        if let Some(trees) = &mut trees {
+            trees.arrays(&mut sections).expect("writing does not fail");
         }
-        let mut bytes = [bytes_of(&header), &sections.concat(), &head].concat();
+        let header = Header { magic: MAGIC, id: 0, sections: sections.count() };
+        let mut bytes = [bytemuck::bytes_of(&header), &sections.finish()].concat();
         let id = id_of(&bytes);
         bytes[HASHED_FROM - size_of::<u32>()..HASHED_FROM].copy_from_slice(&id.to_le_bytes());
         PlanBuf::new(&bytes)
     }
+}
+
+/// Reads the arrays that a model's scalars announce.
+fn forest<'a>(head: ModelHead, sections: &mut Sections<'a>) -> Result<Forest<'a>, PlanError> {
+    let ModelHead { features, base, link, form } = head;
+    let mut trees = match form {
+        Form::Walk => Trees::Walk(Walk::default()),
+        Form::Masks { width, group, blocks } => {
+            Trees::Masks(Masks { width, group, blocks, ..Masks::default() })
+        }
+    };
+    trees.arrays(sections)?;
+    Ok(Forest { features, base, link, trees })
 }
 
 /// Computes the id of a plan's bytes.
@@ -261,17 +204,4 @@ fn id_of(bytes: &[u8]) -> u32 {
 
     let digest = Sha256::digest(&bytes[HASHED_FROM..]);
     u32::from_be_bytes(digest[..4].try_into().expect("4 bytes"))
-}
-
-/// The bytes of a plan that are still to be read.
-struct Sections<'a>(&'a [u8]);
-
-impl<'a> Sections<'a> {
-    /// Takes an array of `count` elements.
-    fn take<T: bytemuck::AnyBitPattern>(&mut self, count: u32) -> Result<&'a [T], PlanError> {
-        let len = (count as usize).checked_mul(size_of::<T>()).ok_or(PlanError::Truncated)?;
-        let (section, rest) = self.0.split_at_checked(len).ok_or(PlanError::Truncated)?;
-        self.0 = rest;
-        bytemuck::try_cast_slice(section).map_err(|_| PlanError::Truncated)
-    }
 }

@@ -69,7 +69,7 @@ pub struct Field {
 }
 
 /// One step of a path into a record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Step {
     /// To the member of this name, unescaped.
     Name(String),

@@ -11,7 +11,7 @@ use transform_host::Output;
 use super::protocol::FraudDays;
 use crate::data::clock;
 use crate::data::envelope::Envelopes;
-use crate::data::frauds::Frauds;
+use crate::data::labels::Labels;
 use crate::module::verdict::{Verdicts, error};
 
 /// A scored transaction and the truth about it.
@@ -48,7 +48,7 @@ impl Case {
 
 /// The cases of the evaluated days, and what must be known of the others.
 pub struct Cases<'f> {
-    frauds: &'f Frauds,
+    labels: &'f Labels,
     envelopes: Envelopes,
     verdicts: Verdicts,
     customers: HashMap<Box<[u8]>, u32>,
@@ -66,9 +66,9 @@ pub struct Cases<'f> {
 
 impl<'f> Cases<'f> {
     /// Makes an empty collection.
-    pub fn new(frauds: &'f Frauds, program: Program, wanted: RangeInclusive<i64>) -> Self {
+    pub fn new(labels: &'f Labels, program: Program, wanted: RangeInclusive<i64>) -> Self {
         Self {
-            frauds,
+            labels,
             verdicts: Verdicts::new(&program.verdict),
             envelopes: Envelopes::new(program),
             customers: HashMap::new(),
@@ -96,7 +96,7 @@ impl<'f> Cases<'f> {
             )?;
             let envelope = self.envelopes.read(value);
             let id = envelope.transaction_id;
-            let fraud = id.as_ref().and_then(|id| self.frauds.get(id));
+            let fraud = self.labels.find(id.as_deref(), value)?;
             let scenario = fraud.map_or(0, |fraud| fraud.scenario);
             let next = self.customers.len() as u32;
             let key: Box<[u8]> = envelope.key.unwrap_or_default().into();

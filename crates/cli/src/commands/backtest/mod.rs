@@ -25,9 +25,9 @@ use anyhow::{Context, Result, ensure};
 use fraud_plan::time::millis::DAY;
 use serde::Serialize;
 
-use super::flags::{FraudFlags, ReplayFlags};
+use super::flags::{LabelFlags, ReplayFlags};
 use super::unreadable;
-use crate::data::frauds::{FraudList, Frauds};
+use crate::data::labels::{LabelSource, Labels};
 use crate::data::notes::Notes;
 use crate::module::instances::Failure;
 use crate::module::replay::{Replay, ReplayOptions, Replayed, Wipe};
@@ -63,7 +63,7 @@ pub struct Args {
     #[command(flatten)]
     replay: ReplayFlags,
     #[command(flatten)]
-    frauds: FraudFlags,
+    labels: LabelFlags,
     /// First day that is evaluated [default: the first transaction's]
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     from: Option<i64>,
@@ -99,7 +99,7 @@ pub struct Args {
 /// The replay, and the way it is evaluated.
 struct Options {
     replay: ReplayOptions,
-    frauds: FraudList,
+    labels: LabelSource,
     asked: Asked,
     wipe: Option<Wipe>,
     /// True if reports are published again after the wipe.
@@ -135,7 +135,7 @@ impl Args {
         let wipe = wipe.map(|at| Wipe { at, republish_from: at.saturating_sub(back) });
         Ok(Options {
             replay: self.replay.into(),
-            frauds: self.frauds.into(),
+            labels: self.labels.required()?,
             asked: Asked { first, last, protocol: self.protocol, weeks: self.weeks },
             wipe,
             republishes: self.republish.is_some(),
@@ -151,10 +151,10 @@ pub fn run(args: Args) -> Result<Report> {
     let options = args.options()?;
     let Asked { first, last, .. } = options.asked;
     let wanted = options.asked.earliest()..=last.unwrap_or(i64::MAX);
-    let frauds = Frauds::read(&options.frauds.path)?;
-    let reporting = options.frauds.reporting(&frauds);
+    let labels = Labels::read(&options.labels)?;
+    let reporting = options.labels.reporting(&labels);
     let (replay, program) = Replay::open(&options.replay, "backtest", Some(reporting))?;
-    let mut cases = Cases::new(&frauds, program, wanted.clone());
+    let mut cases = Cases::new(&labels, program, wanted.clone());
     let replayed = replay.run(options.wipe, &mut |output| cases.add(output))?;
     let aside = replayed.logs.aside();
     if let Some(failure) = &replayed.failure {
@@ -164,7 +164,7 @@ pub fn run(args: Args) -> Result<Report> {
     if let Some(answer) = unreadable::answer(&replayed.notes)? {
         return Ok(answer.aside(aside));
     }
-    frauds.check_belong_to(&options.replay.input)?;
+    labels.check_belong_to(&options.replay.input, replayed.notes.transactions)?;
     cases.kept.sort_by_key(|case| case.millis);
     let period = period(&cases, first, last, &wanted, &replayed.notes)?;
     let weeks = evaluate(&options, &cases, period);

@@ -18,8 +18,8 @@ use serde::Serialize;
 use super::flags::LabelledFlags;
 use super::unreadable;
 use crate::data::envelope::Envelopes;
-use crate::data::frauds::{Frauds, Labelled};
 use crate::data::input::Records;
+use crate::data::labels::{Labelled, Labels};
 use crate::data::notes::Notes;
 use crate::data::spec;
 use crate::data::stream::{Event, Stream, Transaction};
@@ -76,6 +76,10 @@ struct Answer {
     frauds: u64,
     reports: u64,
     frauds_not_found: u64,
+    /// Transactions whose record has no label, with --label.
+    without_label: u64,
+    #[serde(skip)]
+    label_notes: String,
     /// Transactions without an id, which nobody can label.
     without_id: u64,
     /// Second deliveries of a transaction, which have no vector.
@@ -98,25 +102,24 @@ pub fn run(args: Args) -> Result<Report> {
     let wipes = args.wipes();
     let Args { spec, labelled, output, history, .. } = args;
     let program = spec::read(&spec)?;
-    let labelled = Labelled::from(labelled);
-    let frauds = Frauds::read(&labelled.frauds.path)?;
+    let labelled = Labelled::try_from(labelled)?;
+    let labels = Labels::read(&labelled.labels)?;
     let records = Records::open(&labelled.input, "features")?;
     let names = program.features.iter().map(|feature| feature.name.clone());
     let mut file = VectorFile::create(&output, names.collect())?;
     let envelopes = Envelopes::new(program.clone());
-    let stream = Stream::new(records, envelopes, Some(labelled.frauds.reporting(&frauds)))?;
+    let stream = Stream::new(records, envelopes, Some(labelled.labels.reporting(&labels)))?;
 
     let mut extraction = Extraction::new(program, history, wipes)?;
-    let notes = extraction.run(stream, &frauds, &mut file)?;
+    let notes = extraction.run(stream, &mut file)?;
     file.finish()?;
     if let Some(answer) = unreadable::answer(&notes)? {
         return Ok(answer);
     }
     if extraction.rows > 0 {
-        frauds.check_belong_to(&labelled.input)?;
+        labels.check_belong_to(&labelled.input, notes.transactions)?;
     }
-    let frauds_not_found = frauds.missing();
-    Report::of(&extraction.answer(frauds_not_found, notes, began.elapsed(), output))
+    Report::of(&extraction.answer(&labels, notes, began.elapsed(), output))
 }
 
 impl Args {
@@ -161,7 +164,7 @@ impl Extraction {
     }
 
     /// Writes the vector of every transaction that has one.
-    fn run(&mut self, mut stream: Stream, frauds: &Frauds, file: &mut VectorFile) -> Result<Notes> {
+    fn run(&mut self, mut stream: Stream, file: &mut VectorFile) -> Result<Notes> {
         while let Some(event) = stream.next()? {
             match event {
                 Event::Reports { arrival, value, count, .. } => {
@@ -170,7 +173,9 @@ impl Extraction {
                         self.leave_out(refusal.reason);
                     }
                 }
-                Event::Transaction(Transaction { id, millis, arrival, value, .. }) => {
+                Event::Transaction(Transaction {
+                    id, scenario, millis, arrival, value, ..
+                }) => {
                     self.wipes.wipe_if_due(arrival, &mut self.detector);
                     match self.detector.observe(value, arrival) {
                         Ok(Observed::Transaction { duplicate: false, .. }) => {}
@@ -188,10 +193,6 @@ impl Extraction {
                         }
                     }
                     self.nameless += u64::from(id.is_none());
-                    let scenario = id.and_then(|id| frauds.get(id)).map_or(0, |fraud| {
-                        fraud.found.set(true);
-                        fraud.scenario
-                    });
                     self.rows += 1;
                     self.frauds += u64::from(scenario > 0);
                     file.push(id.unwrap_or_default(), millis, scenario, self.detector.vector())?;
@@ -205,20 +206,16 @@ impl Extraction {
         *self.unscorable.entry(reason.code()).or_default() += 1;
     }
 
-    fn answer(
-        self,
-        frauds_not_found: u64,
-        notes: Notes,
-        elapsed: Duration,
-        output: PathBuf,
-    ) -> Answer {
+    fn answer(self, labels: &Labels, notes: Notes, elapsed: Duration, output: PathBuf) -> Answer {
         let tables = self.detector.history().tables().iter();
         Answer {
             rows: self.rows,
             features: self.detector.vector().len(),
             frauds: self.frauds,
             reports: self.reports,
-            frauds_not_found,
+            frauds_not_found: labels.missing(),
+            without_label: labels.without(),
+            label_notes: labels.notes(),
             without_id: self.nameless,
             duplicates: self.duplicates,
             no_transactions: self.others,
@@ -252,12 +249,9 @@ impl fmt::Display for Answer {
         }
         write!(f, "{}", self.notes)?;
         if self.without_id > 0 {
-            writeln!(f, "{} have no id: label 0", count(self.without_id))?;
+            writeln!(f, "{} have no id", count(self.without_id))?;
         }
-        if self.frauds_not_found > 0 {
-            let missing = count(self.frauds_not_found);
-            writeln!(f, "{missing} of the listed frauds are not among these transactions")?;
-        }
+        write!(f, "{}", self.label_notes)?;
         if *evictions > 0 {
             let evicted = count(*evictions);
             writeln!(f, "{evicted} histories were given up for want of memory; see --history")?;

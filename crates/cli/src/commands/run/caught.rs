@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use anyhow::Result;
 use serde::Serialize;
 use transform_host::Output;
 
 use crate::data::envelope::Envelopes;
-use crate::data::frauds::Frauds;
+use crate::data::labels::Labels;
 use crate::module::verdict::error;
 use crate::numbers::ratio;
 use crate::show::units::{count, share};
 
 /// Counts catches by what comes out: a transaction's id and its topic.
 pub struct CatchCounter<'f> {
-    frauds: &'f Frauds,
+    labels: &'f Labels,
     envelopes: Envelopes,
     /// (frauds, caught) by scenario.
     scenarios: BTreeMap<u8, (u64, u64)>,
@@ -43,16 +44,17 @@ struct Recall {
 
 impl<'f> CatchCounter<'f> {
     /// Makes a counter that has counted nothing.
-    pub fn new(frauds: &'f Frauds, envelopes: Envelopes) -> Self {
-        Self { frauds, envelopes, scenarios: BTreeMap::new(), false_alarms: 0 }
+    pub fn new(labels: &'f Labels, envelopes: Envelopes) -> Self {
+        Self { labels, envelopes, scenarios: BTreeMap::new(), false_alarms: 0 }
     }
 
     /// Counts a batch. A record that could not be scored was not caught, whatever its topic.
-    pub fn count(&mut self, output: &Output) {
+    pub fn count(&mut self, output: &Output) -> Result<()> {
         for written in output.iter() {
-            let envelope = self.envelopes.read(written.value().unwrap_or_default());
+            let value = written.value().unwrap_or_default();
+            let envelope = self.envelopes.read(value);
             let alarm = written.topic == 0 && error(&written).is_none();
-            match envelope.transaction_id.and_then(|id| self.frauds.get(&id)) {
+            match self.labels.find(envelope.transaction_id.as_deref(), value)? {
                 Some(fraud) => {
                     let (frauds, caught) = self.scenarios.entry(fraud.scenario).or_default();
                     *frauds += 1;
@@ -61,6 +63,7 @@ impl<'f> CatchCounter<'f> {
                 None => self.false_alarms += u64::from(alarm),
             }
         }
+        Ok(())
     }
 
     /// Returns what was counted.

@@ -13,9 +13,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::flags::{FraudFlags, ReplayFlags};
+use super::flags::{LabelFlags, ReplayFlags};
 use crate::data::envelope::Envelopes;
-use crate::data::frauds::{FraudList, Frauds};
+use crate::data::labels::{LabelSource, Labels};
 use crate::module::replay::{Replay, ReplayOptions};
 use crate::show::report::Report;
 use answer::Answer;
@@ -35,7 +35,7 @@ broker; all of its partitions share one memory, and so one history. After a trap
 afresh and gets the same batch again, and the output of the failed attempt is dropped; the third
 failure of one batch ends the run with exit status 1.
 
-With --frauds, each listed fraud is reported to the module when its time has come, as a chargeback
+With --frauds or --label, each known fraud is reported to the module when its time has come, as a chargeback
 would be: at the list's reported_at (RFC 3339), else --report-delay after its transaction. A record
 of reports goes to every partition, without a key, before the first transaction of the same time or
 later. Reports yield no output and do not count as `records`. The answer then also says how many of the
@@ -46,12 +46,12 @@ a line feed, so none is ever split) and summary.json, which is what --json print
 
 /// Run transactions through the compiled module, as a broker would.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP, mut_arg("frauds", |frauds| frauds.required(false)))]
+#[command(after_help = AFTER_HELP)]
 pub struct Args {
     #[command(flatten)]
     replay: ReplayFlags,
     #[command(flatten)]
-    frauds: Option<FraudFlags>,
+    labels: LabelFlags,
     /// Where the output goes; made if absent, its files are overwritten
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
@@ -63,14 +63,14 @@ const SUMMARY: &str = "summary.json";
 /// The replay, the known frauds, and the directory of the output.
 struct Options {
     replay: ReplayOptions,
-    frauds: Option<FraudList>,
+    labels: Option<LabelSource>,
     output: PathBuf,
 }
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<Report> {
-    let Args { replay, frauds, output } = args;
-    let options = Options { replay: replay.into(), frauds: frauds.map(FraudList::from), output };
+    let Args { replay, labels, output } = args;
+    let options = Options { replay: replay.into(), labels: labels.source()?, output };
     let summary = options.output.join(SUMMARY);
     let (answer, aside) = measure(options)?;
     let report = Report::of(&answer)?.aside(aside).ok(answer.ok());
@@ -82,24 +82,25 @@ pub fn run(args: Args) -> Result<Report> {
 /// Runs the transactions and writes the output; returns the answer, and what to show of the log.
 fn measure(options: Options) -> Result<(Answer, String)> {
     let began = Instant::now();
-    let list = options.frauds.as_ref();
-    let frauds = list.map(|list| Frauds::read(&list.path)).transpose()?;
-    let reporting = list.zip(frauds.as_ref()).map(|(list, frauds)| list.reporting(frauds));
+    let source = options.labels.as_ref();
+    let labels = source.map(Labels::read).transpose()?;
+    let reporting = source.zip(labels.as_ref()).map(|(source, labels)| source.reporting(labels));
     let (replay, program) = Replay::open(&options.replay, "run", reporting)?;
     let mut caught =
-        frauds.as_ref().map(|frauds| CatchCounter::new(frauds, Envelopes::new(program)));
+        labels.as_ref().map(|labels| CatchCounter::new(labels, Envelopes::new(program)));
     let input: &Path = &options.replay.input;
-    let inputs: Vec<&Path> = [input].into_iter().chain(list.map(|list| &*list.path)).collect();
+    let inputs: Vec<&Path> =
+        [input].into_iter().chain(source.and_then(LabelSource::list)).collect();
     let mut files = Files::create(&options.output, &options.replay.target.output_topics, &inputs)?;
     let replayed = replay.run(None, &mut |output| {
         if let Some(caught) = &mut caught {
-            caught.count(output);
+            caught.count(output)?;
         }
         files.write(output)
     })?;
     let written = files.finish()?;
-    if let (Some(frauds), None) = (&frauds, &replayed.failure) {
-        frauds.check_belong_to(input)?;
+    if let (Some(labels), None) = (&labels, &replayed.failure) {
+        labels.check_belong_to(input, replayed.notes.transactions)?;
     }
     let aside = replayed.logs.aside();
     let caught = caught.map(CatchCounter::finish);

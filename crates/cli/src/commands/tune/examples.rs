@@ -11,8 +11,8 @@ use fraud_plan::compile::CompiledModel;
 use fraud_plan::time::millis::DAY;
 
 use crate::data::envelope::Envelopes;
-use crate::data::frauds::Reporting;
 use crate::data::input::Records;
+use crate::data::labels::Reporting;
 use crate::data::notes::Notes;
 use crate::data::stream::{Event, Stream, Transaction};
 use crate::numbers::quantile;
@@ -77,7 +77,7 @@ impl Examples {
                     continue;
                 }
             };
-            let Transaction { line, id, amount, arrival, value, .. } = transaction;
+            let Transaction { line, scenario, amount, arrival, value, .. } = transaction;
             match detector.observe(value, arrival) {
                 Ok(Observed::Transaction { duplicate: false, .. }) => {}
                 Ok(_) => continue,
@@ -98,7 +98,7 @@ impl Examples {
                  to 1; export the model with its probability as output",
                 input.display()
             );
-            let is_fraud = id.is_some_and(|id| reporting.frauds.get(id).is_some());
+            let is_fraud = scenario > 0;
             let example = Example { raw, sum, is_fraud, amount: amount.unwrap_or_default() };
             examples.add(example, day, detector.vector());
         }

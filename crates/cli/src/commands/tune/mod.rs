@@ -24,8 +24,8 @@ use sha2::{Digest, Sha256};
 
 use super::flags::LabelledFlags;
 use super::unreadable;
-use crate::data::frauds::{Frauds, Labelled};
 use crate::data::input::{STANDARD_INPUT, file_name};
+use crate::data::labels::{Labelled, Labels};
 use crate::data::notes::Notes;
 use crate::data::spec;
 use crate::show::report::Report;
@@ -153,20 +153,20 @@ pub fn run(args: Args) -> Result<Report> {
     let began = Instant::now();
     let Args { spec, model, labelled, skip, goal, calibration, output } = args;
     let goal = goal.goal();
-    let options = Options { model, labelled: labelled.into(), goal, calibration };
+    let options = Options { model, labelled: labelled.try_into()?, goal, calibration };
     ensure!(
         options.labelled.input != Path::new(STANDARD_INPUT),
         "tune reads its --input twice, the second time for the hash in {}; give a file",
         output.display()
     );
     let model = CompiledModel::read(&spec, &options.model)?;
-    let Labelled { input, frauds: list } = &options.labelled;
-    let frauds = Frauds::read(&list.path)?;
-    let mut examples = Examples::read(&model, input, list.reporting(&frauds), skip)?;
+    let Labelled { input, labels: source } = &options.labelled;
+    let labels = Labels::read(source)?;
+    let mut examples = Examples::read(&model, input, source.reporting(&labels), skip)?;
     if let Some(answer) = unreadable::answer(&examples.notes)? {
         return Ok(answer);
     }
-    let (from, to) = check_suffices(&options.labelled, &examples, &frauds)?;
+    let (from, to) = check_suffices(&options.labelled, &examples, &labels)?;
     let decided = decide(&options, &model, &mut examples, &format!("{from} to {to}"))?;
     std::fs::write(&output, decided.toml())
         .with_context(|| format!("cannot write {}", output.display()))?;
@@ -189,7 +189,7 @@ pub fn run(args: Args) -> Result<Report> {
 fn check_suffices(
     labelled: &Labelled,
     examples: &Examples,
-    frauds: &Frauds,
+    labels: &Labels,
 ) -> Result<(String, String)> {
     let (input, more) = (labelled.input.display(), "give a shorter --skip or a longer --input");
     let (Some(&first), Some(&last)) = (examples.days.first(), examples.days.last()) else {
@@ -200,14 +200,14 @@ fn check_suffices(
             count(examples.unscorable),
         );
     };
-    frauds.check_belong_to(&labelled.input)?;
+    labels.check_belong_to(&labelled.input, examples.notes.transactions)?;
     let (found, all) = (examples.frauds(), examples.all.len() as u64);
     ensure!(
         found >= MIN_FRAUDS && found < all,
-        "{input}: {found} of {} transactions after the warm-up are listed as frauds in {}; it takes \
+        "{input}: {found} of {} transactions after the warm-up are frauds by {}; it takes \
          at least {MIN_FRAUDS}, and some transactions that are no frauds; {more}",
         count(all),
-        labelled.frauds.path.display(),
+        labelled.labels,
     );
     Ok((units::date(first), units::date(last)))
 }
@@ -218,7 +218,7 @@ fn decide(
     examples: &mut Examples,
     when: &str,
 ) -> Result<Decided> {
-    let Labelled { input, frauds } = &options.labelled;
+    let Labelled { input, labels } = &options.labelled;
     let calibration = calibrate(options, examples)?;
     let decision = Decision { calibration: calibration.clone(), ..Decision::default() };
     let judge = Judge::new(&model.plan(decision), 0.5);
@@ -232,6 +232,7 @@ fn decide(
     let days = examples.days.len();
     let cuts = Cuts::new(scored, days);
     let goal = options.goal.to_string();
+    let files: Vec<&Path> = [input.as_path()].into_iter().chain(labels.list()).collect();
     let names = model.program.features.iter().map(|feature| feature.name.clone());
     let expected = cuts.choose(options.goal).with_context(|| input.display().to_string())?;
     let alternative = |at_most: u32| {
@@ -242,7 +243,7 @@ fn decide(
         threshold: expected.threshold,
         basis: format!("{goal} on {}, {days} days, {when}", file_name(input)),
         goal,
-        data: format!("sha256:{}", hash(&[input, &frauds.path])?),
+        data: format!("sha256:{}", hash(&files)?),
         expected,
         calibration,
         baselines: names.zip(examples.baselines()).collect(),

@@ -11,6 +11,7 @@ mod time;
 mod vocabulary;
 
 use std::collections::HashMap;
+use std::mem::discriminant;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -499,12 +500,12 @@ fn add_field(
             Some(Step::Item(_)) => Role::Array,
         };
         let is_around = matches!(role, Role::Object | Role::Array);
-        let known = program.fields.iter().position(|f| f.parent == parent && f.step == *step);
-        parent = match known {
-            Some(at) if is_around && program.fields[at].role == role => Some(at as u16),
-            Some(at) if is_around || !can_share(program.fields[at].role, role) => {
-                return Err(taken(depth, program, program.fields[at].role));
-            }
+        let here = |(_, f): &(usize, &Field)| f.parent == parent && f.step == *step;
+        let mut known = program.fields.iter().enumerate().filter(here);
+        let conflict = |(_, f): &(usize, &Field)| is_around || !can_share(f.role, role);
+        parent = match known.find(conflict) {
+            Some((at, field)) if is_around && field.role == role => Some(at as u16),
+            Some((_, field)) => return Err(taken(depth, program, field.role)),
             _ => {
                 let at = u16::try_from(program.fields.len());
                 let at = at.map_err(|_| section.error(path.at, too_many_fields(1 << 16)))?;
@@ -516,12 +517,16 @@ fn add_field(
     Ok(parent.expect("a path has a step"))
 }
 
-/// Whether one value can be used for both: what tells records apart may be a feature too.
+/// Whether one value can be used for both: a text may be an id, a category, a unit and a type at once, and
+/// whatever a transaction is told by may be a feature too.
 fn can_share(one: Role, other: Role) -> bool {
     let is_free =
         |role: Role| matches!(role, Role::Id | Role::EventType | Role::ReportId | Role::ReportTime);
+    let is_text =
+        |role: Role| matches!(role, Role::Entity(_) | Role::Category(_) | Role::Currency(_));
     let is_around = |role: Role| matches!(role, Role::Object | Role::Array | Role::Reports);
-    (is_free(one) || is_free(other)) && !is_around(one) && one != other
+    let are_free = (is_free(one) || is_free(other)) && !is_around(one) && one != other;
+    are_free || is_text(one) && is_text(other) && discriminant(&one) != discriminant(&other)
 }
 
 fn too_many_fields(count: usize) -> String {

@@ -219,12 +219,28 @@ fn every_form_of_a_number() {
             r#"fraud.toml:14:1: number "n": a number has no key "grouping"; its keys: name, path, optional, form, currency, decimals"#,
         ),
         (
-            "currency = \"customer_id\"",
-            r#"fraud.toml:14:12: number "n": `customer_id` is already entity "customer""#,
+            "currency = \"amount\"",
+            r#"fraud.toml:14:12: number "n": `amount` is already number "amount""#,
         ),
     ] {
         check(&number(keys), error);
     }
+}
+
+#[test]
+fn one_text_may_be_an_entity_a_category_and_a_currency() {
+    let shared = "[[entity]]\nname = \"money\"\npath = \"in\"\nscope = \"instance\"\n\
+                  [[number]]\nname = \"n\"\npath = \"n\"\ncurrency = \"in\"\n\
+                  [[category]]\nname = \"in\"\npath = \"in\"\n";
+    let hashed = "kind = \"category\"\nof = \"in\"\nas = \"hashed\"\nbuckets = 64";
+    let program = with_features(shared, &[hashed]);
+    let at_in = fields(&program).into_iter().filter(|(step, ..)| *step == "in");
+    let roles: Vec<_> = at_in.map(|(_, _, role)| role).collect();
+    assert_eq!(roles, [Role::Entity(2), Role::Currency(0), Role::Category(0)]);
+    check(
+        &format!("{shared}[[category]]\nname = \"x\"\npath = \"in\"\n"),
+        r#"fraud.toml:24:8: category "x": `in` is already category "in""#,
+    );
 }
 
 #[test]

@@ -1,0 +1,196 @@
+//! `fraud new`: a feature spec for somebody's records.
+//!
+//! Data flow one way: a file's records ([`sample`]) → the values at each path ([`columns`]) → which of them is
+//! the time, the id, who pays, the amount … ([`roles`], by the names in [`hints`] and by how values are written:
+//! [`times`], [`numbers`], [`events`]) → the spec's text ([`propose`], [`names`]) → the proof that it compiles
+//! and reads the sample ([`check`]) → the answer.
+//!
+//! **Invariant**: what is written compiles. Whatever was guessed has a comment in the spec or a line in the
+//! answer, with the flag or the key that settles it.
+
+mod answer;
+mod check;
+mod columns;
+mod events;
+mod hints;
+mod names;
+mod numbers;
+mod propose;
+mod roles;
+mod sample;
+#[cfg(test)]
+mod tests;
+mod times;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use fraud_plan::compile::parse_path;
+use fraud_plan::program::Step;
+use serde::Serialize;
+
+use crate::data::input::file_name;
+use crate::show::report::Report;
+use answer::Answer;
+use roles::Roles;
+use sample::Sample;
+
+const AFTER_HELP: &str = "\
+It reads some thousand records and writes DIR/fraud.toml, with a file beside it for each long vocabulary. What
+it guessed is said, with the flag or the line of the spec that settles it: look at it before you train.
+
+  fraud new my-model --sample payments.jsonl.zst --label is_fraud
+  fraud train my-model --input payments.jsonl.zst --label is_fraud
+  ./scripts/build --model my-model
+
+A PATH is written as in the spec: amount, data.object.id, items[0].price.";
+
+/// Propose a feature spec for your own records.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Directory for the spec, which becomes the model's; it is made if need be
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// Records: JSON lines, CSV with a header, or a dump of rpk topic consume; plain, gzip or zstd; - is standard input
+    #[arg(long, value_name = "FILE")]
+    sample: PathBuf,
+    /// Where a record says whether it was a fraud
+    #[arg(long, value_name = "PATH", value_parser = path, conflicts_with = "frauds")]
+    label: Option<Steps>,
+    /// The list of known frauds
+    #[arg(long, value_name = "FILE.csv")]
+    frauds: Option<PathBuf>,
+    /// Who pays: the partition key
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    key: Option<Steps>,
+    /// The transaction's id
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    id: Option<Steps>,
+    /// The transaction's time
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    time: Option<Steps>,
+    /// Records that are looked at: half of them the first ones, the others spread over the file
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    records: u32,
+    /// Overwrite a spec that is there
+    #[arg(long)]
+    force: bool,
+}
+
+/// The steps of a path; clap would take a `Vec` for an option that may be repeated.
+#[derive(Clone)]
+struct Steps(Vec<Step>);
+
+fn path(text: &str) -> Result<Steps, String> {
+    parse_path(text).map(Steps)
+}
+
+/// What the user says of the records.
+#[derive(Default)]
+struct Asked {
+    label: Option<Vec<Step>>,
+    key: Option<Vec<Step>>,
+    id: Option<Vec<Step>>,
+    time: Option<Vec<Step>>,
+    /// Whether there is a list of frauds, and the values in it, one of which is each fraud's id.
+    has_frauds: bool,
+    frauds: Option<HashSet<Vec<u8>>>,
+}
+
+/// A role that was found.
+#[derive(Debug, Serialize)]
+pub struct Found {
+    pub role: &'static str,
+    pub path: String,
+    pub sure: Sure,
+    pub why: String,
+}
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sure {
+    Certain,
+    Likely,
+    Guess,
+}
+
+/// What is not sure, and what settles it.
+#[derive(Debug, Serialize)]
+pub struct Doubt {
+    pub what: String,
+    pub settle: String,
+}
+
+/// A member that the spec does not read.
+#[derive(Debug, Serialize)]
+pub struct LeftOut {
+    pub path: String,
+    pub why: String,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<Report> {
+    let spec = args.directory.join("fraud.toml");
+    let shown = spec.display().to_string();
+    ensure!(
+        args.force || !spec.exists(),
+        "{shown} is there already; name another directory, or say --force"
+    );
+    let sample = Sample::read(&args.sample, args.records as usize)?;
+    let asked = Asked {
+        label: args.label.map(|path| path.0),
+        key: args.key.map(|path| path.0),
+        id: args.id.map(|path| path.0),
+        time: args.time.map(|path| path.0),
+        has_frauds: args.frauds.is_some(),
+        frauds: args.frauds.as_deref().map(listed).transpose()?,
+    };
+    let mut roles = Roles::find(&sample, &asked)?;
+    let has_labels = asked.has_frauds || roles.label.is_some();
+    let proposal =
+        propose::propose(&mut roles, &file_name(&args.sample), sample.records, has_labels);
+    let tried = check::check(&proposal, &sample)?;
+
+    let cannot_write = |path: &PathBuf| format!("cannot write {}", path.display());
+    fs::create_dir_all(&args.directory).with_context(|| cannot_write(&args.directory))?;
+    let mut files = vec![spec.clone()];
+    for (name, values) in &proposal.vocabularies {
+        let path = args.directory.join(name);
+        fs::write(&path, values.join("\n") + "\n").with_context(|| cannot_write(&path))?;
+        files.push(path);
+    }
+    fs::write(&spec, &proposal.text).with_context(|| cannot_write(&spec))?;
+    fraud_plan::compile::spec::parse(&proposal.text, &shown)?;
+
+    let labels = match (&args.frauds, roles.label) {
+        (Some(list), _) => format!("--frauds {}", list.display()),
+        (None, Some(label)) => format!("--label {}", roles.columns[label]),
+        (None, None) => "--frauds LIST.csv".into(),
+    };
+    let next = format!(
+        "fraud train {} --input {} {labels}",
+        args.directory.display(),
+        args.sample.display()
+    );
+    let answer = Answer::new(&sample, roles, proposal.features, tried, files, next);
+    let ok = answer.scored > 0;
+    Ok(Report::of(&answer)?.ok(ok))
+}
+
+/// Returns all values of a list of frauds: the id is one of each line's, whatever its column is called.
+fn listed(path: &std::path::Path) -> Result<HashSet<Vec<u8>>> {
+    let context = || format!("cannot read the list of frauds {}", path.display());
+    let mut rows =
+        csv::ReaderBuilder::new().flexible(true).from_path(path).with_context(context)?;
+    let mut values = HashSet::new();
+    for row in rows.byte_records() {
+        values.extend(
+            row.with_context(context)?.iter().filter(|cell| cell.len() > 3).map(<[u8]>::to_vec),
+        );
+    }
+    Ok(values)
+}

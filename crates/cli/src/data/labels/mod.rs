@@ -1,0 +1,221 @@
+//! Which transactions were frauds, and when each of them is reported.
+//!
+//! - [`list`]: a file of ids; [`column`]: a value in the records themselves
+//!
+//! A transaction is never labelled by its place in a file: files are sorted, cut and joined.
+
+mod column;
+mod list;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::show::units::count;
+use column::Column;
+pub use column::LabelPath;
+use list::List;
+
+/// The files of transactions whose frauds are known.
+pub struct Labelled {
+    pub input: PathBuf,
+    pub labels: LabelSource,
+}
+
+/// Where labels are, and how long after its transaction a fraud is reported where they do not say.
+pub struct LabelSource {
+    pub place: LabelPlace,
+    pub report_delay: Duration,
+}
+
+/// The place of the labels.
+pub enum LabelPlace {
+    /// A file that lists transactions by their ids.
+    List(PathBuf),
+    /// A value of each record.
+    Column(LabelPath),
+}
+
+/// What is known of frauds.
+pub struct Labels {
+    place: Place,
+    /// The reported frauds by their ids, where labels are a column.
+    met: RefCell<HashSet<Vec<u8>>>,
+    /// Transactions without a label, where labels are a column.
+    without: Cell<u64>,
+}
+
+enum Place {
+    List(List),
+    Column(Column),
+}
+
+/// A known fraud.
+pub struct Fraud {
+    /// The scenario; 1 where the labels do not say.
+    pub scenario: u8,
+    /// When it is reported, in milliseconds since 1970, if the labels say so.
+    pub reported_at: Option<i64>,
+    /// True once its transaction has been met.
+    found: Cell<bool>,
+}
+
+/// Labels, and how long after its transaction each fraud is reported if they do not say.
+#[derive(Clone, Copy)]
+pub struct Reporting<'l> {
+    pub labels: &'l Labels,
+    pub delay: Duration,
+}
+
+impl LabelSource {
+    /// Returns when the frauds of `labels`, which were read from here, are reported.
+    pub fn reporting<'l>(&self, labels: &'l Labels) -> Reporting<'l> {
+        Reporting { labels, delay: self.report_delay }
+    }
+
+    /// Returns the file that lists the frauds, if there is one.
+    pub fn list(&self) -> Option<&Path> {
+        match &self.place {
+            LabelPlace::List(path) => Some(path),
+            LabelPlace::Column(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for LabelSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.place {
+            LabelPlace::List(path) => write!(f, "{}", path.display()),
+            LabelPlace::Column(path) => write!(f, "--label {path}"),
+        }
+    }
+}
+
+impl Labels {
+    /// Reads a list of frauds, or prepares to read the labels of records.
+    pub fn read(source: &LabelSource) -> Result<Self> {
+        let place = match &source.place {
+            LabelPlace::List(path) => Place::List(List::read(path)?),
+            LabelPlace::Column(path) => Place::Column(Column::new(path.clone())),
+        };
+        Ok(Self { place, met: RefCell::default(), without: Cell::default() })
+    }
+
+    /// Returns whether transactions are labelled by their ids.
+    pub fn are_by_id(&self) -> bool {
+        matches!(self.place, Place::List(_))
+    }
+
+    /// Returns the fraud that a transaction is; fails on a label that cannot be read. The record
+    /// may have gained its verdict since.
+    pub fn find(&self, id: Option<&[u8]>, record: &[u8]) -> Result<Option<&Fraud>> {
+        match &self.place {
+            Place::List(list) => Ok(id.and_then(|id| list.get(id))),
+            Place::Column(column) => Ok(column.read(record)?.and_then(|label| label)),
+        }
+    }
+
+    /// Finds the fraud that a transaction of the input is, and marks it as found. Returns it with
+    /// whether it is to be reported: a transaction that comes twice is reported once.
+    pub fn meet(
+        &self,
+        line: u64,
+        id: Option<&[u8]>,
+        record: &[u8],
+    ) -> Result<Option<(&Fraud, bool)>> {
+        match &self.place {
+            Place::List(list) => {
+                let fraud = id.and_then(|id| list.get(id));
+                Ok(fraud.map(|fraud| (fraud, !fraud.found.replace(true))))
+            }
+            Place::Column(column) => {
+                let label = column.read(record).with_context(|| format!("line {line}"))?;
+                self.without.set(self.without.get() + u64::from(label.is_none()));
+                let Some(fraud) = label.flatten() else { return Ok(None) };
+                fraud.found.set(true);
+                let is_new = id.is_none_or(|id| self.met.borrow_mut().insert(id.to_vec()));
+                Ok(Some((fraud, is_new)))
+            }
+        }
+    }
+
+    /// Returns how many listed frauds have not been met among the transactions.
+    pub fn missing(&self) -> u64 {
+        match &self.place {
+            Place::List(list) => list.missing().count() as u64,
+            Place::Column(_) => 0,
+        }
+    }
+
+    /// Returns how many transactions had no label, where labels are a column.
+    pub fn without(&self) -> u64 {
+        self.without.get()
+    }
+
+    /// Returns what is to be said of listed frauds that were not met and of transactions without a
+    /// label, a line each.
+    pub fn notes(&self) -> String {
+        let mut notes = String::new();
+        if let (Place::List(list), missing @ 1..) = (&self.place, self.missing()) {
+            let first: Vec<_> = list.missing().take(3).map(String::from_utf8_lossy).collect();
+            let first = first.join(", ");
+            let missing = count(missing);
+            notes += &format!(
+                "{missing} of the listed frauds are not among these transactions: {first}{}\n",
+                if list.missing().nth(3).is_some() { " …" } else { "" },
+            );
+        }
+        if self.without.get() > 0 {
+            notes += &format!(
+                "{} transactions have no label and count as genuine\n",
+                count(self.without.get())
+            );
+        }
+        notes
+    }
+
+    /// Fails if none of the listed frauds is among the transactions of `input`, or no transaction
+    /// of it has a label.
+    pub fn check_belong_to(&self, input: &Path, transactions: u64) -> Result<()> {
+        let input: &dyn Display = &input.display();
+        match &self.place {
+            Place::List(list) => ensure!(
+                list.len() == 0 || self.missing() < list.len(),
+                "none of the {} ids in {} is a transaction_id in {input}; do they belong together?",
+                list.len(),
+                list.path.display(),
+            ),
+            Place::Column(column) => ensure!(
+                transactions == 0 || self.without.get() < transactions,
+                "no transaction of {input} has a value at --label {}; is the path right?",
+                column.path,
+            ),
+        }
+        Ok(())
+    }
+}
+
+/// Reads a label; `None` if the text is none.
+fn label(text: &[u8]) -> Option<bool> {
+    const FRAUD: [&str; 5] = ["1", "true", "yes", "y", "t"];
+    const GENUINE: [&str; 5] = ["0", "false", "no", "n", "f"];
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let is = |words: [&str; 5]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    match text {
+        _ if is(FRAUD) => Some(true),
+        _ if is(GENUINE) => Some(false),
+        // Tables without integers write 1.0.
+        _ => match text.parse() {
+            Ok(1.0) => Some(true),
+            Ok(0.0) => Some(false),
+            _ => None,
+        },
+    }
+}
+
+/// The values that are read as labels, for an error.
+const LABELS: &str = "a label is 1 or 0, true or false, yes or no";
