@@ -218,7 +218,10 @@ fn a_file_that_cannot_be_read_gets_a_hint() {
     std::fs::write(place.path("decision.toml"), "").expect("writable");
     let seconds = with_report().replace("\"2020-01-01T00:00:00Z\"", "1577836800");
     for (content, expect) in [
-        (&b"PAR1\0\x15\x04"[..], "Parquet"),
+        (&b"PARE\0\x15\x04"[..], "encrypted Parquet"),
+        (b"Obj\x01\x04", "an Avro file"),
+        (b"\xff\xfe{\0", "UTF-16"),
+        (b"{\n \"id\": 1,\n \"rows\": [\n  {\n   \"a\": 1\n  }\n ]\n}\n", "in the list rows"),
         (b"[{\"a\":1}]", "JSON array"),
         (b"PK\x03\x04abc", "zip archive"),
         (b"BZh91AY", "bzip2"),
