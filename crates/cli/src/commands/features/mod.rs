@@ -26,7 +26,7 @@ use crate::data::stream::{Event, Stream, Transaction};
 use crate::show::report::Report;
 use crate::show::units::{self, count};
 use vector_file::VectorFile;
-use wipes::Wipes;
+pub use wipes::Wipes;
 
 const AFTER_HELP: &str = "\
 Example:
@@ -80,6 +80,8 @@ struct Answer {
     without_label: u64,
     #[serde(skip)]
     label_notes: String,
+    /// Time of the first row, milliseconds since 1970.
+    first_time: Option<i64>,
     /// Transactions without an id, which nobody can label.
     without_id: u64,
     /// Second deliveries of a transaction, which have no vector.
@@ -96,13 +98,25 @@ struct Answer {
     output: PathBuf,
 }
 
+/// Bytes of history that forget hardly anything.
+pub const HISTORY: u64 = 256 << 20;
+
 /// Runs the command.
 pub fn run(args: Args) -> Result<Report> {
-    let began = Instant::now();
     let wipes = args.wipes();
     let Args { spec, labelled, output, history, .. } = args;
-    let program = spec::read(&spec)?;
-    let labelled = Labelled::try_from(labelled)?;
+    export(spec::read(&spec)?, &labelled.try_into()?, wipes, history, output)
+}
+
+/// Writes the vectors of a program's features to the file `output`.
+pub fn export(
+    program: Program,
+    labelled: &Labelled,
+    wipes: Wipes,
+    history: u64,
+    output: PathBuf,
+) -> Result<Report> {
+    let began = Instant::now();
     let labels = Labels::read(&labelled.labels)?;
     let records = Records::open(&labelled.input, "features")?;
     let names = program.features.iter().map(|feature| feature.name.clone());
@@ -140,6 +154,7 @@ struct Extraction {
     frauds: u64,
     reports: u64,
     nameless: u64,
+    first_time: Option<i64>,
     duplicates: u64,
     others: u64,
     unscorable: BTreeMap<&'static str, u64>,
@@ -157,6 +172,7 @@ impl Extraction {
             frauds: 0,
             reports: 0,
             nameless: 0,
+            first_time: None,
             duplicates: 0,
             others: 0,
             unscorable: BTreeMap::new(),
@@ -193,6 +209,7 @@ impl Extraction {
                         }
                     }
                     self.nameless += u64::from(id.is_none());
+                    self.first_time.get_or_insert(arrival);
                     self.rows += 1;
                     self.frauds += u64::from(scenario > 0);
                     file.push(id.unwrap_or_default(), millis, scenario, self.detector.vector())?;
@@ -216,6 +233,7 @@ impl Extraction {
             frauds_not_found: labels.missing(),
             without_label: labels.without(),
             label_notes: labels.notes(),
+            first_time: self.first_time,
             without_id: self.nameless,
             duplicates: self.duplicates,
             no_transactions: self.others,
