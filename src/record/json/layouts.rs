@@ -28,7 +28,7 @@
 //! - A text ends at the first byte that is special in JSON, and a quote has to follow: so it has no
 //!   escapes and is ASCII.
 //!
-//! **To check a change**: the property test in `reader.rs` and the fuzz target `record` compare a
+//! **To check a change**: the property test in `reader/tests.rs` and the fuzz target `record` compare a
 //! reader that has learned layouts with a fresh one; `tests/fuel.rs` tells what it costs.
 
 use super::scan;

@@ -19,7 +19,7 @@ use super::flags::LabelledFlags;
 use super::unreadable;
 use crate::data::envelope::Envelopes;
 use crate::data::input::Records;
-use crate::data::labels::{Labelled, Labels};
+use crate::data::labels::{LabelNotes, Labelled, Labels};
 use crate::data::notes::Notes;
 use crate::data::spec;
 use crate::data::stream::{Event, Stream, Transaction};
@@ -75,13 +75,10 @@ struct Answer {
     features: usize,
     frauds: u64,
     reports: u64,
-    frauds_not_found: u64,
-    /// Transactions whose record has no label, with --label.
-    without_label: u64,
-    #[serde(skip)]
-    label_notes: String,
     /// Time of the first row, milliseconds since 1970.
     first_time: Option<i64>,
+    #[serde(flatten)]
+    labels: LabelNotes,
     /// Transactions without an id, which nobody can label.
     without_id: u64,
     /// Second deliveries of a transaction, which have no vector.
@@ -117,12 +114,12 @@ pub fn export(
     output: PathBuf,
 ) -> Result<Report> {
     let began = Instant::now();
-    let labels = Labels::read(&labelled.labels)?;
+    let labels = Labels::read(&labelled.labels, &program)?;
     let records = Records::open(&labelled.input, "features")?;
     let names = program.features.iter().map(|feature| feature.name.clone());
     let mut file = VectorFile::create(&output, names.collect())?;
     let envelopes = Envelopes::new(program.clone());
-    let stream = Stream::new(records, envelopes, Some(labelled.labels.reporting(&labels)))?;
+    let stream = Stream::new(records, envelopes, Some(labelled.labels.reporting(&labels)));
 
     let mut extraction = Extraction::new(program, history, wipes)?;
     let notes = extraction.run(stream, &mut file)?;
@@ -230,10 +227,8 @@ impl Extraction {
             features: self.detector.vector().len(),
             frauds: self.frauds,
             reports: self.reports,
-            frauds_not_found: labels.missing(),
-            without_label: labels.without(),
-            label_notes: labels.notes(),
             first_time: self.first_time,
+            labels: labels.notes(),
             without_id: self.nameless,
             duplicates: self.duplicates,
             no_transactions: self.others,
@@ -269,7 +264,7 @@ impl fmt::Display for Answer {
         if self.without_id > 0 {
             writeln!(f, "{} have no id", count(self.without_id))?;
         }
-        write!(f, "{}", self.label_notes)?;
+        write!(f, "{}", self.labels)?;
         if *evictions > 0 {
             let evicted = count(*evictions);
             writeln!(f, "{evicted} histories were given up for want of memory; see --history")?;

@@ -53,7 +53,7 @@ impl Examples {
     ) -> Result<Self> {
         let program = &model.program;
         let records = Records::open(input, "tune")?;
-        let mut stream = Stream::new(records, Envelopes::new(program.clone()), Some(reporting))?;
+        let mut stream = Stream::new(records, Envelopes::new(program.clone()), Some(reporting));
         let plan = model.plan(Decision::default());
         let mut detector = Detector::new(plan, &Settings::default()).with_history(history as usize);
         let mut examples = Self {

@@ -26,7 +26,7 @@ use super::features::HISTORY;
 use super::flags::LabelledFlags;
 use super::unreadable;
 use crate::data::input::{STANDARD_INPUT, file_name};
-use crate::data::labels::{Labelled, Labels};
+use crate::data::labels::{LabelNotes, Labelled, Labels};
 use crate::data::notes::Notes;
 use crate::data::spec;
 use crate::show::report::Report;
@@ -139,6 +139,8 @@ struct Answer {
     unscorable: u64,
     #[serde(flatten)]
     notes: Notes,
+    #[serde(flatten)]
+    labels: LabelNotes,
     seconds: f64,
     output: PathBuf,
 }
@@ -177,7 +179,7 @@ pub fn tune(options: Options) -> Result<Report> {
     );
     let model = CompiledModel::read(&options.spec, &options.model)?;
     let Labelled { input, labels: source } = &options.labelled;
-    let labels = Labels::read(source)?;
+    let labels = Labels::read(source, &model.program)?;
     let mut examples =
         Examples::read(&model, input, source.reporting(&labels), options.skip, options.history)?;
     if let Some(answer) = unreadable::answer(&examples.notes)? {
@@ -197,6 +199,7 @@ pub fn tune(options: Options) -> Result<Report> {
         skipped: examples.skipped,
         unscorable: examples.unscorable,
         notes: examples.notes,
+        labels: labels.notes(),
         seconds: began.elapsed().as_secs_f64(),
         output: output.clone(),
     })
@@ -295,7 +298,7 @@ impl fmt::Display for Answer {
         )?;
         let (skipped, unscorable) = (count(self.skipped), count(self.unscorable));
         writeln!(f, "{skipped} before them were the warm-up, {unscorable} could not be scored")?;
-        writeln!(f, "{}", self.notes)?;
+        writeln!(f, "{}{}", self.notes, self.labels)?;
         let seconds = units::seconds(self.seconds);
         writeln!(f, "{decided}\n{} written in {seconds}", output.display())
     }
