@@ -68,7 +68,7 @@ impl Reports<'_> {
     /// makes all reports of a record void, and the first reading passes a report before it knows the
     /// reports behind it. Reading twice needs no memory for reports, however many there are.
     pub fn for_each(self, mut report: impl FnMut(&Event)) {
-        let read = self.reader.pass_any(self.record, self.broker_timestamp, &mut report);
+        let read = self.reader.pass(self.record, self.broker_timestamp, &mut report);
         debug_assert_eq!(read.map(|(kind, _)| kind), Ok(Kind::Reports));
     }
 }
@@ -91,8 +91,6 @@ pub struct Reader {
     marks: Vec<Mark>,
     /// The transaction that is being read.
     transaction: Event,
-    /// The report that is being read.
-    report: Event,
     rare: Rare,
 }
 
@@ -108,14 +106,13 @@ impl Reader {
             report: 0,
         };
         let fields = Fields::new(program);
-        let rare = Rare::new(program, &fields);
+        let rare = Rare::new(program, &fields, event.clone());
         Self {
             layouts: Layouts::new(),
             fields,
             finder: Finder::of_read(program),
             marks: vec![Mark::default(); program.fields.len()],
-            transaction: event.clone(),
-            report: event,
+            transaction: event,
             rare,
         }
     }
@@ -133,7 +130,7 @@ impl Reader {
             _ => 0,
         };
         let record = &record[mark..];
-        Ok(match self.pass_any(record, broker_timestamp, &mut |_| ())? {
+        Ok(match self.pass(record, broker_timestamp, &mut |_| ())? {
             (kind @ (Kind::Transaction | Kind::Remembered), end) => Record::Transaction {
                 event: &self.transaction,
                 end: end + mark,
@@ -146,40 +143,24 @@ impl Reader {
         })
     }
 
-    /// Passes over a record in the way of the spec; see [`Reader::pass`].
-    #[inline]
-    fn pass_any(
-        &mut self,
-        record: &[u8],
-        broker_timestamp: i64,
-        report: &mut dyn FnMut(&Event),
-    ) -> Result<(Kind, usize), Refusal> {
-        match self.fields.is_plain {
-            true => self.pass::<true>(record, broker_timestamp, report),
-            false => self.pass::<false>(record, broker_timestamp, report),
-        }
-    }
-
     /// Passes over a record, and hands on each good report. Returns the record's kind and the
     /// offset of its closing brace. Most records look as one before them did; the others are
     /// scanned.
     #[inline]
-    fn pass<const PLAIN: bool>(
+    fn pass(
         &mut self,
         record: &[u8],
         broker_timestamp: i64,
         report: &mut dyn FnMut(&Event),
     ) -> Result<(Kind, usize), Refusal> {
         for layout in self.layouts.known() {
-            let (event, in_report) = (&mut self.transaction, &mut self.report);
-            let rare = &mut self.rare;
-            let mut pass =
-                Pass::new::<PLAIN>(&self.fields, event, in_report, rare, broker_timestamp, report);
+            let (event, rare) = (&mut self.transaction, &mut self.rare);
+            let mut pass = Pass::new(&self.fields, event, rare, broker_timestamp, report);
             if let Some(end) = layout.read(record, &mut pass) {
-                if !PLAIN && layout.sound & pass.bit() == 0 {
+                if pass.is_rare && layout.sound & pass.bit() == 0 {
                     break;
                 }
-                return Ok((pass.finish::<PLAIN>()?, end));
+                return Ok((pass.finish()?, end));
             }
         }
         self.scan(record, broker_timestamp, report)
@@ -199,16 +180,9 @@ impl Reader {
             reports += 1;
             report(event);
         };
-        let (event, in_report) = (&mut self.transaction, &mut self.report);
-        let rare = &mut self.rare;
-        let pass = Pass::new::<false>(
-            &self.fields,
-            event,
-            in_report,
-            rare,
-            broker_timestamp,
-            &mut counted,
-        );
+        let (event, rare) = (&mut self.transaction, &mut self.rare);
+        let mut pass = Pass::new(&self.fields, event, rare, broker_timestamp, &mut counted);
+        pass.set_up();
         self.marks.fill(Mark::default());
         let mut scan = Scan { pass, finder: &mut self.finder, marks: &mut self.marks };
         let end = json::scan(record, &mut scan).map_err(|fault| match fault {

@@ -45,7 +45,7 @@ impl Pass<'_> {
             }
             Scale::One | Scale::Decimals(_) => {
                 let value = amount::read(value, number)?;
-                let event = if in_report { &mut *self.report } else { &mut *self.transaction };
+                let event = if in_report { &mut self.rare.report } else { &mut *self.transaction };
                 event.numbers[at] = value.unwrap_or(f32::NAN);
                 value.is_none()
             }
@@ -92,7 +92,8 @@ impl Pass<'_> {
             };
             match decimals.map(|decimals| amount::of_minor_units(minor, decimals) as f32) {
                 Some(value) if value.is_finite() => {
-                    let event = if in_report { &mut *self.report } else { &mut *self.transaction };
+                    let event =
+                        if in_report { &mut self.rare.report } else { &mut *self.transaction };
                     event.numbers[at] = value;
                 }
                 Some(_) => {

@@ -4,37 +4,25 @@ use fraud_plan::program::{Role, Time, TimeUnit, Treatment};
 use fraud_plan::time::millis::YEAR_2000;
 
 use super::Kind;
-use super::other::{Rare, compose};
+use super::other::Rare;
 use super::scan::sound;
-use crate::record::event::MISSING;
 use crate::record::fields::{Fields, Use, Usual};
-use crate::record::scalar::{Scalar, Values};
-use crate::record::{Event, Reason, Refusal, value};
+use crate::record::scalar::{Number, Scalar, Values};
+use crate::record::{Event, Reason, Refusal, timestamp, value};
 
-/// Takes the values of one record. `PLAIN` is the way of specs as [`Fields::is_plain`] has it: what the
-/// others ask for costs it nothing.
+/// Takes the values of one record.
+///
+/// What nearly every spec reads is taken here. Any other value goes to [`Pass::other_value`], which sets
+/// [`Rare`] up for the record before it takes the first one.
 pub(super) struct Pass<'p> {
     pub(super) broker_timestamp: i64,
     pub(super) fields: &'p Fields,
     pub(super) transaction: &'p mut Event,
-    /// The report that is being read.
-    pub(super) report: &'p mut Event,
-    /// The record's own time.
-    pub(super) time: Option<i64>,
-    /// State that only rare forms need.
+    /// The record's own time, else the broker's.
+    pub(super) time: i64,
+    /// Whether `rare` is set up for this record: nothing has gone wrong and no report has begun if not.
+    pub(super) is_rare: bool,
     pub(super) rare: &'p mut Rare,
-    pub(super) fault: Option<Refusal>,
-    /// The treatment of the record, by its type.
-    pub(super) treatment: Treatment,
-    /// Whether the record brings reports, and whether the array around them has begun.
-    pub(super) brings_reports: bool,
-    pub(super) in_list: bool,
-    /// Whether one of the reports is bad.
-    pub(super) is_bad: bool,
-    /// The first field that makes a report bad.
-    pub(super) bad_field: Option<u16>,
-    /// Whether a report has begun and not ended.
-    pub(super) in_report: bool,
     /// Takes each good report.
     pub(super) sink: &'p mut dyn FnMut(&Event),
 }
@@ -42,33 +30,34 @@ pub(super) struct Pass<'p> {
 impl<'r> Values<'r> for Pass<'_> {
     #[inline(always)]
     fn value(&mut self, field: u16, value: Scalar<'r>) {
-        let usual = self.fields.uses[usize::from(field)].usual;
-        if matches!(usual, Usual::Other) {
-            return self.other_value(field, value);
-        }
-        if value == Scalar::Null {
-            return;
-        }
-        let event = &mut *self.transaction;
-        let read = match usual {
-            Usual::Entity(entity) => {
-                value::entity(value).map(|id| event.ids[usize::from(entity)] = id)
+        self.other_value(field, value);
+    }
+
+    #[inline(always)]
+    fn text(&mut self, field: u16, text: &'r [u8]) {
+        match self.fields.uses[usize::from(field)].usual {
+            Usual::Entity(entity) if !text.is_empty() => {
+                self.transaction.ids[usize::from(entity)] = value::hash(text);
             }
-            Usual::Number(number) => {
-                value::number(value).map(|value| event.numbers[usize::from(number)] = value)
-            }
-            Usual::Time => match value::time(value, &self.fields.time, &mut self.rare.parts) {
-                Ok(millis) => {
-                    self.time = Some(millis);
-                    Ok(())
-                }
-                Err(None) => Ok(()),
-                Err(Some(reason)) => Err(reason),
+            Usual::Time => match timestamp::usual(text) {
+                Some(Some(millis)) => self.time = millis,
+                _ => self.other_text(field, text),
             },
-            Usual::Other => Ok(()),
-        };
-        if let Err(reason) = read {
-            self.fail(field, reason);
+            _ => self.other_text(field, text),
+        }
+    }
+
+    #[inline(always)]
+    fn number(&mut self, field: u16, number: Number<'r>) {
+        match self.fields.uses[usize::from(field)].usual {
+            Usual::Number(at) => match number.decimal.quotient() {
+                Some(value) => self.transaction.numbers[usize::from(at)] = value,
+                None => self.other_number(field, number.text),
+            },
+            Usual::Entity(entity) if number.decimal.integer => {
+                self.transaction.ids[usize::from(entity)] = value::hash(number.text);
+            }
+            _ => self.other_number(field, number.text),
         }
     }
 
@@ -83,10 +72,10 @@ impl<'r> Values<'r> for Pass<'_> {
         }
         let time = self.rare.parts.end(utc_offset).ok_or(Reason::BadTime);
         let read = match role {
-            Some(Role::Time) => time.map(|millis| self.time = Some(millis)),
+            Some(Role::Time) => time.map(|millis| self.time = millis),
             _ => time
                 .and_then(|millis| seconds(millis, self.broker_timestamp, self.fields))
-                .map(|seconds| self.report.seconds = seconds),
+                .map(|seconds| self.rare.report.seconds = seconds),
         };
         if let Err(reason) = read {
             self.fail(field, reason);
@@ -95,104 +84,54 @@ impl<'r> Values<'r> for Pass<'_> {
 }
 
 impl<'p> Pass<'p> {
-    pub(super) fn new<const PLAIN: bool>(
+    #[inline(always)]
+    pub(super) fn new(
         fields: &'p Fields,
         transaction: &'p mut Event,
-        report: &'p mut Event,
         rare: &'p mut Rare,
         broker_timestamp: i64,
         sink: &'p mut dyn FnMut(&Event),
     ) -> Self {
-        transaction.numbers.fill(f32::NAN);
-        if !PLAIN {
-            transaction.categories.fill(None);
+        let time = broker_timestamp;
+        let is_rare = false;
+        let mut pass = Self { broker_timestamp, fields, transaction, time, is_rare, rare, sink };
+        if !fields.is_plain {
+            pass.clear();
         }
-        if !PLAIN && fields.currencies > 0 {
-            rare.money[0].clear();
-        }
-        if !PLAIN {
-            transaction.id = None;
-            for &entity in &fields.optional {
-                transaction.ids[usize::from(entity)] = MISSING;
-            }
-        }
-        Self {
-            broker_timestamp,
-            fields,
-            transaction,
-            report,
-            time: None,
-            rare,
-            fault: None,
-            treatment: if PLAIN { Treatment::Score } else { fields.others },
-            brings_reports: false,
-            in_list: false,
-            is_bad: false,
-            bad_field: None,
-            in_report: false,
-            sink,
-        }
+        pass
     }
 
     /// Returns what the layout of the record must be sound for.
     pub(super) fn bit(&self) -> u8 {
-        match self.treatment {
+        match self.rare.treatment {
             Treatment::Pass => sound::PASSED,
             Treatment::Report => sound::REPORTS,
-            _ if self.brings_reports => sound::REPORTS,
+            _ if self.rare.brings_reports => sound::REPORTS,
             _ => sound::TRANSACTION,
         }
     }
 
     /// Returns the record's kind, once all of it has passed.
-    #[inline]
-    pub(super) fn finish<const PLAIN: bool>(mut self) -> Result<Kind, Refusal> {
-        if self.brings_reports || !PLAIN && self.treatment != Treatment::Score {
+    #[inline(always)]
+    pub(super) fn finish(mut self) -> Result<Kind, Refusal> {
+        if self.is_rare {
             return self.finish_other();
         }
-        self.finish_transaction::<PLAIN>().map(|()| Kind::Transaction)
-    }
-
-    #[inline(always)]
-    pub(super) fn finish_transaction<const PLAIN: bool>(&mut self) -> Result<(), Refusal> {
-        let (time, fields) = (self.time.unwrap_or(self.broker_timestamp), self.fields);
-        if !PLAIN && fields.currencies > 0 {
-            self.end_money(false);
-        }
-        match seconds(time, self.broker_timestamp, fields) {
+        match seconds(self.time, self.broker_timestamp, self.fields) {
             Ok(seconds) => self.transaction.seconds = seconds,
-            Err(reason) => self.blame(fields.time_field, reason),
+            Err(reason) => return Err(Refusal { reason, field: self.fields.time_field }),
         }
-        if !PLAIN {
-            compose(&fields.composites, self.transaction);
-        }
-        self.fault.map_or(Ok(()), Err)
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(super) fn finish_other(&mut self) -> Result<Kind, Refusal> {
-        self.end_report();
-        match self.treatment {
-            Treatment::Pass => return Ok(Kind::Passed),
-            Treatment::Report => {
-                self.finish_typed_report().map_err(|field| self.bad_report(field))?;
-                (self.sink)(self.report);
-            }
-            _ if self.brings_reports && self.is_bad => return Err(self.bad_report(None)),
-            _ if self.brings_reports => {}
-            _ => return self.finish_transaction::<false>().map(|()| Kind::Remembered),
-        }
-        Ok(Kind::Reports)
+        Ok(Kind::Transaction)
     }
 
     pub(super) fn bad_report(&self, field: Option<u16>) -> Refusal {
-        Refusal { reason: Reason::BadReport, field: self.bad_field.or(field) }
+        Refusal { reason: Reason::BadReport, field: self.rare.bad_field.or(field) }
     }
 
     /// Notes what is wrong with a field for each of its uses.
     #[cold]
     pub(super) fn fail(&mut self, field: u16, reason: Reason) {
+        self.set_up();
         let fields = self.fields;
         for of in fields.uses_of(field) {
             self.fail_of(*of, field, reason);
@@ -208,8 +147,8 @@ impl<'p> Pass<'p> {
             return;
         }
         if of.in_report || of.role == Role::Reports {
-            self.is_bad = true;
-            self.bad_field = self.bad_field.or(Some(field));
+            self.rare.is_bad = true;
+            self.rare.bad_field = self.rare.bad_field.or(Some(field));
         } else {
             self.blame(Some(field), reason);
         }
@@ -218,8 +157,8 @@ impl<'p> Pass<'p> {
     /// Notes a reason, unless one that comes before it is known.
     #[cold]
     pub(super) fn blame(&mut self, field: Option<u16>, reason: Reason) {
-        if self.fault.is_none_or(|fault| reason < fault.reason) {
-            self.fault = Some(Refusal { reason, field });
+        if self.rare.fault.is_none_or(|fault| reason < fault.reason) {
+            self.rare.fault = Some(Refusal { reason, field });
         }
     }
 }

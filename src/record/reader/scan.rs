@@ -99,21 +99,21 @@ impl Scan<'_> {
         let list = names.find(|(_, (of, mark))| of.role == Role::Reports && mark.seen);
         // A record with an empty list of reports, and no transaction, brings reports: none. It must be a
         // list.
-        let is_empty = list.is_some() && !self.pass.brings_reports && has_fields.is_none();
+        let is_empty = list.is_some() && !self.pass.rare.brings_reports && has_fields.is_none();
         if is_empty {
-            self.pass.brings_reports = true;
-            self.pass.is_bad |= !self.pass.in_list;
-            self.pass.bad_field = self.pass.bad_field.or(list.map(|(field, _)| field));
+            self.pass.rare.brings_reports = true;
+            self.pass.rare.is_bad |= !self.pass.rare.in_list;
+            self.pass.rare.bad_field = self.pass.rare.bad_field.or(list.map(|(field, _)| field));
         }
-        let treatment = self.pass.treatment;
+        let treatment = self.pass.rare.treatment;
         let missing = self.absent(&fields.required);
         let missing_in_report = self.absent(&fields.required_in_report);
-        let is_faultless = self.pass.fault.is_none() && !self.pass.is_bad;
+        let is_faultless = self.pass.rare.fault.is_none() && !self.pass.rare.is_bad;
         let sound = match &fields.types {
             _ if is_empty => 0,
             None => sound::ALL,
             Some(_) if !is_faultless => 0,
-            Some(_) if self.pass.brings_reports => 0,
+            Some(_) if self.pass.rare.brings_reports => 0,
             Some(_) => {
                 let transaction = if missing.is_none() { sound::TRANSACTION } else { 0 };
                 let has_report = fields.reports_have_id || fields.reports_have_time;
@@ -128,15 +128,15 @@ impl Scan<'_> {
             Treatment::Pass => {}
             Treatment::Report => {
                 if let Some(field) = missing_in_report {
-                    self.pass.is_bad = true;
-                    self.pass.bad_field = self.pass.bad_field.or(Some(field));
+                    self.pass.rare.is_bad = true;
+                    self.pass.rare.bad_field = self.pass.rare.bad_field.or(Some(field));
                 }
             }
-            Treatment::Score | Treatment::Remember if self.pass.brings_reports => {
+            Treatment::Score | Treatment::Remember if self.pass.rare.brings_reports => {
                 // A record is one or the other: reports are not written, and no transaction is lost.
                 if has_fields.is_some() {
-                    self.pass.is_bad = true;
-                    self.pass.bad_field = self.pass.bad_field.or(has_fields);
+                    self.pass.rare.is_bad = true;
+                    self.pass.rare.bad_field = self.pass.rare.bad_field.or(has_fields);
                 }
             }
             Treatment::Score | Treatment::Remember => {
@@ -145,16 +145,16 @@ impl Scan<'_> {
                 }
             }
         }
-        Ok((self.pass.finish::<false>()?, sound))
+        Ok((self.pass.finish_other()?, sound))
     }
 
     /// Sees to it that the report that is being read, if there is one, has all that it must have.
     pub(super) fn check_report(&mut self) {
-        if self.pass.in_report
+        if self.pass.rare.in_report
             && let Some(field) = self.absent(&self.pass.fields.required_in_report)
         {
-            self.pass.is_bad = true;
-            self.pass.bad_field = self.pass.bad_field.or(Some(field));
+            self.pass.rare.is_bad = true;
+            self.pass.rare.bad_field = self.pass.rare.bad_field.or(Some(field));
         }
     }
 

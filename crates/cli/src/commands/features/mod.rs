@@ -26,7 +26,7 @@ use crate::data::stream::{Event, Stream, Transaction};
 use crate::show::report::Report;
 use crate::show::units::{self, count};
 use vector_file::VectorFile;
-use wipes::Wipes;
+pub use wipes::Wipes;
 
 const AFTER_HELP: &str = "\
 Example:
@@ -75,6 +75,8 @@ struct Answer {
     features: usize,
     frauds: u64,
     reports: u64,
+    /// Time of the first row, milliseconds since 1970.
+    first_time: Option<i64>,
     #[serde(flatten)]
     labels: LabelNotes,
     /// Transactions without an id, which nobody can label.
@@ -93,13 +95,25 @@ struct Answer {
     output: PathBuf,
 }
 
+/// Bytes of history that forget hardly anything.
+pub const HISTORY: u64 = 256 << 20;
+
 /// Runs the command.
 pub fn run(args: Args) -> Result<Report> {
-    let began = Instant::now();
     let wipes = args.wipes();
     let Args { spec, labelled, output, history, .. } = args;
-    let program = spec::read(&spec)?;
-    let labelled = Labelled::try_from(labelled)?;
+    export(spec::read(&spec)?, &labelled.try_into()?, wipes, history, output)
+}
+
+/// Writes the vectors of a program's features to the file `output`.
+pub fn export(
+    program: Program,
+    labelled: &Labelled,
+    wipes: Wipes,
+    history: u64,
+    output: PathBuf,
+) -> Result<Report> {
+    let began = Instant::now();
     let labels = Labels::read(&labelled.labels, &program)?;
     let records = Records::open(&labelled.input, "features")?;
     let names = program.features.iter().map(|feature| feature.name.clone());
@@ -137,6 +151,7 @@ struct Extraction {
     frauds: u64,
     reports: u64,
     nameless: u64,
+    first_time: Option<i64>,
     duplicates: u64,
     others: u64,
     unscorable: BTreeMap<&'static str, u64>,
@@ -154,6 +169,7 @@ impl Extraction {
             frauds: 0,
             reports: 0,
             nameless: 0,
+            first_time: None,
             duplicates: 0,
             others: 0,
             unscorable: BTreeMap::new(),
@@ -190,6 +206,7 @@ impl Extraction {
                         }
                     }
                     self.nameless += u64::from(id.is_none());
+                    self.first_time.get_or_insert(arrival);
                     self.rows += 1;
                     self.frauds += u64::from(scenario > 0);
                     file.push(id.unwrap_or_default(), millis, scenario, self.detector.vector())?;
@@ -210,6 +227,7 @@ impl Extraction {
             features: self.detector.vector().len(),
             frauds: self.frauds,
             reports: self.reports,
+            first_time: self.first_time,
             labels: labels.notes(),
             without_id: self.nameless,
             duplicates: self.duplicates,
