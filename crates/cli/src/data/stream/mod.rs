@@ -22,6 +22,7 @@ use crate::data::input::Records;
 use crate::data::input::dump::Delivery;
 use crate::data::labels::Reporting;
 use crate::data::notes::Notes;
+use crate::data::spread::SpreadCounter;
 use due::Pending;
 use shape::ReportShape;
 
@@ -53,6 +54,7 @@ pub struct Stream<'f> {
     /// The record of reports that was given last.
     record: Vec<u8>,
     notes: Notes,
+    spread: SpreadCounter,
 }
 
 /// A record as it was read.
@@ -127,6 +129,9 @@ impl<'f> Stream<'f> {
     /// them by their ids.
     pub fn new(records: Records, envelopes: Envelopes, reporting: Option<Reporting<'f>>) -> Self {
         let program = envelopes.program();
+        let key = program.fields.iter().position(|field| field.role == Role::Entity(0));
+        let key = key.map(|key| program.path(key)).unwrap_or_default();
+        let spread = SpreadCounter::new(key);
         let has = |role: Role| program.fields.iter().any(|field| field.role == role);
         let passes = |types: &EventTypes| types.others == Treatment::Pass;
         Self {
@@ -146,6 +151,7 @@ impl<'f> Stream<'f> {
             given: Ahead::default(),
             record: Vec::new(),
             notes: Notes::default(),
+            spread,
         }
     }
 
@@ -240,6 +246,8 @@ impl<'f> Stream<'f> {
     pub fn finish(&mut self) -> Notes {
         self.records.done();
         let mut notes = std::mem::take(&mut self.notes);
+        let empty = SpreadCounter::new(String::new());
+        notes.spread = std::mem::replace(&mut self.spread, empty).finish();
         if notes.is_unreadable() {
             let program = self.envelopes.program();
             notes.hint = Some(hint(&self.records.head, &notes.unreadable, program));
@@ -267,6 +275,9 @@ impl<'f> Stream<'f> {
         match read {
             Ok(Record::Transaction { .. }) => {
                 self.notes.transactions += 1;
+                if let (Some(delivery), Some(key)) = (&record.delivery, &record.key) {
+                    self.spread.add(key, delivery.partition);
+                }
                 (scenario, reported_at) = self.label(&record, now)?;
             }
             Ok(Record::Reports(all)) => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use fraud_detector::record::json::byte_order_mark;
 use fraud_plan::Program;
 use fraud_plan::program::{Field, Role, Step};
 use serde_json::value::{RawValue, to_raw_value};
@@ -50,6 +51,7 @@ impl ReportShape {
     /// Returns a fraud's own record with the time of its report in it. Members keep their text, to
     /// the digit.
     pub(super) fn report(&self, transaction: &[u8], at: i64) -> Result<Vec<u8>> {
+        let transaction = &transaction[byte_order_mark(transaction)..];
         let mut members: BTreeMap<String, &RawValue> =
             serde_json::from_slice(transaction).context("a fraud's record is no JSON object")?;
         let (first, rest) = self.time.split_first().context("a path has a name")?;
