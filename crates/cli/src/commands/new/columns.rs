@@ -208,6 +208,12 @@ pub fn toml_text(text: &str) -> String {
     serde_json::to_string(text).expect("a text is JSON").replace('\u{7f}', "\\u007f")
 }
 
+/// Writes a list of texts of TOML.
+pub fn list<'t, T: AsRef<str> + ?Sized + 't>(texts: impl IntoIterator<Item = &'t T>) -> String {
+    let texts: Vec<_> = texts.into_iter().map(|text| toml_text(text.as_ref())).collect();
+    format!("[{}]", texts.join(", "))
+}
+
 /// Returns a value as the spec's ids and categories see it.
 pub fn text(value: &Value) -> String {
     match value {

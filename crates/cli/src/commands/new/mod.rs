@@ -12,6 +12,7 @@ mod answer;
 mod check;
 mod columns;
 mod events;
+mod features;
 mod hints;
 mod names;
 mod numbers;

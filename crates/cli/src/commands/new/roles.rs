@@ -44,10 +44,10 @@ pub struct Roles<'v> {
     pub amount: Option<(usize, numbers::Form)>,
     pub currency: Option<usize>,
     /// Latitude and longitude of where the transaction is, and of who pays.
-    pub place: Option<(usize, usize)>,
-    pub home: Option<(usize, usize)>,
+    pub place: Option<Point>,
+    pub home: Option<Point>,
     /// Of an account before and after, if there is an after.
-    pub balances: Vec<(usize, Option<usize>)>,
+    pub balances: Vec<Balance>,
     pub categories: Vec<Category>,
     pub numbers: Vec<(usize, numbers::Form)>,
     pub found: Vec<Found>,
@@ -62,6 +62,20 @@ pub struct TimeRole {
     pub form: Form,
     /// From when to when the sample is, seconds since 1970.
     pub span: (f64, f64),
+}
+
+/// A point in degrees.
+#[derive(Clone, Copy)]
+pub struct Point {
+    pub latitude: usize,
+    pub longitude: usize,
+}
+
+/// The balance of an account.
+#[derive(Clone, Copy)]
+pub struct Balance {
+    pub before: usize,
+    pub after: Option<usize>,
 }
 
 /// A category.
@@ -159,7 +173,8 @@ impl<'v> Roles<'v> {
         self.doubts.push(Doubt { what: what.into(), settle: settle.into() });
     }
 
-    fn leave_out(&mut self, at: usize, why: impl Into<String>) {
+    /// Notes that a column is left out, unless it has a role.
+    pub fn leave_out(&mut self, at: usize, why: impl Into<String>) {
         if self.used.insert(at) {
             let path = self.path(at);
             self.left_out.push(LeftOut { path, why: why.into() });
@@ -518,9 +533,10 @@ impl<'v> Roles<'v> {
             !self.columns[*at].is_constant() && !self.used.contains(at) && !self.used.contains(to)
         });
         self.used.extend(pairs.iter().flat_map(|(latitude, longitude)| [*latitude, *longitude]));
-        let mut pairs = pairs.into_iter();
+        let mut pairs =
+            pairs.into_iter().map(|(latitude, longitude)| Point { latitude, longitude });
         (self.place, self.home) = (pairs.next(), pairs.next());
-        for (latitude, _) in pairs {
+        for Point { latitude, .. } in pairs {
             let path = self.path(latitude);
             self.left_out.push(LeftOut { path, why: "a third point".into() });
         }
@@ -530,14 +546,14 @@ impl<'v> Roles<'v> {
     fn choose_place(&mut self) {
         let Some(key) = self.key() else { return };
         if let (Some(place), Some(home)) = (self.place, self.home)
-            && self.variation(key, home.0) > self.variation(key, place.0)
+            && self.variation(key, home.latitude) > self.variation(key, place.latitude)
         {
             (self.place, self.home) = (Some(home), Some(place));
         }
         for (pair, what) in
             [(self.place, "the transaction is here"), (self.home, "who pays is here")]
         {
-            if let Some((latitude, longitude)) = pair {
+            if let Some(Point { latitude, longitude }) = pair {
                 let path = format!("{}, {}", self.path(latitude), self.path(longitude));
                 self.note("point", path, Sure::Likely, what);
             }
@@ -695,49 +711,54 @@ impl<'v> Roles<'v> {
     }
 
     fn find_balances(&mut self) {
-        let is = |word: &String, names: &[&str]| {
+        let is = |word: &str, names: &[&str]| {
             names.iter().any(|name| word.starts_with(name) || word.ends_with(name))
         };
-        let has = |column: &Column, names: &[&str]| column.words.iter().any(|word| is(word, names));
-        // What is left of the name tells whose it is; two letters do, for some say org and orig.
-        let of = |column: &Column| {
-            let is_owner = |word: &&String| {
+        let has =
+            |at: usize, names: &[&str]| self.columns[at].words.iter().any(|word| is(word, names));
+        // What is left of the name tells whose it is.
+        let owner = |at: usize| {
+            let words = self.columns[at].words.iter().map(String::as_str);
+            let is_owner = |word: &&str| {
                 !is(word, &hints::BEFORE) && !is(word, &hints::AFTER) && !word.contains("balan")
             };
-            let owner =
-                column.words.iter().filter(is_owner).map(String::as_str).collect::<String>();
-            let near = owner.chars().take(2).collect();
-            [owner, near]
+            words.filter(is_owner).collect::<String>()
         };
-        let is_balance = |column: &Column| column.is_number() && weigh(column, hints::AMOUNT) < 0;
-        let free = |at: &usize| {
+        let is_balance = |at: &usize| {
+            let column = &self.columns[*at];
             !self.used.contains(at)
-                && is_balance(&self.columns[*at])
-                && !self.columns[*at].is_constant()
+                && column.is_number()
+                && !column.is_constant()
+                && weigh(column, hints::AMOUNT) < 0
         };
-        let free: Vec<usize> = (0..self.columns.len()).filter(free).collect();
-        for &before in free.iter().filter(|at| has(&self.columns[**at], &hints::BEFORE)) {
-            let [of_before, near_before] = of(&self.columns[before]);
-            let afters = free.iter().copied().filter(|at| has(&self.columns[*at], &hints::AFTER));
-            let same = afters.clone().find(|at| of(&self.columns[*at])[0] == of_before);
-            let after =
-                same.or_else(|| afters.clone().find(|at| of(&self.columns[*at])[1] == near_before));
-            self.balances.push((before, after));
+        let all: Vec<usize> = (0..self.columns.len()).filter(is_balance).collect();
+        let mut afters: Vec<usize> =
+            all.iter().copied().filter(|at| has(*at, &hints::AFTER)).collect();
+        let mut balances = Vec::new();
+        for &before in all.iter().filter(|at| has(**at, &hints::BEFORE)) {
+            // Two letters do, for some say org and orig; but the same word is better.
+            let same = afters.iter().position(|after| owner(*after) == owner(before));
+            let near = |after: &usize| {
+                owner(*after).chars().take(2).eq(owner(before).chars().take(2))
+                    && !all.iter().any(|other| {
+                        *other != before
+                            && has(*other, &hints::BEFORE)
+                            && owner(*other) == owner(*after)
+                    })
+            };
+            let after = same.or_else(|| afters.iter().position(near)).map(|at| afters.remove(at));
+            balances.push(Balance { before, after });
         }
-        let alone = free
-            .iter()
-            .filter(|at| self.columns[**at].words.iter().any(|word| word.contains("balance")));
-        let known: HashSet<usize> = self
-            .balances
-            .iter()
-            .flat_map(|(before, after)| [Some(*before), *after])
-            .flatten()
-            .collect();
-        self.balances.extend(alone.filter(|at| !known.contains(at)).map(|at| (*at, None)));
-        for (before, after) in self.balances.clone() {
-            self.note("balance", self.path(before), Sure::Likely, "by its name");
-            self.used.extend([Some(before), after].into_iter().flatten());
+        let is_known = |at: usize| has(at, &hints::BEFORE) || has(at, &hints::AFTER);
+        let alone = all.iter().copied().filter(|at| {
+            !is_known(*at) && self.columns[*at].words.iter().any(|word| word.contains("balance"))
+        });
+        balances.extend(alone.map(|before| Balance { before, after: None }));
+        for Balance { before, after } in &balances {
+            self.note("balance", self.path(*before), Sure::Likely, "by its name");
+            self.used.extend([Some(*before), *after].into_iter().flatten());
         }
+        self.balances = balances;
     }
 
     fn find_categories(&mut self) {
@@ -802,11 +823,6 @@ impl<'v> Roles<'v> {
                 category.varies = true;
             }
         }
-    }
-
-    /// Leaves out a number for which there is no room among the features.
-    pub fn leave_out_for_room(&mut self, at: usize) {
-        self.leave_out(at, "there are enough features; add it by hand if it tells something");
     }
 
     fn find_numbers(&mut self) {
