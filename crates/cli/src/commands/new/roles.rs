@@ -640,7 +640,9 @@ impl<'v> Roles<'v> {
         for at in more {
             // One that goes with another in every record is the same one by another name.
             let is_same = |other: &usize| {
-                self.variation(*other, at) == 0.0 && self.variation(at, *other) == 0.0
+                self.columns[at].rows() >= 50
+                    && self.variation(*other, at) == 0.0
+                    && self.variation(at, *other) == 0.0
             };
             let repeats = self.columns[at].percent_distinct() < 98 || self.columns[at].rows() < 200;
             if self.entities.len() <= ENTITIES
