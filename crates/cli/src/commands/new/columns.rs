@@ -108,7 +108,8 @@ impl<'v> Column<'v> {
         let (last, around) = names.split_last().expect("a path begins with a name");
         Self {
             words: last.clone(),
-            around: around.concat(),
+            // An envelope's name says nothing of what is in it.
+            around: around.concat().into_iter().filter(|word| word != "payload").collect(),
             filled: values.iter().flatten().count(),
             kind: kind.unwrap_or(Kind::Mixed),
             path,

@@ -215,7 +215,17 @@ impl Head<'_, '_> {
             .chain(&self.roles.entities)
             .chain(self.roles.amount.iter().map(|(at, _)| at))
             .any(has_items);
-        if has_labels && has_id && !has_item && self.roles.events.is_none() && names.len() > 1 {
+        // A member of this name that is none of ours would be read as one.
+        let is_taken = self.roles.columns.iter().any(|column| {
+            column.path[0] == Step::Name("fraud_reports".into()) && column.filled > 0
+        });
+        if has_labels
+            && !is_taken
+            && has_id
+            && !has_item
+            && self.roles.events.is_none()
+            && names.len() > 1
+        {
             let comment = "Fraud reports, which somebody has to publish to every partition of the topic (docs/spec.md). If nobody\n\
                            will, take out this section and the features of kind \"reports\" before training.";
             self.section(comment, "[reports]\npath = \"fraud_reports\"\ntime = \"reported_at\"\n");

@@ -17,6 +17,7 @@ use super::numbers;
 use super::sample::Sample;
 use super::times::{Form, Time};
 use super::{Asked, Doubt, Found, LeftOut, Sure};
+use crate::data::labels::label;
 
 /// Most values of a category whose vocabulary is kept, and of one whose vocabulary is in the spec.
 const VOCABULARY: usize = 500;
@@ -244,7 +245,7 @@ impl<'v> Roles<'v> {
             }
             self.label = Some(at);
             self.note("label", shown(path), Sure::Certain, "--label says so");
-        } else if !asked.has_frauds {
+        } else if !asked.frauds.is_some() {
             let weigh = |column: &Column| weigh(column, hints::LABEL) - column.around.len() as i32;
             let labels = self.best(|column| column.distinct.len() <= 2 && column.is_full(), weigh);
             let few = |at: &usize| {
@@ -269,11 +270,7 @@ impl<'v> Roles<'v> {
 
     /// Returns a column's values as a label's, if it can be one.
     pub fn flags(&self, at: usize) -> Option<Vec<bool>> {
-        let flag = |value: &Option<&Value>| match text((*value)?).to_lowercase().as_str() {
-            "1" | "true" | "yes" | "y" => Some(true),
-            "0" | "false" | "no" | "n" => Some(false),
-            _ => None,
-        };
+        let flag = |value: &Option<&Value>| label(text((*value)?).as_bytes());
         let column = &self.columns[at];
         let flags: Option<Vec<bool>> =
             column.values.iter().filter(|value| value.is_some()).map(flag).collect();
@@ -389,16 +386,14 @@ impl<'v> Roles<'v> {
                 path.len() > 1 && path[..path.len() - 1] == column.path[..column.path.len() - 1]
             })
         };
-        let listed = |column: &Column| match &asked.frauds {
-            Some(frauds) => column
-                .distinct
-                .iter()
-                .filter(|(value, _)| frauds.contains(value.as_bytes()))
-                .count() as i32,
-            None => 0,
+        let listed = |column: &Column| {
+            column.distinct.iter().filter(|(value, _)| asked.lists(value)).count() as i32
         };
-        let is_unique =
-            |column: &Column| column.is_id() && column.is_full() && column.percent_distinct() >= 90;
+        // Of few records, one that came twice is many.
+        let is_unique = |column: &Column| {
+            let least = if column.rows() < 50 { 50 } else { 90 };
+            column.is_id() && column.is_full() && column.percent_distinct() >= least
+        };
         let weight = |column: &Column| {
             weigh(column, hints::ID) + if beside(column) { 3 } else { 0 } + 100 * listed(column)
         };
@@ -475,16 +470,13 @@ impl<'v> Roles<'v> {
     /// Leaves out what nobody knows when the transaction is scored: what is called a fraud, or is nearly the
     /// label itself.
     fn leave_out_hindsight(&mut self, asked: &Asked) {
+        let rows = 0..self.columns[0].rows();
         let label: Option<Vec<bool>> = match (&asked.frauds, self.id, self.label) {
-            (Some(frauds), Some(id), _) => {
-                let listed = |row| {
-                    self.columns[id].text(row).is_some_and(|id| frauds.contains(id.as_bytes()))
-                };
-                Some((0..self.columns[id].rows()).map(listed).collect())
+            (Some(_), Some(id), _) => {
+                let column = &self.columns[id];
+                Some(rows.map(|row| column.text(row).is_some_and(|id| asked.lists(&id))).collect())
             }
-            (_, _, Some(label)) => {
-                self.flags(label).filter(|flags| flags.len() == self.columns[label].rows())
-            }
+            (_, _, Some(label)) => self.flags(label).filter(|flags| flags.len() == rows.len()),
             _ => None,
         };
         for at in 0..self.columns.len() {
@@ -577,16 +569,18 @@ impl<'v> Roles<'v> {
     }
 
     fn find_entities(&mut self, asked: &Asked, keys: &[Option<String>]) -> Result<()> {
+        // A strong name needs less spread than a weak one.
         let is_entity = |column: &Column| {
-            let many = column.distinct.len() >= 20 || column.rows() < 50;
+            let others = hints::OTHERS.iter().map(|(_, hints)| weigh(column, hints)).max();
+            let is_named = weigh(column, hints::PAYER).max(others.unwrap_or(0)) >= 8;
             let top = column.distinct.first().map_or(0, |(_, count)| *count);
-            let spread = top * 3 <= column.filled || column.rows() < 50;
+            let (few, part) = if is_named { (4, 2) } else { (20, 3) };
+            let spread = column.distinct.len() >= few && top * part <= column.filled;
             column.is_id()
+                && (spread || column.rows() < 50)
                 && hints::of_words(&column.words, hints::PROPERTY) <= 0
-                && many
-                && spread
                 && column.filled * 20 > column.rows()
-                && !column.distinct[0].0.is_empty()
+                && column.distinct[0].0 != ""
         };
         let rarely = |column: &Column| column.filled >= 200 && column.percent_distinct() >= 98;
         let is_record_key = |column: &Column| {

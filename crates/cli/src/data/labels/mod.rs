@@ -251,7 +251,7 @@ impl Labels {
 }
 
 /// Reads a label; `None` if the text is none.
-fn label(text: &[u8]) -> Option<bool> {
+pub fn label(text: &[u8]) -> Option<bool> {
     const FRAUD: [&str; 5] = ["1", "true", "yes", "y", "t"];
     const GENUINE: [&str; 5] = ["0", "false", "no", "n", "f"];
     let text = std::str::from_utf8(text).ok()?.trim();
