@@ -180,7 +180,7 @@ impl Carried {
     /// Writes the section of the spec.
     pub fn section(&self, transaction_id: Option<&[Step]>) -> Option<String> {
         let mut keys = format!("[reports]\npath = {}\n", in_spec(&self.path));
-        if self.id.as_deref() != transaction_id {
+        if transaction_id.is_none() || self.id.as_deref() != transaction_id {
             keys += &format!("id = {}\n", in_spec(self.id.as_ref()?));
         }
         Some(keys + &format!("time = {}\n", in_spec(self.time.as_ref()?)))

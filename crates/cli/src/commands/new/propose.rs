@@ -74,9 +74,11 @@ pub fn propose(roles: &mut Roles, source: &str, records: u64, has_labels: bool) 
 
 /// Returns half-lives for the pace at which who pays pays.
 fn half_lives(roles: &Roles, records: u64) -> [&'static str; 4] {
-    let pace = roles.key().zip(roles.time.as_ref()).map(|(key, time)| {
-        let column = &roles.columns[key];
-        let days = ((time.span.1 - time.span.0) / 86_400.0).max(0.01);
+    let key = roles.key().map(|key| &roles.columns[key]);
+    // Where hardly anybody comes twice, nobody knows the pace.
+    let key = key.filter(|column| column.rows() >= 50 && column.percent_distinct() < 95);
+    let pace = key.zip(roles.time.as_ref()).map(|(column, time)| {
+        let days = ((time.span.1 - time.span.0) / 86_400.0).max(1.0);
         records as f64 / days / population(column.filled, column.distinct.len())
     });
     match pace {

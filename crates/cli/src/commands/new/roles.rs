@@ -112,6 +112,9 @@ impl<'v> Roles<'v> {
         let places: Vec<usize> = scored.iter().map(|(at, _)| *at).collect();
         let scored: Vec<&Value> = scored.into_iter().map(|(_, row)| row).collect();
         let mut columns = columns(&scored);
+        if columns.is_empty() {
+            bail!("the transactions of the sample have no members");
+        }
         leave_envelopes(&mut columns, events.as_ref());
         let mut roles = Self {
             columns,
@@ -245,7 +248,7 @@ impl<'v> Roles<'v> {
             }
             self.label = Some(at);
             self.note("label", shown(path), Sure::Certain, "--label says so");
-        } else if !asked.frauds.is_some() {
+        } else if asked.frauds.is_none() {
             let weigh = |column: &Column| weigh(column, hints::LABEL) - column.around.len() as i32;
             let labels = self.best(|column| column.distinct.len() <= 2 && column.is_full(), weigh);
             let few = |at: &usize| {
@@ -292,7 +295,16 @@ impl<'v> Roles<'v> {
                 columns[at]
             );
         }
-        times.retain(|time| asked_for.is_some() || time.weight > 4.0);
+        let is_likely = |time: &Time| asked_for.is_some() || time.weight > 4.0;
+        // A number of ten digits without a word of time in its name may be anything.
+        let is_time = |time: &Time| match time.form {
+            Form::Steps(_) => false,
+            Form::Unit(_) => weigh(time.column, hints::TIME) != 0,
+            _ => true,
+        };
+        let rest = times.iter().filter(|time| !is_likely(time) && is_time(time));
+        let rest: Vec<usize> = rest.filter_map(at_of).collect();
+        times.retain(is_likely);
         // Of two that are as good, the earlier: what happened comes before what was noted.
         let early = |time: &Time| time.seconds.iter().flatten().sum::<f64>();
         times.sort_by(|a, b| {
@@ -330,6 +342,9 @@ impl<'v> Roles<'v> {
                 format!("{name} counts steps from a beginning that it does not tell: each is taken for {step}, from {}", super::times::START),
                 "step and start in [time]"),
             _ => {}
+        }
+        for at in rest {
+            self.leave_out(at, format!("a time, but hardly when it happened: {name} is"));
         }
         for at in &others[1..] {
             if ambiguous {
@@ -580,7 +595,7 @@ impl<'v> Roles<'v> {
                 && (spread || column.rows() < 50)
                 && hints::of_words(&column.words, hints::PROPERTY) <= 0
                 && column.filled * 20 > column.rows()
-                && column.distinct[0].0 != ""
+                && !column.distinct[0].0.is_empty()
         };
         let rarely = |column: &Column| column.filled >= 200 && column.percent_distinct() >= 98;
         let is_record_key = |column: &Column| {
@@ -785,7 +800,7 @@ impl<'v> Roles<'v> {
                 self.leave_out(at, "a person's data: no vocabulary of it is kept");
             } else if column.is_constant() && column.is_full() {
                 self.leave_out(at, "the same in every record");
-            } else if values > 50 && column.percent_distinct() >= 50
+            } else if values > 20 && column.percent_distinct() >= 50
                 || column.distinct.iter().any(|(value, _)| value.len() > 200)
             {
                 self.leave_out(at, "nearly every record has a text of its own");
