@@ -25,7 +25,6 @@ mod times;
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use fraud_plan::compile::parse_path;
@@ -33,7 +32,7 @@ use fraud_plan::program::Step;
 use serde::Serialize;
 
 use crate::data::input::file_name;
-use crate::data::labels::{LabelPlace, LabelSource, Labels};
+use crate::data::labels::Labels;
 use crate::show::report::Report;
 use answer::Answer;
 use roles::Roles;
@@ -56,7 +55,7 @@ pub struct Args {
     /// Directory for the spec, which becomes the model's; it is made if need be
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// Records: JSON lines, CSV with a header, or a dump of rpk topic consume; plain, gzip or zstd; - is standard input
+    /// Records: JSON lines, CSV with a header, Parquet, or a dump by rpk topic consume or kcat -J; plain, gzip or zstd; - is standard input
     #[arg(long, value_name = "FILE")]
     sample: PathBuf,
     /// Where a record says whether it was a fraud
@@ -155,7 +154,7 @@ pub fn run(args: Args) -> Result<Report> {
         key: args.key.map(|path| path.0),
         id: args.id.map(|path| path.0),
         time: args.time.map(|path| path.0),
-        frauds: args.frauds.clone().map(listed).transpose()?,
+        frauds: args.frauds.as_deref().map(Labels::listed).transpose()?,
     };
     let mut roles = Roles::find(&sample, &asked)?;
     let has_labels = asked.frauds.is_some() || roles.label.is_some();
@@ -187,9 +186,4 @@ pub fn run(args: Args) -> Result<Report> {
     let answer = Answer::new(&sample, roles, proposal.features, tried, files, next);
     let ok = answer.scored > 0;
     Ok(Report::of(&answer)?.ok(ok))
-}
-
-/// Reads a list of frauds.
-fn listed(path: PathBuf) -> Result<Labels> {
-    Labels::read(&LabelSource { place: LabelPlace::List(path), report_delay: Duration::ZERO })
 }
