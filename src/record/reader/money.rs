@@ -101,7 +101,7 @@ impl Pass<'_> {
                     self.fail(field as u16, Reason::NotFinite);
                 }
                 // A report need not say the amount.
-                None if in_report || self.treatment == Treatment::Report => {}
+                None if in_report || self.rare.treatment == Treatment::Report => {}
                 None => {
                     let field = field(Role::Currency(currency)).expect("the currency's field");
                     self.fail(field as u16, Reason::MissingField);
