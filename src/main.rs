@@ -12,6 +12,20 @@ mod transform {
     static PLAN: &PlanBytes<[u8]> =
         &PlanBytes(*include_bytes!(concat!(env!("OUT_DIR"), "/fraud.plan")));
 
+    /// Puts a text that the plan was compiled from into a custom section of the module. A broker
+    /// ignores such a section and gives it no memory; the `fraud` commands read it.
+    macro_rules! custom_section {
+        ($constant:ident, $name:literal) => {
+            // SAFETY: a custom section has no address, so it overlaps no memory.
+            #[used]
+            #[unsafe(link_section = $name)]
+            static $constant: [u8; include_bytes!(concat!(env!("OUT_DIR"), "/", $name)).len()] =
+                *include_bytes!(concat!(env!("OUT_DIR"), "/", $name));
+        };
+    }
+    custom_section!(SPEC, "fraud.toml");
+    custom_section!(DECISION, "decision.toml");
+
     pub fn main() {
         shell::run::<Detector>(&PLAN.0, &MEMORY)
     }

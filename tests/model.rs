@@ -3,11 +3,27 @@
 mod common;
 
 use fraud_plan::find_in;
+use transform_host::custom_section;
 
 #[test]
 fn the_module_holds_the_compiled_plan() {
     let found = find_in(&common::module_bytes()).expect("a plan in the module");
     assert!(found == common::plan_bytes(), "the module was built from another model");
+}
+
+/// Commands read the program from the plan, and people the text beside it.
+#[test]
+fn the_texts_in_the_module_are_those_of_its_plan() {
+    let module = common::module_bytes();
+    let carried = |name| custom_section(&module, name).map(String::from_utf8_lossy);
+    for name in ["fraud.toml", "decision.toml"] {
+        let text = std::fs::read_to_string(common::root().join("model").join(name)).expect(name);
+        assert_eq!(carried(name).as_deref(), Some(&text[..]), "{name}");
+    }
+    let spec = carried("fraud.toml").expect("compared above");
+    let program = fraud_plan::compile::spec::parse(&spec, "the module's spec").expect("valid");
+    let found = find_in(&module).expect("a plan in the module");
+    assert_eq!(found.read().expect("it was found as a plan").program, program);
 }
 
 /// The id is a hash over the whole plan, so a plan that changes in any byte fails here.

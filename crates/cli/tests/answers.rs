@@ -140,7 +140,7 @@ fn tune() {
 
 /// Runs a module that does not start, and one that traps at a long record.
 fn failures(place: &Place, command: &str) -> [Value; 2] {
-    let identity = format!("{command} --spec {SPEC} --module module.wasm --output-topic out");
+    let identity = format!("{command} --module module.wasm --output-topic out");
     let long = format!("{{\"customer_id\":1,\"note\":\"{}\"}}\n", "x".repeat(10_000));
     place.write("long.jsonl", long);
     ["--input t.jsonl --memory-limit 256KiB", "--input long.jsonl"].map(|more| {
@@ -158,9 +158,8 @@ fn run() {
     let [not_started, trapped] = failures(&place, "run --output o");
     page::check(&["fraud run"], &[answer, not_started, trapped]);
     let identity = "run --module module.wasm --input t.jsonl --output-topic out --output o";
-    snapshot(&place, "run-identity", &format!("{identity} --spec {SPEC}"), &[&TIMES]);
-    let trapped =
-        format!("{identity} --spec {SPEC} --partitions 1").replace("t.jsonl", "long.jsonl");
+    snapshot(&place, "run-identity", &format!("{identity}"), &[&TIMES]);
+    let trapped = format!("{identity} --partitions 1").replace("t.jsonl", "long.jsonl");
     snapshot(&place, "run-trapped", &trapped, &[&TIMES]);
 }
 
@@ -180,7 +179,7 @@ fn backtest() {
 fn reports() {
     let place = simulated();
     let files = "--input t.jsonl --frauds f.csv --output r.jsonl";
-    let reports = format!("reports --spec {MODEL}/fraud.toml {files} --since 2018-04-02");
+    let reports = format!("reports {files} --since 2018-04-02");
     page::check(&["fraud reports"], &[snapshot(&place, "reports", &reports, &[])]);
 }
 

@@ -14,8 +14,6 @@ use place::{Place, fraud_detector};
 use serde_json::Value;
 use transform_host::{BatchBuilder, Deployment, Engine, Limits, Output, Vm};
 
-const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/fraud.toml");
-
 /// Maximum fuel of the floor: above it, nothing can be compared with it.
 const FLOOR: f64 = 6_000.0;
 /// Maximum of the pipeline's fuel, as a multiple of the floor's.
@@ -37,7 +35,7 @@ fn bench(options: &str) -> Value {
     let place = Place::new();
     place.json("simulate --days 1 --output t.jsonl --frauds f.csv");
     let command = format!(
-        "bench --input t.jsonl --passes 1 --spec {MODEL} --module {} --modules {} {options}",
+        "bench --input t.jsonl --passes 1 --module {} --modules {} {options}",
         fraud_detector().display(),
         modules().display(),
     );
@@ -150,7 +148,7 @@ fn features_natively_and_in_the_module() {
 #[test]
 fn modules_that_are_not_there() {
     let place = Place::new();
-    let command = format!("bench --spec {MODEL} --module {}", fraud_detector().display());
+    let command = format!("bench --module {}", fraud_detector().display());
     place.refused(&command, "./scripts/fraud builds what `bench` needs");
 }
 
@@ -160,6 +158,6 @@ fn other_transactions() {
     place.write("t.jsonl", "{\"card\":1}\n");
     let (module, modules) = (fraud_detector(), modules());
     let [module, modules] = [module.display(), modules.display()];
-    let bench = format!("bench --spec {MODEL} --module {module} --modules {modules}");
+    let bench = format!("bench --module {module} --modules {modules}");
     place.refused(&format!("{bench} --input t.jsonl"), "those of `fraud simulate` only");
 }

@@ -96,11 +96,10 @@ fn no_time_and_a_step_counter() {
         assert_eq!(status, 0, "{more}: {answer}");
         assert_eq!(counts(&answer, &keys), expect.iter().collect::<Vec<_>>(), "{more}: {answer}");
         let place = Place::new();
-        place.write_module(include_str!("modules/identity.wat"));
-        place.write("spec.toml", spec);
+        place.write_module_of(include_str!("modules/identity.wat"), &spec);
         place.write("input", &lines);
         let run =
-            "run --module module.wasm --spec spec.toml --input input --output o --label isFraud";
+            "run --module module.wasm --input input --output o --label isFraud";
         let (answer, status) = place.json(run);
         let expect = [json!(4), json!(0), json!(2)];
         let keys = ["records", "lost", "frauds"];

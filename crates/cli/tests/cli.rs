@@ -12,7 +12,7 @@ use place::{Place, fraud_detector, lines, text};
 use serde_json::Value;
 
 const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spec.toml");
-const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/fraud.toml");
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model");
 const IDENTITY: &str = include_str!("modules/identity.wat");
 
 #[test]
@@ -237,11 +237,8 @@ fn bad_input_is_named() {
         ),
         (&format!("{features} --input t.jsonl --frauds strangers.csv"), "do they belong together?"),
         (&format!("{features} --input cut.zst --frauds strangers.csv"), "cannot read cut.zst"),
-        (&format!("run --spec {SPEC} --input t.jsonl --output o"), "./scripts/build makes one"),
-        (
-            &format!("run --spec {SPEC} --input t.jsonl --output o --module no.wasm"),
-            "cannot load no.wasm",
-        ),
+        (&format!("run --input t.jsonl --output o"), "./scripts/build makes one"),
+        (&format!("run --input t.jsonl --output o --module no.wasm"), "cannot load no.wasm"),
         ("run --input t.jsonl --output o --var X", "KEY=VALUE"),
         ("run --input t.jsonl --output o --memory-limit 2MB", "for instance 2MiB"),
         ("run --input t.jsonl --output o --output-topic ../x", "a topic's name"),
@@ -260,7 +257,7 @@ fn a_run_keeps_every_byte() {
     input.extend_from_slice(b"not JSON \xff\n{ \"customer_id\" : 5 }");
     place.write("t.jsonl", &input);
     place.write_module(IDENTITY);
-    let run = format!("run --spec {SPEC} --input t.jsonl --module module.wasm --output-topic out");
+    let run = format!("run --input t.jsonl --module module.wasm --output-topic out");
     let (summary, status) = place.json(&format!("{run} --output one --partitions 1 --batch 7"));
     assert_eq!(status, 0, "{summary}");
     assert_eq!(place.read("one/out.jsonl").trim_ascii_end(), input);
@@ -301,7 +298,7 @@ fn a_record_that_always_traps_ends_the_run() {
     place.write("t.jsonl", input.join("\n"));
     place.write_module(IDENTITY);
     let run = format!(
-        "run --spec {SPEC} --input t.jsonl --module module.wasm --output-topic out --output o \
+        "run --input t.jsonl --module module.wasm --output-topic out --output o \
          --partitions 1 --batch 10"
     );
     let (summary, status) = place.json(&run);
@@ -398,26 +395,24 @@ fn the_fraud_detector_loses_nothing() {
     assert_eq!(originals, expect);
 }
 
-/// Each of the commands that read a module is given the spec of another one.
 #[test]
-fn a_spec_of_another_model_is_refused() {
+fn answers_name_the_model_as_verdicts_do() {
     let place = Place::new();
     fs::copy(fraud_detector(), place.path("fraud-detector.wasm")).expect("a writable directory");
     place.json("simulate --days 1 --customers 20 --output t.jsonl --frauds f.csv");
-    for command in [
-        "run --input t.jsonl --output o",
-        "backtest --input t.jsonl --frauds f.csv",
-        "inspect fraud-detector.wasm",
-        "bench --input t.jsonl",
-    ] {
-        let expect = format!("which was not built from the feature spec {SPEC}");
-        place.refused(&format!("{command} --spec {SPEC}"), &expect);
-    }
-    // The answer names the model as every verdict does.
-    let (summary, _) = place.json(&format!("run --spec {MODEL} --input t.jsonl --output o"));
+    let (summary, _) = place.json("run --input t.jsonl --output o");
     let verdict = format!("\"model\":{}", summary["model"]);
     let valid = text(&place.read("o/valid.jsonl"));
     assert!(valid.lines().all(|line| line.contains(&verdict)), "{verdict} {valid}");
+}
+
+/// The module says where a record's members are; no other spec can be given.
+#[test]
+fn no_module_is_read_with_a_spec_beside_it() {
+    let place = Place::new();
+    for command in ["run", "backtest", "inspect", "bench", "reports"] {
+        place.refused(&format!("{command} --spec {SPEC}"), "unexpected argument '--spec'");
+    }
 }
 
 #[test]
@@ -425,7 +420,7 @@ fn run_does_not_write_over_what_it_reads() {
     let place = Place::new();
     fs::copy(fraud_detector(), place.path("module.wasm")).expect("a writable directory");
     fs::write(place.path("valid.jsonl"), "{}\n").expect("a writable directory");
-    let run = format!("run --module module.wasm --spec {MODEL} --input valid.jsonl --output .");
+    let run = format!("run --module module.wasm --input valid.jsonl --output .");
     place.refused(&run, "valid.jsonl is read and would be written over; choose another --output");
     assert_eq!(fs::read(place.path("valid.jsonl")).expect("still there"), b"{}\n");
 }
@@ -434,7 +429,7 @@ fn run_does_not_write_over_what_it_reads() {
 fn the_fraud_detector_is_deployable() {
     let place = Place::new();
     fs::copy(fraud_detector(), place.path("module.wasm")).expect("a writable directory");
-    let (report, status) = place.json(&format!("inspect module.wasm --spec {MODEL}"));
+    let (report, status) = place.json(&format!("inspect module.wasm"));
     for check in report["checks"].as_array().expect("a list") {
         assert_eq!(check["ok"], true, "{check}");
     }
@@ -475,4 +470,36 @@ fn a_spec_for_somebodys_own_records() {
     let piped = text(&place.fraud_with("new p --sample -", first.as_bytes()).stdout);
     assert!(piped.contains("300 of 300 records looked at"), "{piped}");
     assert!(!place.path("n").exists(), "a refusal writes nothing");
+}
+
+#[test]
+fn a_module_prints_what_it_was_built_from() {
+    let place = Place::new();
+    let module = fraud_detector();
+    for (source, expect) in [("spec", "fraud.toml"), ("decision", "decision.toml")] {
+        let expect = fs::read_to_string(format!("{MODEL}/{expect}")).expect("it is there");
+        let command = format!("inspect {} --print {source}", module.display());
+        assert_eq!(text(&place.fraud(&command).stdout), expect, "{source}");
+        let (answer, _) = place.json(&command);
+        assert_eq!(answer["text"], expect, "{source}");
+        page::check(&["fraud inspect --print"], &[answer]);
+    }
+    place.write_module(IDENTITY);
+    place.refused("inspect module.wasm --print spec", "carries no fraud.toml");
+}
+
+/// A module that carries a spec and no plan, as one of another version does: its spec says where a
+/// record's key is.
+#[test]
+fn a_spec_in_the_module_is_enough() {
+    let place = Place::new();
+    let spec = fs::read_to_string(SPEC).expect("the spec").replace("customer_id", "card");
+    place.write_module_of(IDENTITY, &spec);
+    let lines: Vec<_> = (0..60).map(|at| format!("{{\"card\":7,\"customer_id\":{at}}}")).collect();
+    place.write("t.jsonl", lines.join("\n"));
+    let run = "run --input t.jsonl --module module.wasm --output-topic out --output o";
+    let (summary, status) = place.json(run);
+    assert_eq!(status, 0, "{summary}");
+    // One key, so one partition, and all in order.
+    assert_eq!(text(&place.read("o/out.jsonl")).lines().collect::<Vec<_>>(), lines);
 }

@@ -195,9 +195,8 @@ fn a_wrong_date_moves_nothing() {
         assert_eq!(status, 0, "{features}");
         let (run, status) = place.json("run --input t.jsonl --output o --frauds f.csv");
         assert_eq!(status, 0, "{run}");
-        let (reports, status) = place.json(
-            "reports --spec spec.toml --input t.jsonl --frauds f.csv --since 2020-01-01 --output r",
-        );
+        let (reports, status) =
+            place.json("reports --input t.jsonl --frauds f.csv --since 2020-01-01 --output r");
         assert_eq!(status, 0, "{reports}");
         let scored = ["valid", "fraud"].map(|topic| place.read(&format!("o/{topic}.jsonl")));
         (features, run, place.read("v.arrow"), scored, place.read("r"))
@@ -300,8 +299,7 @@ fn a_file_that_cannot_be_read_gets_a_hint() {
             format!("{FEATURES} t.jsonl"),
             "run --input t.jsonl --output o".into(),
             "backtest --input t.jsonl --frauds f.csv".into(),
-            "reports --spec spec.toml --input t.jsonl --frauds f.csv --since 2020-01-01 --output r"
-                .into(),
+            "reports --input t.jsonl --frauds f.csv --since 2020-01-01 --output r".into(),
             format!(
                 "tune --spec {MODEL}/fraud.toml --model {MODEL}/fraud.onnx --input t.jsonl --frauds f.csv --output d"
             ),
@@ -416,7 +414,7 @@ fn labels_that_cannot_be_read_are_named() {
         "run --output o",
         "backtest",
         "features --spec spec.toml --output v.arrow",
-        "reports --spec spec.toml --since 2020-01-01 --output r",
+        "reports --since 2020-01-01 --output r",
     ] {
         let command = format!("{command} --input two.jsonl --frauds all.csv");
         let (answer, status) = place.json(&command);

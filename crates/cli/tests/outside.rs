@@ -20,11 +20,9 @@ fn fraud(place: &Place, command: &str, options: &str) -> Option<serde_json::Valu
         let _ = std::io::stderr().write_all(note.as_bytes());
         return None;
     }
-    let (module, spec) = (fraud_detector(), root.join("model/fraud.toml"));
     let (report, status) = place.json(&format!(
-        "{command} --module {} --spec {} --input {data}.jsonl.zst --frauds {data}.frauds.csv{options}",
-        module.display(),
-        spec.display(),
+        "{command} --module {} --input {data}.jsonl.zst --frauds {data}.frauds.csv{options}",
+        fraud_detector().display(),
     ));
     assert_eq!((status, &report["failure"]), (0, &serde_json::Value::Null), "{report:#}");
     Some(report)

@@ -135,7 +135,7 @@ mod shard;
 mod vm;
 
 pub use deploy::check::{Refusal, check_deployment, check_deployment_to};
-pub use deploy::facts::{Export, Facts, Import, NotAModule, Provided};
+pub use deploy::facts::{Export, Facts, Import, NotAModule, Provided, custom_section};
 pub use deploy::{Cluster, Deployment, FromOffset};
 pub use engine::{Engine, Module};
 pub use fault::{EngineError, Fault, LoadError, TrapKind};

@@ -27,15 +27,12 @@ pub struct ReplayFlags {
     target: TargetFlags,
 }
 
-/// The module and its spec.
+/// The module, which holds its feature spec too.
 #[derive(clap::Args)]
 pub struct ModuleFlags {
-    /// The compiled transform
+    /// The compiled transform; it says itself where a record's key, id and time are
     #[arg(long, value_name = "FILE.wasm", default_value = "./fraud-detector.wasm")]
     pub module: PathBuf,
-    /// The feature spec, which says where a record's key and time are [default: the module's own]
-    #[arg(long, value_name = "FILE.toml")]
-    pub spec: Option<PathBuf>,
 }
 
 /// The input topic's partitions and batches.
@@ -136,7 +133,6 @@ impl From<ReplayFlags> for ReplayOptions {
         Self {
             input,
             module: module.module,
-            spec: module.spec,
             partitions: topic.partitions,
             instances,
             batch: topic.batch,

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use super::flags::LabelledFlags;
+use super::flags::{LabelledFlags, ModuleFlags};
 use super::unreadable;
 use crate::data::envelope::Envelopes;
 use crate::data::input::Records;
 use crate::data::labels::{LabelNotes, Labelled, Labels};
 use crate::data::notes::Notes;
-use crate::data::spec;
 use crate::data::stream::Stream;
+use crate::module::target::ModuleFile;
 use crate::show::report::Report;
 use crate::show::units::{self, count, rfc3339};
 
@@ -44,9 +44,8 @@ pub struct Args {
     /// Only reports made before then [default: up to the last transaction]
     #[arg(long, value_name = "TIME", value_parser = units::parse_instant)]
     until: Option<i64>,
-    /// The feature spec; it says where a record's time is
-    #[arg(long, value_name = "FILE.toml", default_value = spec::DEFAULT)]
-    spec: PathBuf,
+    #[command(flatten)]
+    module: ModuleFlags,
     /// Where the records go, one a line
     #[arg(long, value_name = "FILE.jsonl")]
     output: PathBuf,
@@ -67,12 +66,12 @@ struct Answer {
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<Report> {
-    let Args { labelled, since, until, spec, output } = args;
+    let Args { labelled, since, until, module, output } = args;
     if let Some(until) = until {
         ensure!(since < until, "--until {} is not after --since", rfc3339(until));
     }
     let labelled = Labelled::try_from(labelled)?;
-    let program = spec::read(&spec)?;
+    let program = ModuleFile::read(&module.module)?.program()?;
     let labels = Labels::read(&labelled.labels, &program)?;
     let envelopes = Envelopes::new(program);
     let input = Records::open(&labelled.input, "reports")?;

@@ -14,7 +14,7 @@ pub fn read(path: &Path) -> Result<Program> {
     fraud_plan::compile::spec::parse(&text, &file)
 }
 
-/// The spec that is read if none is given and the module holds none.
+/// The spec that is read if none is given.
 pub const DEFAULT: &str = "model/fraud.toml";
 
 #[cfg(test)]

@@ -23,8 +23,6 @@ pub struct ReplayOptions {
     /// Transactions, one JSON object a line.
     pub input: PathBuf,
     pub module: PathBuf,
-    /// The feature spec, if it is not to be the module's own.
-    pub spec: Option<PathBuf>,
     /// Partitions of the input topic.
     pub partitions: u32,
     /// Instances of the module, among which the partitions are divided.
@@ -61,7 +59,7 @@ impl ReplayOptions {
     /// Reads the module, and returns the feature program of its records too.
     pub fn module(&self) -> Result<(ModuleFile, Program)> {
         let file = ModuleFile::read(&self.module)?;
-        let program = file.program(self.spec.as_deref())?;
+        let program = file.program()?;
         Ok((file, program))
     }
 }

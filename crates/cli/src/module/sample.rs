@@ -15,30 +15,12 @@ pub const DEPTHS: [usize; 2] = [MAX_DEPTH, MAX_DEPTH + 1];
 /// Time of record 0, milliseconds since 1970.
 const FIRST: i64 = days_from_civil(2018, 4, 1) * DAY;
 
-/// The fields of the shipped model's records.
-const SHIPPED: &str = r#"
-    version = 1
-    time = { path = "timestamp" }
-    entity = [
-        { name = "customer", path = "customer_id" },
-        { name = "terminal", path = "terminal_id" },
-    ]
-    number = [{ name = "amount", path = "amount" }]
-    feature = [{ name = "amount", kind = "number", of = "amount" }]
-"#;
-
 /// Makes records that a feature spec describes, each of entities of its own.
 pub struct Sample {
     pub program: Program,
 }
 
 impl Sample {
-    /// Makes records like the shipped model's, for a module that is run with any records.
-    pub fn shipped() -> Self {
-        let program = fraud_plan::compile::spec::parse(SHIPPED, "the shipped spec");
-        Self { program: program.expect("the spec above is valid") }
-    }
-
     /// Makes transaction number `number`.
     pub fn transaction(&self, number: u64) -> PlainRecord {
         plain(number, self.object(number, None, Treatment::Score))
@@ -152,6 +134,7 @@ fn millis(number: u64) -> i64 {
 mod tests {
     use super::*;
     use crate::data::envelope::Envelopes;
+    use crate::module::target::SHIPPED;
     use fraud_detector::record::Reader;
 
     fn sample(spec: &str) -> Sample {
@@ -184,13 +167,12 @@ mod tests {
 
     #[test]
     fn reports_are_readable() {
-        assert!(sample(SHIPPED).report(7).is_none());
-        let with_reports = SHIPPED.replace(
-            "feature = [",
-            r#"reports = { path = "of.frauds", id = "card.payment", time = "at" }
-            feature = [{ name = "last", kind = "reports", entity = "terminal", stat = "days_since_last" },"#,
-        );
-        let sample = sample(&with_reports);
+        let reports = r#"reports = { path = "fraud_reports", time = "reported_at" }"#;
+        let feature = r#"{ name = "reported", kind = "reports", entity = "terminal", stat = "days_since_last" },"#;
+        let without = SHIPPED.replace(reports, "").replace(feature, "");
+        assert!(sample(&without).report(7).is_none());
+        let deep = r#"reports = { path = "of.frauds", id = "card.payment", time = "at" }"#;
+        let sample = sample(&SHIPPED.replace(reports, deep));
         let record = sample.report(7).expect("it has reports");
         let text = String::from_utf8_lossy(&record.value).into_owned();
         let mut reader = Reader::new(&sample.program);

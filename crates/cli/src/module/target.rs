@@ -2,11 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
-use fraud_plan::Program;
-use transform_host::{Deployment, Engine, Limits, Module};
+use anyhow::{Context, Result};
+use fraud_plan::{Plan, PlanBuf, Program};
+use transform_host::{Deployment, Engine, Limits, Module, custom_section};
 
-use crate::data::spec;
+/// The fields of the shipped model's records, with which a transform is run that carries no spec.
+pub const SHIPPED: &str = r#"
+    version = 1
+    time = { path = "timestamp" }
+    transaction = { id = "transaction_id" }
+    entity = [
+        { name = "customer", path = "customer_id" },
+        { name = "terminal", path = "terminal_id" },
+    ]
+    number = [{ name = "amount", path = "amount" }]
+    reports = { path = "fraud_reports", time = "reported_at" }
+    feature = [
+        { name = "amount", kind = "number", of = "amount" },
+        { name = "reported", kind = "reports", entity = "terminal", stat = "days_since_last" },
+    ]
+"#;
 
 /// A transform's deployment, and the broker's memory limit.
 pub struct Target {
@@ -37,18 +52,15 @@ impl Target {
     }
 }
 
-/// A module's file, and the model that is compiled into it.
+/// A module's file, and what it says of itself.
+///
+/// The plan in it is what runs, so the model's id, program and decision are read from there. The two
+/// texts that the plan was compiled from are beside it, in custom sections named after their files.
 pub struct ModuleFile {
     pub path: PathBuf,
     pub wasm: Vec<u8>,
-    model: Option<Model>,
-}
-
-/// The model in a module.
-struct Model {
-    /// The plan's id, which is in every verdict.
-    id: u32,
-    program: Program,
+    /// The plan, if this version of `fraud` can read it.
+    plan: Option<PlanBuf>,
 }
 
 impl ModuleFile {
@@ -58,34 +70,36 @@ impl ModuleFile {
             format!("cannot read the module {}; ./scripts/build makes one", path.display())
         })?;
         let plan = fraud_plan::find_in(&wasm);
-        let plan = plan.as_ref().and_then(|plan| plan.read().ok());
-        let model = plan.map(|plan| Model { id: plan.id, program: plan.program });
-        Ok(Self { path: path.into(), wasm, model })
+        Ok(Self { path: path.into(), wasm, plan })
     }
 
-    /// Returns the model's id, eight hex digits as in every verdict; `None` if the module holds no
-    /// model that this version of `fraud` can read.
+    /// Returns the model; `None` if the module holds none that this version of `fraud` can read.
+    pub fn plan(&self) -> Option<Plan<'_>> {
+        self.plan.as_ref()?.read().ok()
+    }
+
+    /// Returns the model's id, eight hex digits as in every verdict; `None` if there is no model.
     pub fn model(&self) -> Option<String> {
-        self.model.as_ref().map(|model| format!("{:08x}", model.id))
+        self.plan().map(|plan| format!("{:08x}", plan.id))
     }
 
-    /// Returns the feature program of the module's records: that of `spec` if it is given, else the
-    /// module's own, else that of the default spec. Refuses a spec that is not the module's own.
-    pub fn program(&self, spec: Option<&Path>) -> Result<Program> {
-        let Some(model) = &self.model else {
-            return spec::read(spec.unwrap_or(Path::new(spec::DEFAULT)));
+    /// Returns the text of the feature spec that the module was built from; `None` if it carries none.
+    pub fn spec_text(&self) -> Option<&str> {
+        let text = custom_section(&self.wasm, "fraud.toml")?;
+        std::str::from_utf8(text).ok()
+    }
+
+    /// Returns the feature program of the module's records: its model's, or that of the spec that it
+    /// carries if another version built it; that of the shipped model for any other transform.
+    pub fn program(&self) -> Result<Program> {
+        if let Some(plan) = self.plan() {
+            return Ok(plan.program);
+        }
+        let (text, of) = match self.spec_text() {
+            Some(text) => (text, format!("{}'s fraud.toml", self.path.display())),
+            None => (SHIPPED, "the shipped spec".into()),
         };
-        let Some(path) = spec else { return Ok(model.program.clone()) };
-        let program = spec::read(path)?;
-        ensure!(
-            program == model.program,
-            "{} holds the model {:08x}, which was not built from the feature spec {}; leave --spec \
-             out to use the model's own, or name the module of that spec",
-            self.path.display(),
-            model.id,
-            path.display(),
-        );
-        Ok(program)
+        fraud_plan::compile::spec::parse(text, &of)
     }
 
     /// Compiles the module for a broker with these limits.

@@ -71,6 +71,12 @@ impl Place {
     pub fn write_module(&self, wat: &str) {
         self.write("module.wasm", wat::parse_str(wat).expect("a valid module"));
     }
+
+    /// Writes a module that carries a feature spec.
+    pub fn write_module_of(&self, wat: &str, spec: &str) {
+        let end = wat.trim_end().strip_suffix(')').expect("a module");
+        self.write_module(&format!("{end}(@custom \"fraud.toml\" {spec:?})\n)"));
+    }
 }
 
 pub fn text(bytes: &[u8]) -> String {

@@ -48,6 +48,17 @@ pub struct Export {
     pub kind: &'static str,
 }
 
+/// Returns the content of a module's first custom section of this name; the broker ignores all of
+/// them. `None` if there is none, or the bytes are no module as far as they have to be read.
+pub fn custom_section<'m>(wasm: &'m [u8], name: &str) -> Option<&'m [u8]> {
+    let payloads = Parser::new(0).parse_all(wasm).map_while(Result::ok);
+    let mut sections = payloads.filter_map(|payload| match payload {
+        Payload::CustomSection(section) if section.name() == name => Some(section.data()),
+        _ => None,
+    });
+    sections.next()
+}
+
 /// A module's static facts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -132,7 +132,7 @@ impl Args {
         let pipeline = ModuleFile::read(&module.module)?;
         Ok(Options {
             input,
-            program: pipeline.program(module.spec.as_deref())?,
+            program: pipeline.program()?,
             pipeline,
             modules,
             partitions: topic.partitions,

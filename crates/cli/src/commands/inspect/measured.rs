@@ -44,7 +44,7 @@ fn of_filling(filling: &Filling, capacities: &[u64], limits: &Limits) -> [Check;
         match &filling.refused {
             None => Check::text("sample records", "processed", true),
             Some(code) => Check::text("sample records", code, false)
-                .note("it cannot score them; is --spec the spec that it was built with?"),
+                .note("it cannot score records made from its own feature spec"),
         },
         Check::count("fuel a record, mean", mean, limits.fuel())
             .note("of the transactions, batches included"),

@@ -1,6 +1,7 @@
 //! `fraud inspect`: does a module fit a broker?
 //!
 //! - [`check`]: one check, and the table of all
+//! - [`facts`]: the model in the module, and its spec
 //! - [`declared`]: checks on what the module and its deployment say, without running anything
 //! - [`measured`]: checks on a running module: start, memory, fuel, call stack
 //! - [`largest`]: the largest record that the module survives
@@ -8,6 +9,7 @@
 
 mod check;
 mod declared;
+mod facts;
 mod largest;
 mod measured;
 mod topics;
@@ -28,6 +30,7 @@ use crate::module::warm::Warmer;
 use crate::show::report::Report;
 use crate::show::{progress, units};
 use check::Check;
+use facts::{ModelFacts, Source};
 use largest::Largest;
 use topics::Advice;
 
@@ -35,6 +38,7 @@ const AFTER_HELP: &str = "\
 Examples:
   fraud inspect fraud-detector.wasm
   fraud inspect fraud-detector.wasm --memory-limit 8MiB --var FRAUD_MAX_RECORD=256KiB
+  fraud inspect fraud-detector.wasm --print spec
   fraud inspect other.wasm --name other --output-topic out --json
 
 What the broker refuses at deployment is read from the module; the rest is measured, by running it
@@ -43,7 +47,7 @@ call stack, and the largest record that it survives. A record that is larger tra
 and stalls its partition for ever, so the topics' limits printed at the end matter.
 
 Any data transform can be inspected. The records are made from the feature spec that the module was
-built from; another transform gets the records of the shipped model, or of --spec.";
+built from; another transform gets the records of the shipped model.";
 
 /// Find out whether a module fits a broker, before deploying it.
 #[derive(clap::Args)]
@@ -52,9 +56,9 @@ pub struct Args {
     /// The compiled transform
     #[arg(value_name = "FILE.wasm")]
     module: PathBuf,
-    /// The feature spec that the sample records follow [default: the module's own]
-    #[arg(long, value_name = "FILE.toml")]
-    spec: Option<PathBuf>,
+    /// Print a text that the module was built from, and check nothing
+    #[arg(long, value_name = "WHICH")]
+    print: Option<Source>,
     /// The largest record that must get through
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = units::parse_size)]
     min_record: u64,
@@ -71,7 +75,6 @@ pub struct Args {
 /// The module, the broker, and what must get through.
 struct Options {
     module: PathBuf,
-    spec: Option<PathBuf>,
     min_record: u64,
     catch_up_rate: Option<u64>,
     write_latency: Duration,
@@ -80,9 +83,9 @@ struct Options {
 
 impl From<Args> for Options {
     fn from(args: Args) -> Self {
-        let Args { module, spec, min_record, catch_up_rate, write_latency, target } = args;
+        let Args { module, min_record, catch_up_rate, write_latency, target, .. } = args;
         let target = target.into();
-        Self { module, spec, min_record, catch_up_rate, write_latency, target }
+        Self { module, min_record, catch_up_rate, write_latency, target }
     }
 }
 
@@ -91,6 +94,8 @@ impl From<Args> for Options {
 struct Answer {
     module: PathBuf,
     model: Option<String>,
+    /// `None` if the module holds no model.
+    facts: Option<ModelFacts>,
     ok: bool,
     memory_limit: u64,
     checks: Vec<Check>,
@@ -103,12 +108,12 @@ struct Answer {
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<Report> {
+    if let Some(source) = args.print {
+        return facts::print(&ModuleFile::read(&args.module)?, source);
+    }
     let options = Options::from(args);
     let file = ModuleFile::read(&options.module)?;
-    let sample = match (&options.spec, file.model()) {
-        (None, None) => Sample::shipped(),
-        (spec, _) => Sample { program: file.program(spec.as_deref())? },
-    };
+    let sample = Sample { program: file.program()? };
     let limits = options.target.limits();
     let stage = progress::stages();
     stage.set_message("reading the module");
@@ -116,6 +121,7 @@ pub fn run(args: Args) -> Result<Report> {
         .with_context(|| format!("cannot inspect {}", options.module.display()))?;
     let mut answer = Answer {
         model: file.model(),
+        facts: file.plan().map(|plan| ModelFacts::of(&plan)),
         module: options.module.clone(),
         ok: false,
         memory_limit: limits.memory_bytes,
@@ -176,6 +182,9 @@ impl Answer {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if let Some(facts) = &self.facts {
+            writeln!(f, "{facts}")?;
+        }
         f.write_str(&check::table(&self.checks))?;
         let module = module_text(&self.module, self.model.as_deref());
         match self.checks.iter().filter(|check| !check.ok).count() {

@@ -17,6 +17,10 @@ use crate::{Calibration, Decision, Plan, PlanBuf, Program};
 pub struct CompiledPlan {
     /// The plan's bytes.
     pub plan: PlanBuf,
+    /// The text of `fraud.toml`.
+    pub spec: String,
+    /// The text of `decision.toml`; empty if there is none.
+    pub decision: String,
     /// Warnings for whoever builds it, a line each.
     pub warnings: Vec<String>,
     /// Files that the plan was made from: after a change to one it must be made again.
@@ -29,6 +33,8 @@ pub struct CompiledPlan {
 pub struct CompiledModel {
     /// The feature program.
     pub program: Program,
+    /// The text of the spec.
+    text: String,
     /// The files beside the spec that it names.
     files: Vec<PathBuf>,
     ensemble: Ensemble,
@@ -38,7 +44,8 @@ pub struct CompiledModel {
 impl CompiledModel {
     /// Compiles a spec and an ONNX file whose inputs are the spec's features.
     pub fn read(spec: &Path, onnx: &Path) -> Result<Self> {
-        let (program, files) = read_spec(spec)?;
+        let text = read_spec(spec)?;
+        let (program, files) = spec::parse_with_files(&text, &spec.display().to_string())?;
         let bytes = std::fs::read(onnx).with_context(|| {
             format!("cannot read the model {}; `model/train/train.py` writes one", onnx.display())
         })?;
@@ -52,7 +59,7 @@ impl CompiledModel {
             spec.display(),
         );
         let masks = MaskArrays::new(&ensemble, MaskLimits::default());
-        Ok(Self { program, files, ensemble, masks })
+        Ok(Self { program, text, files, ensemble, masks })
     }
 
     /// Returns the plan with a decision.
@@ -70,7 +77,7 @@ pub fn model(dir: &Path) -> Result<CompiledPlan> {
     let [spec, onnx, decision] = &paths;
     let model = CompiledModel::read(spec, onnx)?;
     let mut warnings = Vec::new();
-    let decision = if decision.exists() {
+    let (decision, text) = if decision.exists() {
         read_decision(decision, &model.program)?
     } else {
         let decided = Decision::default();
@@ -79,14 +86,15 @@ pub fn model(dir: &Path) -> Result<CompiledPlan> {
             decision.display(),
             decided.threshold,
         ));
-        decided
+        (decided, String::new())
     };
     warnings.extend(traced(&model.program));
     let plan = model.plan(decision);
     // A build that depends on a file that is not there runs each time, so it depends on the directory.
     let inputs = paths.iter().map(|path| if path.exists() { path } else { dir });
     let inputs = inputs.map(PathBuf::from).chain(model.files.iter().cloned());
-    Ok(CompiledPlan { plan: plan.write(), warnings, inputs: inputs.collect() })
+    let inputs = inputs.collect();
+    Ok(CompiledPlan { plan: plan.write(), spec: model.text, decision: text, warnings, inputs })
 }
 
 /// Says what an entity takes in history where it keeps more than a word for each statistic.
@@ -103,15 +111,17 @@ fn traced(program: &Program) -> impl Iterator<Item = String> {
     })
 }
 
-fn read_spec(path: &Path) -> Result<(Program, Vec<PathBuf>)> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| {
-        format!("cannot read the feature spec {file}; docs/spec.md describes how to write one")
-    })?;
-    spec::parse_with_files(&text, &file)
+fn read_spec(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "cannot read the feature spec {}; docs/spec.md describes how to write one",
+            path.display()
+        )
+    })
 }
 
-fn read_decision(path: &Path, program: &Program) -> Result<Decision> {
+/// Reads a decision; returns its text, too.
+fn read_decision(path: &Path, program: &Program) -> Result<(Decision, String)> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
     let document = Document::parse(&text, &file)?;
@@ -133,7 +143,8 @@ fn read_decision(path: &Path, program: &Program) -> Result<Decision> {
         Some(section) => section.number_each(names)?,
     };
     root.finish("a decision")?;
-    Ok(Decision { threshold, calibration, baselines })
+    drop(document);
+    Ok((Decision { threshold, calibration, baselines }, text))
 }
 
 fn read_calibration(section: Section) -> Result<Calibration> {
