@@ -79,7 +79,7 @@ pub struct Usage {
     pub fuel_per_record: f64,
     /// Mean over records of reports, as above.
     pub fuel_per_report_record: f64,
-    /// Maximum of a single record of either kind, without its batch's fuel.
+    /// Maximum of a single record of either kind, with the mean share of a batch.
     pub max_fuel: u64,
     pub startup_fuel: u64,
     pub peak_memory: u64,
@@ -181,7 +181,7 @@ impl Instances {
                 sum(|s| s.records) - reports.records,
             ),
             fuel_per_report_record: mean(reports.fuel, reports.records),
-            max_fuel: max(|s| s.record_fuel_max),
+            max_fuel: max(Stats::record_fuel_most),
             startup_fuel: max(|s| s.start_fuel),
             peak_memory: max(|s| s.peak_memory_bytes),
             restarts: sum(|s| s.restarts) - self.wipes,

@@ -65,7 +65,7 @@ pub struct Filling {
     pub engine_time: Duration,
     /// Fuel for the transactions.
     pub fuel: u64,
-    /// Maximum of a single record of either kind.
+    /// Maximum of a single record of either kind, with the mean share of a batch.
     pub max_fuel: u64,
     pub peak_memory: u64,
     /// Bytes of an output record, on average, with what a batch adds to it.
@@ -147,7 +147,7 @@ impl<'m> Warmer<'m> {
             transactions,
             engine_time: stats.engine_time - before.engine_time,
             fuel: stats.record_fuel - before.record_fuel,
-            max_fuel: stats.record_fuel_max,
+            max_fuel: stats.record_fuel_most(),
             peak_memory: stats.peak_memory_bytes,
             bytes_out_per_record: bytes.div_ceil(written.max(1)) + FRAMING,
             refused: feed.refused,

@@ -126,6 +126,7 @@ impl Host {
         stats.batches += u64::from(ended);
         stats.records += meter.records;
         stats.record_fuel += meter.record_fuel;
+        stats.batch_fuel += meter.batch_fuel;
         stats.record_fuel_max = stats.record_fuel_max.max(meter.record_fuel_max);
         stats.peak_memory_bytes = stats.peak_memory_bytes.max(memory_bytes as u64);
     }

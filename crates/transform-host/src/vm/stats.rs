@@ -30,6 +30,8 @@ pub struct Stats {
     pub batches: u64,
     /// Fuel spent in batches, all records together.
     pub record_fuel: u64,
+    /// Part of `record_fuel` that is the batches' own: what is spent before their first records.
+    pub batch_fuel: u64,
     /// Fuel of the dearest record.
     pub record_fuel_max: u64,
     /// Fuel of the last start, from `_start` to the first wait for a batch.
@@ -46,6 +48,14 @@ pub struct Stats {
     pub start_time: Duration,
 }
 
+impl Stats {
+    /// Returns the fuel of the dearest record with the mean share of what batches take beside their
+    /// records: at least the mean `record_fuel` of a record.
+    pub fn record_fuel_most(&self) -> u64 {
+        self.record_fuel_max + self.batch_fuel.div_ceil(self.records.max(1))
+    }
+}
+
 /// The fuel accounts of one batch.
 ///
 /// Every record is given the full amount of fuel. So the meter keeps the level at the last look
@@ -55,6 +65,7 @@ pub struct Stats {
 pub(crate) struct Meter {
     pub records: u64,
     pub record_fuel: u64,
+    pub batch_fuel: u64,
     pub record_fuel_max: u64,
     /// Fuel left at the last look.
     mark: u64,
@@ -71,6 +82,8 @@ impl Meter {
         self.record_fuel += spent;
         if self.in_record {
             self.record_fuel_max = self.record_fuel_max.max(spent);
+        } else {
+            self.batch_fuel += spent;
         }
     }
 
