@@ -286,9 +286,9 @@ impl<'p> Detector<'p> {
         self.engine.sum(self.features.vector())
     }
 
-    /// Returns the model's output on the last observed transaction, before calibration.
-    pub fn raw(&mut self) -> f32 {
-        self.engine.run(self.features.vector())
+    /// Returns the model's output of the sum of its leaves, before calibration.
+    pub fn raw(&self, sum: f64) -> f32 {
+        self.engine.output(sum)
     }
 
     /// Returns the score from which on a transaction is fraud.

@@ -58,6 +58,11 @@ impl<'p> Engine<'p> {
     /// Returns the model's output for a feature vector, before calibration.
     pub fn run(&mut self, vector: &[f32]) -> f32 {
         let sum = self.sum(vector);
+        self.output(sum)
+    }
+
+    /// Returns the model's output of the sum of its leaves.
+    pub fn output(&self, sum: f64) -> f32 {
         match self.link {
             Link::Identity => sum as f32,
             Link::Logistic => logistic(sum),

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use fraud_plan::{Decision, Plan, Program};
 use transform_host::{Batch, Engine, Level, Limits, Module, Output, Vm};
 
 use super::Options;
+use crate::module::record::PlainRecord;
 
 /// The modules, by what they do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,16 @@ impl Loaded {
         let module = Engine::new(limits)?.compile(&wasm);
         let module = module.with_context(|| format!("cannot load {}", path.display()))?;
         Ok(Self { kind, module, bytes: wasm.len() as u64 })
+    }
+
+    /// Starts an instance, of the kind that takes any plan, with a plan of this program and no model.
+    pub fn with_program(&self, options: &Options, program: Program) -> Result<Instance> {
+        let plan = Plan { id: 0, program, decision: Decision::default(), forest: None }.write();
+        let mut instance = self.instance(options);
+        instance.start()?;
+        let first = PlainRecord { millis: 0, key: None, value: plan.bytes().to_vec() };
+        instance.vm.process(&first.alone(), &mut instance.output)?;
+        Ok(instance)
     }
 
     /// Makes an instance that is not running yet.

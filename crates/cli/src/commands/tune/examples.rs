@@ -89,7 +89,8 @@ impl Examples {
                 examples.skipped += 1;
                 continue;
             }
-            let (raw, sum) = (detector.raw(), detector.sum());
+            let sum = detector.sum();
+            let raw = detector.raw(sum);
             ensure!(
                 (0.0..=1.0).contains(&raw),
                 "{} line {line}: the model gives {raw}, but calibration takes a probability from 0 \

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use fraud_detector::history::History;
-use fraud_plan::{Decision, Plan, compile};
+use fraud_plan::compile;
 use serde::Serialize;
 
 use super::{Point, rounded};
@@ -10,7 +10,6 @@ use crate::commands::bench::Options;
 use crate::commands::bench::modules::{Kind, Loaded};
 use crate::commands::bench::records::Records;
 use crate::commands::bench::rounds::{Lane, pass};
-use crate::module::record::PlainRecord;
 
 const FEATURES: [usize; 6] = [1, 2, 4, 8, 16, 32];
 const HALF_LIVES: [&str; 8] = ["7d", "1d", "30d", "1h", "3d", "14d", "6h", "90d"];
@@ -51,12 +50,7 @@ pub fn measure(options: &Options, records: &Records) -> Result<Vec<FeaturesPoint
     for count in FEATURES {
         let program = compile::spec::parse(&spec(count), "the features measured")?;
         bytes.push(History::new(&program, 0).tables()[0].bytes_per_slot());
-        let plan = Plan { id: 0, program, decision: Decision::default(), forest: None }.write();
-        let mut instance = module.instance(options);
-        instance.start()?;
-        let first = PlainRecord { millis: 0, key: None, value: plan.bytes().to_vec() };
-        instance.vm.process(&first.alone(), &mut instance.output)?;
-        lanes.push(Lane { instance, slices: &slices });
+        lanes.push(Lane { instance: module.with_program(options, program)?, slices: &slices });
     }
     let costs = pass(&mut lanes)?;
     let points = FEATURES.into_iter().zip(bytes).zip(&costs);

@@ -1,7 +1,7 @@
 //! Sweep: cost of a record against the kind of one feature.
 
 use anyhow::Result;
-use fraud_plan::{Decision, Plan, compile};
+use fraud_plan::compile;
 use serde::Serialize;
 
 use super::{Point, rounded};
@@ -9,7 +9,6 @@ use crate::commands::bench::Options;
 use crate::commands::bench::modules::{Kind, Loaded};
 use crate::commands::bench::records::Records;
 use crate::commands::bench::rounds::{Lane, pass};
-use crate::module::record::PlainRecord;
 
 /// The features measured: a name for the table, what the spec declares beside the base, and the
 /// feature's keys.
@@ -110,12 +109,7 @@ pub fn measure(options: &Options, records: &Records) -> Result<Vec<KindPoint>> {
     for (_, declares, feature) in KINDS {
         let program = compile::spec::parse(&spec(declares, feature), "the kinds measured")?;
         sizes.push((program.features.len() - 1, program.tables[0].bytes()));
-        let plan = Plan { id: 0, program, decision: Decision::default(), forest: None }.write();
-        let mut instance = module.instance(options);
-        instance.start()?;
-        let first = PlainRecord { millis: 0, key: None, value: plan.bytes().to_vec() };
-        instance.vm.process(&first.alone(), &mut instance.output)?;
-        lanes.push(Lane { instance, slices: &slices });
+        lanes.push(Lane { instance: module.with_program(options, program)?, slices: &slices });
     }
     let costs = pass(&mut lanes)?;
     let points = KINDS.into_iter().zip(sizes).zip(&costs);
