@@ -148,6 +148,24 @@ fn the_module_is_small() {
     assert!(common::module_bytes().len() <= 476_000);
 }
 
+/// The build warns of a model that cannot start in the stock memory limit. The least limit that this
+/// model starts with, less its plan, is what any other takes beside its plan.
+#[test]
+fn what_a_start_takes_beside_the_plan() {
+    let starts = |bytes: u64| {
+        let limits = Limits::stock().with(|l| l.memory_bytes = bytes);
+        Broker::with(deployment(), limits).is_ok()
+    };
+    let pages = (1..32).map(|page| page << 16);
+    let least = pages.clone().find(|&bytes| starts(bytes)).expect("it starts in 2 MiB") as usize;
+    let beside = least - common::plan_bytes().bytes().len();
+    let bound = fraud_plan::compile::BESIDE_PLAN;
+    assert!(
+        (beside..beside + (128 << 10)).contains(&bound),
+        "{beside} beside the plan, not {bound}"
+    );
+}
+
 /// After as many customers once each, and 10,000 reported terminals, beside records of 64 KiB: at
 /// least 95 in 100 are remembered.
 #[test]

@@ -29,5 +29,5 @@ pub mod spec;
 pub use build_masks::{MaskArrays, MaskLimits};
 pub use ensemble::Ensemble;
 pub use lower::lower;
-pub use model::{CompiledModel, CompiledPlan, model};
+pub use model::{BESIDE_PLAN, CompiledModel, CompiledPlan, model};
 pub use path::parse as parse_path;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use super::document::{Document, Section};
 use super::{Ensemble, MaskArrays, MaskLimits, lower, spec};
 use crate::program::Trace;
-use crate::{Calibration, Decision, Plan, PlanBuf, Program};
+use crate::{Calibration, Decision, Link, Plan, PlanBuf, Program};
 
 /// A plan, and what the build has to know of its making.
 #[derive(Clone, Debug)]
@@ -58,6 +58,13 @@ impl CompiledModel {
             onnx.display(),
             spec.display(),
         );
+        let [low, high] = ensemble.bounds();
+        ensure!(
+            ensemble.link == Link::Logistic || (low >= -ROUNDING && high <= 1.0 + ROUNDING),
+            "the output of {} can be from {low:.3} to {high:.3}, but a score is from 0 to 1; train a \
+             classifier, whose output is a probability, or end the graph with a Sigmoid",
+            onnx.display(),
+        );
         let masks = MaskArrays::new(&ensemble, MaskLimits::default());
         Ok(Self { program, text, files, ensemble, masks })
     }
@@ -70,6 +77,15 @@ impl CompiledModel {
         Plan { id: 0, program: self.program.clone(), decision, forest: Some(forest) }
     }
 }
+
+/// How far rounding may bring the sum of a forest's shares beyond 0 or 1.
+const ROUNDING: f64 = 1e-5;
+
+/// Memory that a stock broker gives an instance.
+const STOCK_MEMORY: usize = 2 << 20;
+/// Memory that an instance takes beside its plan, at start and with records of 64 KiB: the module's
+/// own, room for records, and the least history. `tests/start.rs` measures it.
+pub const BESIDE_PLAN: usize = 768 << 10;
 
 /// Compiles `fraud.toml`, `fraud.onnx` and, if it is there, `decision.toml` in `dir` to a plan.
 pub fn model(dir: &Path) -> Result<CompiledPlan> {
@@ -89,12 +105,25 @@ pub fn model(dir: &Path) -> Result<CompiledPlan> {
         (decided, String::new())
     };
     warnings.extend(traced(&model.program));
-    let plan = model.plan(decision);
+    let plan = model.plan(decision).write();
+    warnings.extend(too_large(plan.bytes().len()));
     // A build that depends on a file that is not there runs each time, so it depends on the directory.
     let inputs = paths.iter().map(|path| if path.exists() { path } else { dir });
     let inputs = inputs.map(PathBuf::from).chain(model.files.iter().cloned());
     let inputs = inputs.collect();
-    Ok(CompiledPlan { plan: plan.write(), spec: model.text, decision: text, warnings, inputs })
+    Ok(CompiledPlan { plan, spec: model.text, decision: text, warnings, inputs })
+}
+
+/// Says if a plan of this size cannot start in the stock memory limit.
+fn too_large(plan: usize) -> Option<String> {
+    let needs = (plan + BESIDE_PLAN).next_multiple_of(1 << 20);
+    (plan + BESIDE_PLAN > STOCK_MEMORY).then(|| {
+        format!(
+            "the compiled model takes {plan} bytes, and an instance {BESIDE_PLAN} beside it; together \
+             that is more than a broker's usual {STOCK_MEMORY}, with which it will not start: train \
+             fewer or smaller trees, or set data_transforms_per_function_memory_limit to {needs}",
+        )
+    })
 }
 
 /// Says what an entity takes in history where it keeps more than a word for each statistic.

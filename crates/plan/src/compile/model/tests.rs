@@ -127,3 +127,27 @@ fn errors_name_the_file() {
          directory (os error 2)",
     );
 }
+
+#[test]
+fn an_output_that_is_no_probability_is_refused() {
+    for (fixture, is_refused) in
+        [("lightgbm_regressor", true), ("random_forest", false), ("extra_trees", false)]
+    {
+        let dir = directory(fixture, 4, None);
+        let path = format!("tests/fixtures/{fixture}.onnx");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        std::fs::copy(path, dir.join("fraud.onnx")).unwrap();
+        let error = model(&dir).err().map(|error| format!("{error:#}"));
+        let said = error.as_ref().is_some_and(|error| error.contains("but a score is from 0 to 1"));
+        assert!(said == is_refused && error.is_some() == is_refused, "{fixture}: {error:?}");
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}
+
+#[test]
+fn a_plan_too_large_for_the_stock_memory_is_said() {
+    let most = super::STOCK_MEMORY - super::BESIDE_PLAN;
+    assert_eq!(super::too_large(most), None);
+    let said = super::too_large(most + 1).unwrap();
+    assert!(said.contains("set data_transforms_per_function_memory_limit to 3145728"), "{said}");
+}
