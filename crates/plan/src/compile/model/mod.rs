@@ -85,7 +85,7 @@ const ROUNDING: f64 = 1e-5;
 const STOCK_MEMORY: usize = 2 << 20;
 /// Memory that an instance takes beside its plan, at start and with records of 64 KiB: the module's
 /// own, room for records, and the least history. `tests/start.rs` measures it.
-pub const BESIDE_PLAN: usize = 768 << 10;
+pub const BESIDE_PLAN: usize = 1344 << 10;
 
 /// Compiles `fraud.toml`, `fraud.onnx` and, if it is there, `decision.toml` in `dir` to a plan.
 pub fn model(dir: &Path) -> Result<CompiledPlan> {
