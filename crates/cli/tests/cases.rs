@@ -98,8 +98,7 @@ fn no_time_and_a_step_counter() {
         let place = Place::new();
         place.write_module_of(include_str!("modules/identity.wat"), &spec);
         place.write("input", &lines);
-        let run =
-            "run --module module.wasm --input input --output o --label isFraud";
+        let run = "run --module module.wasm --input input --output o --label isFraud";
         let (answer, status) = place.json(run);
         let expect = [json!(4), json!(0), json!(2)];
         let keys = ["records", "lost", "frauds"];
