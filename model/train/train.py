@@ -157,6 +157,10 @@ def export(booster, inputs):
     # Without a name it would get a random one.
     model = convert_lightgbm(booster, "fraud", types, target_opset=15, zipmap=False)
     model.doc_string = ""
+    # They come out of a set, in an order that differs from run to run.
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
     return model.SerializeToString()
 
 

@@ -47,8 +47,9 @@ const SPLIT: [f64; 2] = [0.1, 0.75];
 /// How often a broker is taken to restart, in validation; and in training, roughly.
 const RESTARTS: [Duration; 2] = [days(7), days(5)];
 
-/// About what a module of 40 trees takes beside history: its stack, the plan, room for records.
-const BESIDE_HISTORY: u64 = 512 << 10;
+/// About what a module of 40 trees over 50 features takes beside history: its data and stack, the plan,
+/// room for records. With less, training would reckon with history that the module does not have.
+const BESIDE_HISTORY: u64 = 1 << 20;
 
 const fn days(days: u64) -> Duration {
     Duration::from_secs(days * 24 * 60 * 60)
