@@ -25,9 +25,7 @@ fn main() {
         for line in format!("{error:#}").lines() {
             println!("cargo::error={line}");
         }
-        println!(
-            "cargo::error=FRAUD_MODEL=DIR ./scripts/build builds the model in another directory"
-        );
+        println!("cargo::error=./scripts/build --model DIR builds the model in another directory");
         std::process::exit(1);
     });
     for input in &compiled.inputs {

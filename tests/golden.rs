@@ -45,7 +45,7 @@ fn the_module_holds_this_model() {
     let expect = format!(r#""model":"{id:08x}""#);
     assert!(
         verdict.contains(&expect),
-        "./fraud-detector.wasm does not hold the model of {}: FRAUD_MODEL={} ./scripts/build: {verdict}",
+        "./fraud-detector.wasm does not hold the model of {}: ./scripts/build --model {}: {verdict}",
         model.display(),
         model.display()
     );

@@ -3,9 +3,13 @@
 Writes into the model directory: fraud.onnx and golden/ (feature vectors with onnxruntime's outputs);
 beside it, what the model card says of the training. No feature is computed here: the columns are the
 detector's own vectors, in the order of the spec. What is fraud, `fraud tune` decides.
+
+The shipped model learns from some simulations and is validated on another. With --split, one file is
+enough: its first part only fills history, the middle is learned from, and the last part validates.
 """
 
 import argparse
+import csv
 import json
 import sys
 from pathlib import Path
@@ -40,28 +44,41 @@ FRAUD_WEIGHT = 10
 KEEP_EASY = 12
 # Restarts are rarer than they are important.
 WIPED_WEIGHT = 2
+# Fewer frauds than this are learned by heart.
+LEAST_FRAUDS = 20
+# With fewer rows, all of them are learned from.
+MANY_ROWS = 500_000
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--train", nargs="+", required=True, help="feature files to learn from")
-    parser.add_argument("--wiped", nargs="+", default=[], help="more of them, with history wiped now and then")
+    parser.add_argument("--wiped", nargs="+", required=True, help="more of them, with history wiped now and then")
     parser.add_argument("--validate", required=True, help="feature file to measure it on")
     parser.add_argument("--restarted", required=True, help="the same, with history lost every week")
     parser.add_argument("--model", required=True, type=Path, help="directory to write to")
     parser.add_argument("--metrics", required=True, type=Path, help="where the figures of the model card go")
+    parser.add_argument("--split", nargs=2, type=float, metavar=("SHARE", "SHARE"),
+                        help="of the time, the share that only fills history, and the share before validation")
     parser.add_argument("--trees", type=int, default=TREES)
     parser.add_argument("--leaves", type=int, default=LEAVES, help="of a tree, at most")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
 
-    names, rows, labels = load(arguments.train + arguments.wiped)
+    learn_from, validate_from = split(arguments) if arguments.split else (None, None)
+    names, plain_rows, plain_labels = load(arguments.train, learn_from, validate_from)
+    _, wiped_rows, wiped_labels = load(arguments.wiped, learn_from, validate_from)
+    rows, labels = np.concatenate([plain_rows, wiped_rows]), np.concatenate([plain_labels, wiped_labels])
     weights = np.full(len(labels), WIPED_WEIGHT, np.float32)
-    weights[: len(load(arguments.train)[2])] = 1
-    validation_names, validation_rows, validation_labels = load([arguments.validate])
+    weights[: len(plain_labels)] = 1
+    validation_names, validation_rows, validation_labels = load([arguments.validate], validate_from)
     if names != validation_names:
         sys.exit(f"features differ: {arguments.train[0]} has {names}, {arguments.validate} has {validation_names}")
-    _, restarted_rows, restarted_labels = load([arguments.restarted])
+    _, restarted_rows, restarted_labels = load([arguments.restarted], validate_from)
+    for part, found in [("learn from", plain_labels), ("validate on", validation_labels)]:
+        if found.sum() < LEAST_FRAUDS or found.all():
+            sys.exit(f"{len(found):,} transactions to {part} have {found.sum():,} frauds; it takes {LEAST_FRAUDS} "
+                     "at least, and genuine transactions: give a longer file")
 
     booster = fit(names, rows, labels, weights, arguments)
     path = arguments.model / "fraud.onnx"
@@ -80,6 +97,8 @@ def main():
         "features": len(names),
         "transactions": len(labels),
         "frauds": int(labels.sum()),
+        "learn_from": learn_from,
+        "validate_from": validate_from,
         "validation_transactions": len(validation_labels),
         "validation_frauds": int(validation_labels.sum()),
         "auc_roc": float(roc_auc_score(validation_labels, scores)),
@@ -93,25 +112,42 @@ def main():
           f"{metrics['average_precision_restarted']:.3f} with history lost every week")
 
 
-def load(paths):
+def split(arguments):
+    """When learning and validation begin, in milliseconds since 1970."""
+    table = pa.ipc.open_file(pa.memory_map(arguments.validate)).read_all()
+    # Of the middle of the times, so that a few wrong dates move nothing.
+    first, last = np.quantile(table["timestamp"].to_numpy(), [0.001, 0.999])
+    return [int(first + share * (last - first)) for share in arguments.split]
+
+
+def load(paths, since=None, before=None):
     """Feature names, rows (float32, NaN missing) and labels of feature files, one after the other."""
     tables = [pa.ipc.open_file(pa.memory_map(str(path))).read_all() for path in paths]
     names = [name for name in tables[0].column_names if name not in NOT_FEATURES]
     table = pa.concat_tables(tables)
+    if since is not None:
+        times = table["timestamp"].to_numpy()
+        table = table.filter(pa.array((times >= since) & (times < (before or np.iinfo(np.int64).max))))
     rows = np.column_stack([table[name].to_numpy().astype(np.float32) for name in names])
     return names, rows, table["label"].to_numpy()
 
 
 def fit(names, rows, labels, weights, arguments):
     parameters = PARAMETERS | {"num_leaves": arguments.leaves, "seed": arguments.seed}
+    if len(labels) < MANY_ROWS:
+        # What is right for millions would leave few leaves.
+        least = max(20, PARAMETERS["min_data_in_leaf"] * len(labels) // MANY_ROWS)
+        parameters |= {"min_data_in_leaf": least, "min_sum_hessian_in_leaf": least / 10}
     weights = np.where(labels == 1, FRAUD_WEIGHT, 1) * weights
     scout = lgb.train(parameters, lgb.Dataset(rows, labels, weight=weights), num_boost_round=10)
     scores = scout.predict(rows)
     easy = (labels == 0) & (scores < np.quantile(scores[labels == 0], 0.85))
     random = np.random.default_rng(arguments.seed)
-    kept = ~easy | (random.random(len(labels)) < 1 / KEEP_EASY)
-    weights[easy] *= KEEP_EASY
-    data = lgb.Dataset(rows[kept], labels[kept], weight=weights[kept], feature_name=names)
+    keep = KEEP_EASY if len(labels) >= MANY_ROWS else 1
+    kept = ~easy | (random.random(len(labels)) < 1 / keep)
+    weights[easy] *= keep
+    # Without the features' names: LightGBM refuses some that a category's values make.
+    data = lgb.Dataset(rows[kept], labels[kept], weight=weights[kept])
     print(f"{len(labels):,} transactions, {labels.sum():,} frauds; {kept.sum():,} rows after thinning")
     return lgb.train(parameters, data, num_boost_round=arguments.trees)
 
@@ -140,7 +176,7 @@ def golden(session, names, rows, arguments):
     directory = arguments.model / "golden"
     directory.mkdir(exist_ok=True)
     with open(directory / "vectors.csv", "w", encoding="utf-8") as file:
-        file.write(",".join(names + ["output"]) + "\n")
+        csv.writer(file, lineterminator="\n").writerow(names + ["output"])
         for vector, output in zip(vectors, run(session, vectors)):
             cells = ["" if np.isnan(value) else str(value) for value in (*vector, output)]
             file.write(",".join(cells) + "\n")

@@ -12,9 +12,9 @@ use super::scalar::{MAX_MEMBER, Member, RECORD, SKIPPED, Scalar, Text, Values, V
 pub(super) struct Fields {
     /// The use of each field.
     pub(super) uses: Vec<Use>,
-    /// Whether each value has one use, each record is a transaction or brings reports, and each entity has
-    /// a field that cannot be absent; there are no categories and no currencies; and nobody asks for
-    /// transactions' ids.
+    /// Whether each value has one use, each record is a transaction or brings reports, and each entity and
+    /// number has a field that cannot be absent; there are no categories and no currencies; and nobody asks
+    /// for transactions' ids.
     pub(super) is_plain: bool,
     /// The uses of a value that has several; the number is that of the first field at its place.
     pub(super) shared: Vec<(u16, Vec<Use>)>,
@@ -62,6 +62,8 @@ pub(super) struct Use {
     pub(super) in_report: bool,
     /// The use, if it is one that nearly every spec has.
     pub(super) usual: Usual,
+    /// Whether the value has other uses too: [`Fields::uses_of`].
+    pub(super) is_shared: bool,
 }
 
 /// The uses that the reader's loop is made for.
@@ -137,7 +139,7 @@ impl Fields {
                 Role::Time => Usual::Time,
                 _ => Usual::Other,
             };
-            Use { role: field.role, in_report, usual }
+            Use { role: field.role, in_report, usual, is_shared: false }
         };
         let mut uses: Vec<Use> = program.fields.iter().map(one).collect();
         let mut shared: Vec<(u16, Vec<Use>)> = Vec::new();
@@ -152,6 +154,7 @@ impl Fields {
                     let of_first = &mut uses[usize::from(first)];
                     shared.push((first, vec![*of_first, one(field)]));
                     of_first.usual = Usual::Other;
+                    of_first.is_shared = true;
                 }
             }
         }
@@ -169,7 +172,8 @@ impl Fields {
                 && !has_id
                 && program.categories.is_empty()
                 && !fields().any(|(_, field)| matches!(field.role, Role::Currency(_)))
-                && program.entities.iter().all(is_usual),
+                && program.entities.iter().all(is_usual)
+                && !program.numbers.iter().any(|number| number.optional),
             uses,
             shared,
             of_transaction: match required(false) {

@@ -143,9 +143,9 @@ impl Decimal {
         self.quotient().or_else(|| parse(text))
     }
 
-    /// Divides the digits by a power of ten, where that gives the nearest f32.
+    /// Divides the digits by a power of ten, where that gives the nearest f32, which is finite.
     #[inline(always)]
-    fn quotient(&self) -> Option<f32> {
+    pub(super) fn quotient(&self) -> Option<f32> {
         if !self.short || self.digits >> 53 != 0 {
             return None;
         }

@@ -93,6 +93,18 @@ pub trait Values<'r> {
     /// Takes a value that was asked for as `member`.
     fn value(&mut self, member: u16, value: Scalar<'r>);
 
+    /// Takes a text that the record has in one piece.
+    #[inline(always)]
+    fn text(&mut self, member: u16, text: &'r [u8]) {
+        self.value(member, Scalar::Text(Text::plain(text)));
+    }
+
+    /// Takes a number.
+    #[inline(always)]
+    fn number(&mut self, member: u16, number: Number<'r>) {
+        self.value(member, Scalar::Number(number));
+    }
+
     /// Ends an array or object that was announced as `member`.
     #[inline(always)]
     fn end(&mut self, _member: u16) {}

@@ -17,6 +17,7 @@ mod topics;
 
 use std::cell::RefCell;
 use std::io::Write;
+use std::mem::ManuallyDrop;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Error, Result, bail};
@@ -135,7 +136,8 @@ impl<D: Score> Shell<D> {
         let plan = Plan::read(plan).context("the plan compiled into the module")?;
         // The order matters: first the detector, then what records need, and history takes the
         // rest.
-        let detector = D::new(plan, &settings);
+        // Not dropped where the start fails: that ends the module, and takes no code.
+        let detector = ManuallyDrop::new(D::new(plan, &settings));
         let claimed = claim_for_records(settings.max_record);
         let available = claimed.as_ref().map_or(0, |_| available_memory());
         let Some(Claimed { arenas, spare, scratch }) = claimed.filter(|_| available >= MIN_HISTORY)
@@ -148,7 +150,7 @@ impl<D: Score> Shell<D> {
             );
         };
         drop(spare);
-        let detector = detector.with_history(available);
+        let detector = ManuallyDrop::into_inner(detector).with_history(available);
         memory.provide(arenas);
         let real = detector.detector();
         let line = StartLine {

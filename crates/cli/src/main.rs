@@ -22,7 +22,7 @@ mod show;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{backtest, bench, features, inspect, new, reports, run, simulate, tune};
+use commands::{backtest, bench, features, inspect, new, reports, run, simulate, train, tune};
 
 const AFTER_HELP: &str = "\
 A first look, from nothing to verdicts:
@@ -55,6 +55,7 @@ enum Command {
     Simulate(simulate::Args),
     New(new::Args),
     Features(features::Args),
+    Train(train::Args),
     Tune(tune::Args),
     Run(run::Args),
     Backtest(backtest::Args),
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(args),
         Command::New(args) => new::run(args),
         Command::Features(args) => features::run(args),
+        Command::Train(args) => train::run(args),
         Command::Tune(args) => tune::run(args),
         Command::Run(args) => run::run(args),
         Command::Backtest(args) => backtest::run(args),

@@ -108,6 +108,25 @@ fn features() {
     page::check(&["fraud features"], &[snapshot(&place, "features", &features, &[&TIMES])]);
 }
 
+/// Trains on a file whose records have their own label; the Python is the one of ./scripts/python.
+#[test]
+fn train() {
+    let place = Place::new();
+    let simulate = "simulate --world cards --days 40 --customers 700 --output c.csv --frauds f.csv";
+    place.json(simulate);
+    place.json("new m --sample c.csv --label is_chargeback");
+    let train = "train m --input c.csv --label is_chargeback --trees 5 --python";
+    place.refused(&format!("{train} no-python"), "./scripts/python installs it");
+    let python = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/train/.venv/bin/python");
+    let (answer, status) = place.json(&format!("{train} {python}"));
+    assert_eq!(status, 0, "{answer:#}");
+    // A model that has learned nothing has the frauds' share, one in two hundred.
+    assert!(answer["average_precision"].as_f64() > Some(0.05), "{answer:#}");
+    page::check(&["fraud train"], &[answer]);
+    let card = String::from_utf8(place.read("m/README.md")).expect("text");
+    assert!(card.contains("LightGBM, 5 trees") && card.contains("in c.csv"), "{card}");
+}
+
 #[test]
 fn tune() {
     let place = simulated();

@@ -218,7 +218,10 @@ fn a_file_that_cannot_be_read_gets_a_hint() {
     std::fs::write(place.path("decision.toml"), "").expect("writable");
     let seconds = with_report().replace("\"2020-01-01T00:00:00Z\"", "1577836800");
     for (content, expect) in [
-        (&b"PAR1\0\x15\x04"[..], "Parquet"),
+        (&b"PARE\0\x15\x04"[..], "encrypted Parquet"),
+        (b"Obj\x01\x04", "an Avro file"),
+        (b"\xff\xfe{\0", "UTF-16"),
+        (b"{\n \"id\": 1,\n \"rows\": [\n  {\n   \"a\": 1\n  }\n ]\n}\n", "in the list rows"),
         (b"[{\"a\":1}]", "JSON array"),
         (b"PK\x03\x04abc", "zip archive"),
         (b"BZh91AY", "bzip2"),
@@ -311,6 +314,59 @@ fn labels_that_cannot_be_read_are_named() {
     place.refused(&format!("{features} --input none.jsonl --label l"), "is the path right?");
     place.refused(&format!("{features} --input t.jsonl"), "--label PATH");
     place.refused(&format!("{features} --input t.jsonl --label /l"), "l");
+    place.write("line.csv", "1\n4\n");
+    place.write("id.csv", "a1\na2\n");
+    place.write("a1.jsonl", with("10}").replace("\"1\"", "\"a1\""));
+    place.write("kind.csv", "transaction_id,is_fraud\n1,stolen card\n");
+    let no_id = |line: &&str| !["transaction =", "reports"].iter().any(|word| line.contains(word));
+    place.write("no-id.toml", SPEC.lines().filter(no_id).collect::<Vec<_>>().join("\n"));
+    place.write(
+        "leak.toml",
+        SPEC.replace("amount\", path = \"amount", "l\", path = \"l")
+            .replace("of = \"amount", "of = \"l"),
+    );
+    for (arguments, expect) in [
+        ("t.jsonl --frauds line.csv", "the first line has to name the columns, and it is 1"),
+        ("a1.jsonl --frauds id.csv", "the first line of id.csv is a transaction's id, a1"),
+        ("t.jsonl --frauds kind.csv", "kind.csv line 2: \"stolen card\" is no label"),
+        ("t.jsonl --frauds f.csv --spec no-id.toml", "add [transaction] with id ="),
+        ("t.jsonl --label l --spec leak.toml", "take l out of the spec"),
+    ] {
+        let features = features.replace("--spec spec.toml ", "");
+        let spec = if arguments.contains("--spec") { "" } else { " --spec spec.toml" };
+        place.refused(&format!("{features} --input {arguments}{spec}"), expect);
+    }
+    place.write("some.jsonl", with("10}") + &with("10,\"l\":\"yes\"}"));
+    let (answer, status) =
+        place.json("features --spec no-id.toml --output v.arrow --input some.jsonl --label l");
+    let counts = [&answer["frauds"], &answer["without_label"], &answer["without_id"]];
+    assert_eq!((status, counts), (0, [&json!(1), &json!(1), &json!(2)]), "{answer}");
+    place.write("all.csv", "id,is_fraud\n1,0\n1,0\n9,1\n4,1\n7,1\n6,1\n");
+    place.write(
+        "two.jsonl",
+        with("10}")
+            + &with("10}").replace("\"1\"", "\"9\"")
+            + &with("10}").replace("\"1\"", "\"2\""),
+    );
+    for command in [
+        "run --output o",
+        "backtest",
+        "features --spec spec.toml --output v.arrow",
+        "reports --spec spec.toml --since 2020-01-01 --output r",
+    ] {
+        let command = format!("{command} --input two.jsonl --frauds all.csv");
+        let (answer, status) = place.json(&command);
+        let counts = [&answer["frauds_not_found"], &answer["without_label"]];
+        assert_eq!((status, counts), (0, [&json!(3), &json!(1)]), "{command}: {answer}");
+        let said = text(&place.fraud(&command).stdout);
+        for part in [
+            "3 of the listed frauds are not among these transactions: 4, 7, 6\n",
+            "1 rows of all.csv have an id that came before, the first of them 1\n",
+            "1 transactions have no label and count as genuine\n",
+        ] {
+            assert!(said.contains(part), "{command}: {said}");
+        }
+    }
     let said = place.fraud(&format!("{features} --input none.jsonl --frauds f.csv"));
     let said = text(&said.stdout);
     assert!(

@@ -20,6 +20,11 @@
 //! - `outbox`: the producer, and the transaction;
 //! - `status`: what the world may know of a lane; `logs`: where the module's lines go.
 //!
+//! What rpk asks, not yet connected to the above:
+//! - `deployments`: the transforms that are to run, on disk and as a channel to follow; `metadata`: a
+//!   deployment as JSON;
+//! - `admin`: the API itself.
+//!
 //! [`Runner::start`] is the seam for whoever deploys: one [`Runner`] runs one transform, is looked at
 //! with [`Runner::status`] and ended with [`Runner::stop`]. Log lines go to the [`LogSink`] given.
 //!
@@ -28,10 +33,13 @@
 //! It is no broker and stores nothing: all state is the group's offsets and the topics. It creates no
 //! topic. It keeps no history of its own: after a restart the module reads earlier records again.
 
+pub mod admin;
 mod client;
+pub mod deployments;
 mod lane;
 mod logs;
 mod member;
+pub mod metadata;
 pub mod options;
 mod outbox;
 mod position;

@@ -28,7 +28,7 @@
 //! - A text ends at the first byte that is special in JSON, and a quote has to follow: so it has no
 //!   escapes and is ASCII.
 //!
-//! **To check a change**: the property test in `reader.rs` and the fuzz target `record` compare a
+//! **To check a change**: the property test in `reader/tests.rs` and the fuzz target `record` compare a
 //! reader that has learned layouts with a fresh one; `tests/fuel.rs` tells what it costs.
 
 use super::scan;
@@ -42,7 +42,7 @@ const MAX_LAYOUTS: usize = 4;
 const MAX_VALUES: usize = 64;
 /// Most bytes around the values of a layout.
 const MAX_AROUND: usize = 1024;
-// `Value::before` is an offset in the bytes around.
+// `Value::before` counts bytes around.
 const _: () = assert!(MAX_AROUND <= u16::MAX as usize);
 /// Once all layouts are taken, one in this many records of an unknown layout replaces a layout: the
 /// layouts take turns.
@@ -67,7 +67,7 @@ pub struct Layout {
 }
 
 struct Value {
-    /// The offset in `around` up to which the bytes are before this value.
+    /// Number of bytes around that are before this value, and behind the one before.
     before: u16,
     kind: Kind,
     /// The visitor's number for the value, or [`UNREAD`].
@@ -82,9 +82,9 @@ enum Kind {
     Array,
     /// The object's brace belongs to the bytes around.
     Object,
-    /// True or false, which belongs to the bytes around too: a record with the other one has another
-    /// layout.
-    Bool(bool),
+    /// True, which belongs to the bytes around too: a record with false has another layout.
+    True,
+    False,
     /// The end of an array, whose bracket belongs to the bytes around too.
     End,
 }
@@ -97,7 +97,8 @@ impl Kind {
         match self {
             Kind::Array => visitor.value(member, Scalar::Array),
             Kind::Object => visitor.value(member, Scalar::Object),
-            Kind::Bool(is) => visitor.value(member, Scalar::Bool(is)),
+            Kind::True => visitor.value(member, Scalar::Bool(true)),
+            Kind::False => visitor.value(member, Scalar::Bool(false)),
             Kind::End => visitor.end(member),
             Kind::Text | Kind::Number => unreachable!("their bytes are their own"),
         }
@@ -142,7 +143,7 @@ impl Layouts {
         let layout = &mut self.known[place];
         layout.around.clear();
         layout.values.clear();
-        let mut learner = Learner { text, layout, at: 0, fits: true, visitor };
+        let mut learner = Learner { text, layout, at: 0, passed: 0, fits: true, visitor };
         let is_json = scan(text, &mut learner).is_ok();
         learner.add(text.len());
         let fits = learner.fits && is_json;
@@ -160,38 +161,37 @@ impl Layout {
     /// visitor has to forget the values that it was given.
     #[inline(always)]
     pub fn read<'t>(&self, text: &'t [u8], visitor: &mut impl Values<'t>) -> Option<usize> {
-        let (mut at, mut passed) = (0, 0);
+        // What is left of the record and of the bytes around.
+        let (mut rest, mut around) = (text, &self.around[..]);
         for &Value { before, kind, member } in &self.values {
-            let around = self.around.get(passed..usize::from(before))?;
-            let from = at + around.len();
-            if !bytes::equal(text.get(at..from)?, around) {
+            let (same, value) = rest.split_at_checked(before.into())?;
+            let (before, behind) = around.split_at_checked(before.into())?;
+            if !bytes::equal(same, before) {
                 return None;
             }
-            passed += around.len();
+            (rest, around) = (value, behind);
             match kind {
                 // The next bytes around begin with the closing quote, so the text has to end there.
                 Kind::Text => {
-                    at = bytes::plain_until(text, from);
+                    let text;
+                    (text, rest) = rest.split_at_checked(bytes::plain_until(rest, 0))?;
                     if member != UNREAD {
-                        visitor.value(member, Scalar::Text(Text::plain(&text[from..at])));
+                        visitor.text(member, text);
                     }
                 }
                 Kind::Number => {
-                    let decimal;
-                    (at, decimal) = number::read(text, from)?;
+                    let from = text.len() - rest.len();
+                    let (to, decimal) = number::read(text, from)?;
+                    let text;
+                    (text, rest) = rest.split_at_checked(to - from)?;
                     if member != UNREAD {
-                        let text = &text[from..at];
-                        visitor.value(member, Scalar::Number(Number { text, decimal }));
+                        visitor.number(member, Number { text, decimal });
                     }
                 }
-                bracket => {
-                    at = from;
-                    bracket.tell(member, visitor);
-                }
+                bracket => bracket.tell(member, visitor),
             }
         }
-        let is_whole = bytes::equal(text.get(at..)?, self.around.get(passed..)?);
-        is_whole.then(|| text.len() - self.rest)
+        bytes::equal(rest, around).then(|| text.len() - self.rest)
     }
 }
 
@@ -201,6 +201,8 @@ struct Learner<'l, 't, V> {
     layout: &'l mut Layout,
     /// Offset in `text` up to which the layout is written down.
     at: usize,
+    /// Number of bytes around before the last value.
+    passed: usize,
     /// Whether the layout is within its limits.
     fits: bool,
     /// Says which values are read.
@@ -223,7 +225,8 @@ impl<V> Learner<'_, '_, V> {
         self.at = to;
         self.fits &= self.layout.values.len() < MAX_VALUES;
         if self.fits {
-            let before = self.layout.around.len() as u16;
+            let before = (self.layout.around.len() - self.passed) as u16;
+            self.passed = self.layout.around.len();
             self.layout.values.push(Value { before, kind, member });
         }
     }
@@ -254,7 +257,9 @@ impl<'t, V: Visitor<'t>> Values<'t> for Learner<'_, 't, V> {
             Scalar::Number(number) => (number.text, Kind::Number),
             Scalar::Array if member != UNREAD => (&self.text[self.at..self.at], Kind::Array),
             Scalar::Object if member != UNREAD => (&self.text[self.at..self.at], Kind::Object),
-            Scalar::Bool(is) if member != UNREAD => (&self.text[self.at..self.at], Kind::Bool(is)),
+            Scalar::Bool(is) if member != UNREAD => {
+                (&self.text[self.at..self.at], if is { Kind::True } else { Kind::False })
+            }
             Scalar::Array | Scalar::Object | Scalar::Null | Scalar::Bool(_) => return,
         };
         if member != UNREAD {

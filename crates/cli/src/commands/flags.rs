@@ -13,7 +13,7 @@ use crate::show::units;
 /// The files and the broker of a replay.
 #[derive(clap::Args)]
 pub struct ReplayFlags {
-    /// Transactions: JSON lines, CSV with a header, or a dump of rpk topic consume; plain, gzip or zstd; - is standard input
+    /// Transactions: JSON lines, CSV with a header, Parquet, or a dump by rpk topic consume or kcat -J; plain, gzip or zstd; - is standard input
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
     #[command(flatten)]
@@ -123,7 +123,7 @@ impl LabelFlags {
 /// Transactions whose frauds are known.
 #[derive(clap::Args)]
 pub struct LabelledFlags {
-    /// Transactions in the order they happened: JSON lines, CSV with a header, or a dump of rpk topic consume; plain, gzip or zstd; - is standard input
+    /// Transactions in the order they happened: JSON lines, CSV with a header, Parquet, or a dump by rpk topic consume or kcat -J; plain, gzip or zstd; - is standard input
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
     #[command(flatten)]

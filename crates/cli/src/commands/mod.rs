@@ -16,5 +16,6 @@ pub mod new;
 pub mod reports;
 pub mod run;
 pub mod simulate;
+pub mod train;
 pub mod tune;
 mod unreadable;

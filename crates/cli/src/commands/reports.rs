@@ -12,7 +12,7 @@ use super::flags::LabelledFlags;
 use super::unreadable;
 use crate::data::envelope::Envelopes;
 use crate::data::input::Records;
-use crate::data::labels::{Labelled, Labels};
+use crate::data::labels::{LabelNotes, Labelled, Labels};
 use crate::data::notes::Notes;
 use crate::data::spec;
 use crate::data::stream::Stream;
@@ -58,9 +58,8 @@ struct Answer {
     reports: u64,
     records: u64,
     later: u64,
-    frauds_not_found: u64,
-    #[serde(skip)]
-    label_notes: String,
+    #[serde(flatten)]
+    labels: LabelNotes,
     #[serde(flatten)]
     notes: Notes,
     output: PathBuf,
@@ -73,10 +72,11 @@ pub fn run(args: Args) -> Result<Report> {
         ensure!(since < until, "--until {} is not after --since", rfc3339(until));
     }
     let labelled = Labelled::try_from(labelled)?;
-    let labels = Labels::read(&labelled.labels)?;
-    let envelopes = Envelopes::new(spec::read(&spec)?);
+    let program = spec::read(&spec)?;
+    let labels = Labels::read(&labelled.labels, &program)?;
+    let envelopes = Envelopes::new(program);
     let input = Records::open(&labelled.input, "reports")?;
-    let stream = Stream::new(input, envelopes, Some(labelled.labels.reporting(&labels)))?;
+    let stream = Stream::new(input, envelopes, Some(labelled.labels.reporting(&labels)));
 
     let cannot_write = || format!("cannot write {}", output.display());
     let mut file = BufWriter::new(File::create(&output).with_context(cannot_write)?);
@@ -91,8 +91,7 @@ pub fn run(args: Args) -> Result<Report> {
         return Ok(answer);
     }
     labels.check_belong_to(&labelled.input, notes.transactions)?;
-    let (frauds_not_found, label_notes) = (labels.missing(), labels.notes());
-    Report::of(&Answer { reports, records, later, frauds_not_found, label_notes, notes, output })
+    Report::of(&Answer { reports, records, later, labels: labels.notes(), notes, output })
 }
 
 impl fmt::Display for Answer {
@@ -102,6 +101,6 @@ impl fmt::Display for Answer {
         if self.later > 0 {
             writeln!(f, "{later} were reported later and are left out")?;
         }
-        write!(f, "{}{}", self.label_notes, self.notes)
+        write!(f, "{}{}", self.labels, self.notes)
     }
 }

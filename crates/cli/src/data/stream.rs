@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use fraud_detector::record::{Reader, Record};
 use fraud_detector::{Reason, Refusal};
 use fraud_plan::Program;
@@ -127,21 +127,11 @@ pub struct Transaction<'s> {
 impl<'f> Stream<'f> {
     /// Makes a stream of the records, and of the reports of frauds if there is a list of frauds, which names
     /// them by their ids.
-    pub fn new(
-        records: Records,
-        envelopes: Envelopes,
-        reporting: Option<Reporting<'f>>,
-    ) -> Result<Self> {
+    pub fn new(records: Records, envelopes: Envelopes, reporting: Option<Reporting<'f>>) -> Self {
         let program = envelopes.program();
         let has = |role: Role| program.fields.iter().any(|field| field.role == role);
         let passes = |types: &EventTypes| types.others == Treatment::Pass;
-        ensure!(
-            reporting.is_none_or(|reporting| !reporting.labels.are_by_id()) || has(Role::Id),
-            "a list of frauds names transactions by their ids, but the feature spec does not say where \
-             an id is; add [transaction] with id = \"…\", the path of the id, or name the records' own \
-             label with --label"
-        );
-        Ok(Self {
+        Self {
             shape: ReportShape::of(program),
             reader: Reader::new(program),
             has_time: has(Role::Time),
@@ -158,7 +148,7 @@ impl<'f> Stream<'f> {
             given: Ahead::default(),
             record: Vec::new(),
             notes: Notes::default(),
-        })
+        }
     }
 
     /// Gives the next event; `None` at the end of the file.
@@ -466,11 +456,11 @@ mod tests {
         let (input, frauds) = (file(&lines), file(frauds));
         let report_delay = Duration::from_secs(delay_seconds);
         let source = LabelSource { place: LabelPlace::List(frauds.path().into()), report_delay };
-        let labels = Labels::read(&source).expect("a valid list");
+        let labels = Labels::read(&source, &program(SPEC)).expect("a valid list");
         let program = program(SPEC);
         let reporting = Some(source.reporting(&labels));
         let lines = Records::open(input.path(), "test").expect("readable");
-        let mut stream = Stream::new(lines, Envelopes::new(program), reporting).expect("ids");
+        let mut stream = Stream::new(lines, Envelopes::new(program), reporting);
         let mut events = Vec::new();
         let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
         while let Some(event) = stream.next().expect("readable") {

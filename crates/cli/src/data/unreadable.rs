@@ -28,7 +28,7 @@ pub struct First {
     field: Option<String>,
     /// The field's value as JSON, or the beginning of a record that has no field to blame; the log of a
     /// broker never has it.
-    value: Option<String>,
+    pub value: Option<String>,
 }
 
 impl Unreadable {

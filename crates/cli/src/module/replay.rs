@@ -57,6 +57,15 @@ pub struct Replayed {
     pub logs: Logs,
 }
 
+impl ReplayOptions {
+    /// Reads the module, and returns the feature program of its records too.
+    pub fn module(&self) -> Result<(ModuleFile, Program)> {
+        let file = ModuleFile::read(&self.module)?;
+        let program = file.program(self.spec.as_deref())?;
+        Ok((file, program))
+    }
+}
+
 impl Replayed {
     /// Returns how many transactions should have been written and were not; negative if more
     /// records were written than transactions came in.
@@ -97,28 +106,27 @@ struct Counts {
 type Out<'o> = &'o mut dyn FnMut(&Output) -> Result<()>;
 
 impl<'f> Replay<'f> {
-    /// Opens everything; progress is shown as `what`. Returns the records' feature program too.
+    /// Opens everything; progress is shown as `what`. The records are those of `program`, the module's.
     pub fn open(
         options: &ReplayOptions,
+        file: &ModuleFile,
+        program: &Program,
         what: &'static str,
         reporting: Option<Reporting<'f>>,
-    ) -> Result<(Self, Program)> {
-        let ReplayOptions { input, module, spec, target, .. } = options;
-        let file = ModuleFile::read(module)?;
-        let program = file.program(spec.as_deref())?;
+    ) -> Result<Self> {
+        let ReplayOptions { input, target, .. } = options;
         let module = file.compile(&target.limits())?;
         let records = Records::open(input, what)?;
         // If the settings are wrong, the module itself says so when it starts.
         let settings = Settings::from_variables(target.variables.iter().cloned());
-        let replay = Self {
+        Ok(Self {
             model: file.model(),
-            stream: Stream::new(records, Envelopes::new(program.clone()), reporting)?,
+            stream: Stream::new(records, Envelopes::new(program.clone()), reporting),
             partitions: Partitions::new(options.partitions, options.batch as usize),
             instances: Instances::new(&module, &target.deployment(), options.instances),
             settings: settings.unwrap_or_default(),
             counts: Counts::default(),
-        };
-        Ok((replay, program))
+        })
     }
 
     /// Runs to the end, or until a batch fails for good; hands each batch's output to `out`.

@@ -1,6 +1,6 @@
 //! The module's output on a transaction: its verdict, or why it could not be scored.
 
-use fraud_detector::shell::ERROR_HEADER;
+use fraud_detector::shell::{ERROR_HEADER, UNSCORED_HEADER};
 use serde::Deserialize;
 use transform_host::Written;
 
@@ -8,6 +8,11 @@ use transform_host::Written;
 pub fn error<'o>(written: &Written<'o>) -> Option<&'o [u8]> {
     let error = written.headers().find(|(name, _)| *name == ERROR_HEADER.as_bytes())?;
     Some(error.1.unwrap_or_default())
+}
+
+/// Returns whether a record is one that is not to be scored, by its type.
+pub fn is_unscored(written: &Written) -> bool {
+    written.headers().any(|(name, _)| *name == *UNSCORED_HEADER.as_bytes())
 }
 
 /// The verdict in a scored record.

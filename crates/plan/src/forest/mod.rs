@@ -1,6 +1,6 @@
 //! The tree ensemble's flat arrays, cast in place from the plan.
 //!
-//! The same trees can have two forms. [`Masks`] is the fast one, for trees of up to 64 leaves;
+//! Trees can have two forms. [`Masks`] is the fast one, for trees of up to 64 leaves;
 //! [`Walk`] takes any. Both mean the same bits: a leaf of each tree, added in double precision in
 //! the order of the trees, four at a time:
 //! `sum = base; sum += (l₀ + l₁) + (l₂ + l₃); sum += (l₄ + l₅) + (l₆ + l₇); …`,

@@ -12,7 +12,7 @@ use super::protocol::FraudDays;
 use crate::data::clock;
 use crate::data::envelope::Envelopes;
 use crate::data::labels::Labels;
-use crate::module::verdict::{Verdicts, error};
+use crate::module::verdict::{Verdicts, error, is_unscored};
 
 /// A scored transaction and the truth about it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -87,6 +87,9 @@ impl<'f> Cases<'f> {
             self.written += 1;
             if error(&written).is_some() {
                 self.unscorable += 1;
+                continue;
+            }
+            if is_unscored(&written) {
                 continue;
             }
             let value = written.value().unwrap_or_default();

@@ -27,7 +27,7 @@ use serde::Serialize;
 
 use super::flags::{LabelFlags, ReplayFlags};
 use super::unreadable;
-use crate::data::labels::{LabelSource, Labels};
+use crate::data::labels::{LabelNotes, LabelSource, Labels};
 use crate::data::notes::Notes;
 use crate::module::instances::Failure;
 use crate::module::replay::{Replay, ReplayOptions, Replayed, Wipe};
@@ -151,9 +151,10 @@ pub fn run(args: Args) -> Result<Report> {
     let options = args.options()?;
     let Asked { first, last, .. } = options.asked;
     let wanted = options.asked.earliest()..=last.unwrap_or(i64::MAX);
-    let labels = Labels::read(&options.labels)?;
+    let (module, program) = options.replay.module()?;
+    let labels = Labels::read(&options.labels, &program)?;
     let reporting = options.labels.reporting(&labels);
-    let (replay, program) = Replay::open(&options.replay, "backtest", Some(reporting))?;
+    let replay = Replay::open(&options.replay, &module, &program, "backtest", Some(reporting))?;
     let mut cases = Cases::new(&labels, program, wanted.clone());
     let replayed = replay.run(options.wipe, &mut |output| cases.add(output))?;
     let aside = replayed.logs.aside();
@@ -168,7 +169,7 @@ pub fn run(args: Args) -> Result<Report> {
     cases.kept.sort_by_key(|case| case.millis);
     let period = period(&cases, first, last, &wanted, &replayed.notes)?;
     let weeks = evaluate(&options, &cases, period);
-    let answer = Answer::new(&options, &cases, &replayed, &weeks, began.elapsed());
+    let answer = Answer::new(&options, &cases, &replayed, labels.notes(), &weeks, began.elapsed());
     if let Some(path) = &options.html {
         std::fs::write(path, html::page(&answer))
             .with_context(|| format!("cannot write {}", path.display()))?;
@@ -245,6 +246,8 @@ struct Answer<'a> {
     lost: i64,
     #[serde(flatten)]
     notes: &'a Notes,
+    #[serde(flatten)]
+    labels: LabelNotes,
     restarts: u64,
     /// Day before whose first transaction all history was wiped.
     wipe: Option<String>,
@@ -278,6 +281,7 @@ impl<'a> Answer<'a> {
         options: &'a Options,
         cases: &'a Cases<'a>,
         replayed: &'a Replayed,
+        labels: LabelNotes,
         weeks: &'a [Evaluation],
         elapsed: Duration,
     ) -> Self {
@@ -298,6 +302,7 @@ impl<'a> Answer<'a> {
             silenced: replayed.silenced,
             lost: replayed.lost(cases.written),
             notes: &replayed.notes,
+            labels,
             restarts: replayed.usage.restarts,
             wipe: options.wipe.map(|wipe| units::date(wipe.at / DAY)),
             republished: options.republishes.then_some(replayed.republished),

@@ -141,7 +141,7 @@ impl Answer<'_> {
         if let Some(again) = self.republished {
             writeln!(f, "{} of the reports were published again after the wipe", count(again))?;
         }
-        write!(f, "{}", self.notes)?;
+        write!(f, "{}{}", self.notes, self.labels)?;
         f.write_str(&unbalanced(self.lost))
     }
 }

@@ -57,7 +57,7 @@ impl Records {
         let from = match &options.input {
             Some(path) => {
                 let records = input::Records::open(path, "reading")?;
-                let mut stream = Stream::new(records, envelopes, None)?;
+                let mut stream = Stream::new(records, envelopes, None);
                 while let Some(event) = stream.next()? {
                     let Event::Transaction(Transaction { key, arrival, value, .. }) = event else {
                         continue;

@@ -19,14 +19,14 @@ use super::flags::LabelledFlags;
 use super::unreadable;
 use crate::data::envelope::Envelopes;
 use crate::data::input::Records;
-use crate::data::labels::{Labelled, Labels};
+use crate::data::labels::{LabelNotes, Labelled, Labels};
 use crate::data::notes::Notes;
 use crate::data::spec;
 use crate::data::stream::{Event, Stream, Transaction};
 use crate::show::report::Report;
 use crate::show::units::{self, count};
 use vector_file::VectorFile;
-use wipes::Wipes;
+pub use wipes::Wipes;
 
 const AFTER_HELP: &str = "\
 Example:
@@ -75,11 +75,10 @@ struct Answer {
     features: usize,
     frauds: u64,
     reports: u64,
-    frauds_not_found: u64,
-    /// Transactions whose record has no label, with --label.
-    without_label: u64,
-    #[serde(skip)]
-    label_notes: String,
+    /// Time of the first row, milliseconds since 1970.
+    first_time: Option<i64>,
+    #[serde(flatten)]
+    labels: LabelNotes,
     /// Transactions without an id, which nobody can label.
     without_id: u64,
     /// Second deliveries of a transaction, which have no vector.
@@ -96,19 +95,31 @@ struct Answer {
     output: PathBuf,
 }
 
+/// Bytes of history that forget hardly anything.
+pub const HISTORY: u64 = 256 << 20;
+
 /// Runs the command.
 pub fn run(args: Args) -> Result<Report> {
-    let began = Instant::now();
     let wipes = args.wipes();
     let Args { spec, labelled, output, history, .. } = args;
-    let program = spec::read(&spec)?;
-    let labelled = Labelled::try_from(labelled)?;
-    let labels = Labels::read(&labelled.labels)?;
+    export(spec::read(&spec)?, &labelled.try_into()?, wipes, history, output)
+}
+
+/// Writes the vectors of a program's features to the file `output`.
+pub fn export(
+    program: Program,
+    labelled: &Labelled,
+    wipes: Wipes,
+    history: u64,
+    output: PathBuf,
+) -> Result<Report> {
+    let began = Instant::now();
+    let labels = Labels::read(&labelled.labels, &program)?;
     let records = Records::open(&labelled.input, "features")?;
     let names = program.features.iter().map(|feature| feature.name.clone());
     let mut file = VectorFile::create(&output, names.collect())?;
     let envelopes = Envelopes::new(program.clone());
-    let stream = Stream::new(records, envelopes, Some(labelled.labels.reporting(&labels)))?;
+    let stream = Stream::new(records, envelopes, Some(labelled.labels.reporting(&labels)));
 
     let mut extraction = Extraction::new(program, history, wipes)?;
     let notes = extraction.run(stream, &mut file)?;
@@ -140,6 +151,7 @@ struct Extraction {
     frauds: u64,
     reports: u64,
     nameless: u64,
+    first_time: Option<i64>,
     duplicates: u64,
     others: u64,
     unscorable: BTreeMap<&'static str, u64>,
@@ -157,6 +169,7 @@ impl Extraction {
             frauds: 0,
             reports: 0,
             nameless: 0,
+            first_time: None,
             duplicates: 0,
             others: 0,
             unscorable: BTreeMap::new(),
@@ -193,6 +206,7 @@ impl Extraction {
                         }
                     }
                     self.nameless += u64::from(id.is_none());
+                    self.first_time.get_or_insert(arrival);
                     self.rows += 1;
                     self.frauds += u64::from(scenario > 0);
                     file.push(id.unwrap_or_default(), millis, scenario, self.detector.vector())?;
@@ -213,9 +227,8 @@ impl Extraction {
             features: self.detector.vector().len(),
             frauds: self.frauds,
             reports: self.reports,
-            frauds_not_found: labels.missing(),
-            without_label: labels.without(),
-            label_notes: labels.notes(),
+            first_time: self.first_time,
+            labels: labels.notes(),
             without_id: self.nameless,
             duplicates: self.duplicates,
             no_transactions: self.others,
@@ -251,7 +264,7 @@ impl fmt::Display for Answer {
         if self.without_id > 0 {
             writeln!(f, "{} have no id", count(self.without_id))?;
         }
-        write!(f, "{}", self.label_notes)?;
+        write!(f, "{}", self.labels)?;
         if *evictions > 0 {
             let evicted = count(*evictions);
             writeln!(f, "{evicted} histories were given up for want of memory; see --history")?;

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use super::Options;
 use super::caught::Catch;
 use super::files::{Topic, WrittenFiles};
+use crate::data::labels::LabelNotes;
 use crate::data::notes::Notes;
 use crate::module::instances::Failure;
 use crate::module::log::LogEntry;
@@ -49,6 +50,8 @@ pub struct Answer {
     #[serde(flatten)]
     caught: Option<Catch>,
     #[serde(flatten)]
+    labels: Option<LabelNotes>,
+    #[serde(flatten)]
     notes: Notes,
     #[serde(skip)]
     shown: Shown,
@@ -72,9 +75,10 @@ impl Answer {
         options: Options,
         replayed: Replayed,
         written: WrittenFiles,
-        caught: Option<Catch>,
+        caught: Option<(Catch, LabelNotes)>,
         elapsed: Duration,
     ) -> Self {
+        let (caught, labels) = caught.unzip();
         let lost = replayed.lost(written.topics.iter().map(|topic| topic.records).sum());
         let (replay, usage) = (options.replay, replayed.usage);
         let knows_records = replayed.model.is_some();
@@ -106,6 +110,7 @@ impl Answer {
             log_lines: replayed.logs.total,
             logs: replayed.logs.first,
             caught,
+            labels,
             notes: replayed.notes,
             shown: Shown {
                 input: replay.input,
@@ -150,7 +155,8 @@ impl fmt::Display for Answer {
         self.write_caught(f)?;
         self.write_costs(f)?;
         if self.shown.knows_records {
-            let notes = self.notes.to_string();
+            let labels = self.labels.as_ref().map(ToString::to_string).unwrap_or_default();
+            let notes = self.notes.to_string() + &labels;
             write!(f, "{}{notes}", if notes.is_empty() { "" } else { "\n" })?;
         }
         match &self.failure {

@@ -9,7 +9,7 @@ use transform_host::Output;
 
 use crate::data::envelope::Envelopes;
 use crate::data::labels::Labels;
-use crate::module::verdict::error;
+use crate::module::verdict::{error, is_unscored};
 use crate::numbers::ratio;
 use crate::show::units::{count, share};
 
@@ -50,7 +50,7 @@ impl<'f> CatchCounter<'f> {
 
     /// Counts a batch. A record that could not be scored was not caught, whatever its topic.
     pub fn count(&mut self, output: &Output) -> Result<()> {
-        for written in output.iter() {
+        for written in output.iter().filter(|written| !is_unscored(written)) {
             let value = written.value().unwrap_or_default();
             let envelope = self.envelopes.read(value);
             let alarm = written.topic == 0 && error(&written).is_none();

@@ -83,9 +83,10 @@ pub fn run(args: Args) -> Result<Report> {
 fn measure(options: Options) -> Result<(Answer, String)> {
     let began = Instant::now();
     let source = options.labels.as_ref();
-    let labels = source.map(Labels::read).transpose()?;
+    let (module, program) = options.replay.module()?;
+    let labels = source.map(|source| Labels::read(source, &program)).transpose()?;
     let reporting = source.zip(labels.as_ref()).map(|(source, labels)| source.reporting(labels));
-    let (replay, program) = Replay::open(&options.replay, "run", reporting)?;
+    let replay = Replay::open(&options.replay, &module, &program, "run", reporting)?;
     let mut caught =
         labels.as_ref().map(|labels| CatchCounter::new(labels, Envelopes::new(program)));
     let input: &Path = &options.replay.input;
@@ -104,5 +105,6 @@ fn measure(options: Options) -> Result<(Answer, String)> {
     }
     let aside = replayed.logs.aside();
     let caught = caught.map(CatchCounter::finish);
-    Ok((Answer::new(options, replayed, written, caught, began.elapsed()), aside))
+    let labels = labels.map(|labels| labels.notes());
+    Ok((Answer::new(options, replayed, written, caught.zip(labels), began.elapsed()), aside))
 }

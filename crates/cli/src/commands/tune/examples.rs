@@ -17,9 +17,6 @@ use crate::data::notes::Notes;
 use crate::data::stream::{Event, Stream, Transaction};
 use crate::numbers::quantile;
 
-/// Bytes for history: enough to forget hardly anything.
-const HISTORY: usize = 256 << 20;
-
 /// The transactions that can be scored, from the end of the warm-up on.
 pub struct Examples {
     pub all: Vec<Example>,
@@ -46,18 +43,19 @@ pub struct Example {
 
 impl Examples {
     /// Puts a file through the detector, with each fraud reported in due time. The warm-up ends with
-    /// the midnight before the first transaction's time plus `skip`.
+    /// the midnight before the first transaction's time plus `skip`; history has `history` bytes.
     pub fn read(
         model: &CompiledModel,
         input: &Path,
         reporting: Reporting<'_>,
         skip: Duration,
+        history: u64,
     ) -> Result<Self> {
         let program = &model.program;
         let records = Records::open(input, "tune")?;
-        let mut stream = Stream::new(records, Envelopes::new(program.clone()), Some(reporting))?;
+        let mut stream = Stream::new(records, Envelopes::new(program.clone()), Some(reporting));
         let plan = model.plan(Decision::default());
-        let mut detector = Detector::new(plan, &Settings::default()).with_history(HISTORY);
+        let mut detector = Detector::new(plan, &Settings::default()).with_history(history as usize);
         let mut examples = Self {
             all: Vec::new(),
             days: BTreeSet::new(),

@@ -22,17 +22,19 @@ use fraud_plan::{Calibration, Decision};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::features::HISTORY;
 use super::flags::LabelledFlags;
 use super::unreadable;
 use crate::data::input::{STANDARD_INPUT, file_name};
-use crate::data::labels::{Labelled, Labels};
+use crate::data::labels::{LabelNotes, Labelled, Labels};
 use crate::data::notes::Notes;
 use crate::data::spec;
 use crate::show::report::Report;
 use crate::show::units::{self, count, share};
 use decided::{Alternative, Decided};
 use examples::{Example, Examples};
-use threshold::{Cuts, Goal, Scored};
+pub use threshold::Goal;
+use threshold::{Cuts, Scored};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -79,7 +81,7 @@ pub struct Args {
 
 /// The form of a calibration.
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum CalibrationKind {
+pub enum CalibrationKind {
     /// the likeliest increasing curve, in straight lines between at most 16 knots
     Isotonic,
     /// the likeliest logistic curve over the outputs' log-odds: two numbers
@@ -89,7 +91,7 @@ enum CalibrationKind {
 /// The goal; at most one may be given.
 #[derive(clap::Args)]
 #[group(multiple = false)]
-struct GoalFlags {
+pub struct GoalFlags {
     /// The lowest threshold with no more alerts a day than this on average; by default 50
     #[arg(long, value_name = "N", value_parser = above_zero)]
     alerts_per_day: Option<f64>,
@@ -102,7 +104,8 @@ struct GoalFlags {
 }
 
 impl GoalFlags {
-    fn goal(&self) -> Goal {
+    /// Returns the goal that was asked for.
+    pub fn goal(&self) -> Goal {
         let precision = self.min_precision.map(Goal::Precision);
         let goal = precision.or(self.review_cost.map(Goal::Cost));
         goal.unwrap_or(Goal::Alerts(self.alerts_per_day.unwrap_or(50.0)))
@@ -136,39 +139,55 @@ struct Answer {
     unscorable: u64,
     #[serde(flatten)]
     notes: Notes,
+    #[serde(flatten)]
+    labels: LabelNotes,
     seconds: f64,
     output: PathBuf,
 }
 
 /// The model and the transactions of a decision, and its goal.
-struct Options {
-    model: PathBuf,
-    labelled: Labelled,
-    goal: Goal,
-    calibration: CalibrationKind,
+pub struct Options {
+    pub spec: PathBuf,
+    pub model: PathBuf,
+    pub labelled: Labelled,
+    /// This time at the start only fills history.
+    pub skip: Duration,
+    /// Bytes of history.
+    pub history: u64,
+    pub goal: Goal,
+    pub calibration: CalibrationKind,
+    /// The file that the decision goes to.
+    pub output: PathBuf,
 }
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<Report> {
-    let began = Instant::now();
     let Args { spec, model, labelled, skip, goal, calibration, output } = args;
-    let goal = goal.goal();
-    let options = Options { model, labelled: labelled.try_into()?, goal, calibration };
+    let (labelled, goal) = (labelled.try_into()?, goal.goal());
+    let history = HISTORY;
+    tune(Options { spec, model, labelled, skip, history, goal, calibration, output })
+}
+
+/// Decides, and writes the decision.
+pub fn tune(options: Options) -> Result<Report> {
+    let began = Instant::now();
+    let output = &options.output;
     ensure!(
         options.labelled.input != Path::new(STANDARD_INPUT),
         "tune reads its --input twice, the second time for the hash in {}; give a file",
         output.display()
     );
-    let model = CompiledModel::read(&spec, &options.model)?;
+    let model = CompiledModel::read(&options.spec, &options.model)?;
     let Labelled { input, labels: source } = &options.labelled;
-    let labels = Labels::read(source)?;
-    let mut examples = Examples::read(&model, input, source.reporting(&labels), skip)?;
+    let labels = Labels::read(source, &model.program)?;
+    let mut examples =
+        Examples::read(&model, input, source.reporting(&labels), options.skip, options.history)?;
     if let Some(answer) = unreadable::answer(&examples.notes)? {
         return Ok(answer);
     }
     let (from, to) = check_suffices(&options.labelled, &examples, &labels)?;
     let decided = decide(&options, &model, &mut examples, &format!("{from} to {to}"))?;
-    std::fs::write(&output, decided.toml())
+    std::fs::write(output, decided.toml())
         .with_context(|| format!("cannot write {}", output.display()))?;
     Report::of(&Answer {
         decided,
@@ -180,8 +199,9 @@ pub fn run(args: Args) -> Result<Report> {
         skipped: examples.skipped,
         unscorable: examples.unscorable,
         notes: examples.notes,
+        labels: labels.notes(),
         seconds: began.elapsed().as_secs_f64(),
-        output,
+        output: output.clone(),
     })
 }
 
@@ -278,7 +298,7 @@ impl fmt::Display for Answer {
         )?;
         let (skipped, unscorable) = (count(self.skipped), count(self.unscorable));
         writeln!(f, "{skipped} before them were the warm-up, {unscorable} could not be scored")?;
-        writeln!(f, "{}", self.notes)?;
+        writeln!(f, "{}{}", self.notes, self.labels)?;
         let seconds = units::seconds(self.seconds);
         writeln!(f, "{decided}\n{} written in {seconds}", output.display())
     }

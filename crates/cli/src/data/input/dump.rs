@@ -1,5 +1,8 @@
 //! Dumps of a topic, as `rpk topic consume` and `kcat -J` print them: an object for each record, with its
 //! key, headers, partition and timestamp beside its value.
+//!
+//! Both write bytes as text, and what is no UTF-8 is lost in it. rpk leaves out an empty key and a
+//! tombstone's value; kcat writes null for what is absent.
 
 use serde_json::{Map, Value};
 
@@ -19,7 +22,7 @@ pub struct Delivery {
 /// Members that every record of a dump has.
 const ALWAYS: [&str; 3] = ["topic", "partition", "offset"];
 /// Members that it may have besides, by either program.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 13] = [
     "key",
     "value",
     "payload",
@@ -30,6 +33,9 @@ const OTHERS: [&str; 10] = [
     "broker",
     "key_schema_id",
     "value_schema_id",
+    "key_error",
+    "payload_error",
+    "value_size",
 ];
 
 /// Returns whether this is a record of a dump.
@@ -50,8 +56,15 @@ pub fn read(record: &[u8]) -> Result<(Option<Vec<u8>>, Delivery), String> {
         // kcat writes a value that is JSON as it is if it is told to.
         Some(value) => Some(value.to_string().into_bytes()),
     };
-    let value = bytes(["value", "payload"]);
-    let key = bytes(["key", "key"]);
+    let (value, key) = (bytes(["value", "payload"]), bytes(["key", "key"]));
+    for (member, why) in [
+        ("value_size", "the dump has no values; write it without --meta-only"),
+        ("payload_error", "kcat could not read its value, as payload_error says"),
+    ] {
+        if value.is_none() && members.contains_key(member) {
+            return Err(why.into());
+        }
+    }
     let partition = members.get("partition").and_then(Value::as_u64);
     let partition = partition.and_then(|number| u32::try_from(number).ok());
     let partition =
@@ -67,9 +80,17 @@ pub fn read(record: &[u8]) -> Result<(Option<Vec<u8>>, Delivery), String> {
     Ok((value, Delivery { key, headers, partition, millis }))
 }
 
-/// Reads rpk's headers, objects with key and value, or kcat's, names and values in turn.
+/// Reads rpk's headers, objects with key and value, or kcat's, names and values in turn or an object with
+/// a list of values for each name.
 fn read_headers(headers: &Value) -> Option<Vec<Header>> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(|text| text.into());
+    if let Some(names) = headers.as_object() {
+        let all = names.iter().map(|(name, values)| {
+            let values = values.as_array()?.iter();
+            Some(values.map(|value| (name.clone().into_bytes(), text(Some(value)))))
+        });
+        return Some(all.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect());
+    }
     let headers = headers.as_array()?;
     if headers.iter().all(Value::is_object) {
         return headers
@@ -111,9 +132,17 @@ mod tests {
                 r#"{"topic":"t","partition":1,"offset":0,"tstype":"create","ts":8,"broker":0,"headers":["trace","a1","b",null],"key":null,"payload":""}"#,
                 Some(""),
                 None,
-                [trace, vec![header("b", None)]].concat(),
+                [trace.clone(), vec![header("b", None)]].concat(),
                 1,
                 8,
+            ),
+            (
+                r#"{"topic":"t","partition":1,"offset":0,"headers":{"b":[null],"trace":["a1"]},"key":"","payload":{"a":1}}"#,
+                Some(r#"{"a":1}"#),
+                Some(""),
+                [vec![header("b", None)], trace].concat(),
+                1,
+                -1,
             ),
         ] {
             assert!(is_dump(record.as_bytes()), "{record}");
@@ -134,6 +163,9 @@ mod tests {
             r#"{"partition":-1}"#,
             r#"{"partition":0,"ts":"now"}"#,
             r#"{"partition":0,"headers":[7]}"#,
+            r#"{"partition":0,"headers":{"a":7}}"#,
+            r#"{"partition":0,"value_size":12}"#,
+            r#"{"partition":0,"payload":null,"payload_error":"no schema"}"#,
             "x",
         ] {
             assert!(read(record.as_bytes()).is_err(), "{record}");

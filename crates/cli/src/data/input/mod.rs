@@ -1,9 +1,10 @@
 //! The records of a file, whatever kind of file it is; its content tells the kind, not its name.
 //!
 //! - [`source`]: bytes, decompressed
-//! - [`table`]: CSV; [`dump`]: dumps of a topic; JSON lines need no file of their own
+//! - [`table`]: CSV; [`parquet`]: Parquet; [`dump`]: dumps of a topic; JSON lines need no file of their own
 
 pub mod dump;
+mod parquet;
 mod source;
 mod table;
 
@@ -17,8 +18,8 @@ use indicatif::ProgressBar;
 
 use crate::show::progress;
 use dump::Delivery;
-pub use source::STANDARD_INPUT;
-use source::Source;
+use parquet::Parquet;
+pub use source::{STANDARD_INPUT, Source};
 use table::Table;
 
 /// The records of a file, one after the other.
@@ -32,6 +33,8 @@ pub struct Records {
     /// Number of records so far.
     number: u64,
     consumed: Rc<Cell<u64>>,
+    /// Bytes of the file; 0 if that is not known.
+    total: u64,
     bar: ProgressBar,
 }
 
@@ -42,11 +45,12 @@ enum Form {
     /// One object of a topic's dump after the other.
     Dump(Lines<'static>),
     Table(Table),
+    Parquet(Parquet),
 }
 
 /// One record.
 pub struct Record<'r> {
-    /// The line on which it begins, from 1.
+    /// The line on which it begins, or its row where there are no lines, from 1.
     pub line: u64,
     /// Its value; `None` for a tombstone, which only a dump has.
     pub value: Option<&'r [u8]>,
@@ -60,6 +64,9 @@ impl Records {
         let Source { reader, head, consumed, total } = Source::open(path)?;
         let cannot_read = || format!("cannot read {}", path.display());
         let form = match Table::separator(&head) {
+            _ if Parquet::is(&head) => {
+                Form::Parquet(Parquet::open(path, Box::new(reader)).with_context(cannot_read)?)
+            }
             Some(separator) => {
                 let table = Table::new(Box::new(reader), separator);
                 Form::Table(table.with_context(cannot_read)?)
@@ -84,6 +91,7 @@ impl Records {
             delivery: None,
             number: 0,
             consumed,
+            total,
             bar: progress::bytes(what, total),
         })
     }
@@ -97,6 +105,10 @@ impl Records {
                 lines.next(&mut self.value).map_err(anyhow::Error::from)
             }
             Form::Table(table) => table.next(&mut self.value).map_err(anyhow::Error::from),
+            Form::Parquet(rows) => {
+                self.consumed.set((rows.done() * self.total as f64) as u64);
+                rows.next(&mut self.value)
+            }
         };
         let read = read.with_context(|| format!("cannot read {path} after record {number}"))?;
         let Some(line) = read else {

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 use std::rc::Rc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use flate2::bufread::MultiGzDecoder;
 
 /// Bytes read at a time.
@@ -38,6 +38,7 @@ impl Source {
             (Box::new(io::stdin().lock()), 0)
         } else {
             let context = || format!("cannot read {}", path.display());
+            ensure!(!path.is_dir(), "{} is a directory; give one of its files", path.display());
             let file = File::open(path).with_context(context)?;
             let total = file.metadata().with_context(context)?.len();
             (Box::new(file), total)

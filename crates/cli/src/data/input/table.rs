@@ -75,7 +75,8 @@ impl Table {
     }
 }
 
-fn json_text(text: &[u8]) -> Vec<u8> {
+/// Writes text as JSON.
+pub fn json_text(text: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(text);
     serde_json::to_vec(&text).expect("a text is JSON")
 }

@@ -1,20 +1,44 @@
 //! Labels that are a file of transactions' ids.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use csv::ByteRecord;
+use csv::{ByteRecord, ReaderBuilder, Trim};
 use fraud_detector::record::timestamp;
 
 use super::{Fraud, LABELS, label};
+use crate::data::input::Source;
+
+/// The separators of a list's columns.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// Names of a column that says which of the transactions are frauds, in small letters and without what is
+/// neither a letter nor a digit.
+const LABEL_NAMES: [&str; 9] = [
+    "isfraud",
+    "fraud",
+    "label",
+    "class",
+    "fraudulent",
+    "isfraudulent",
+    "ischargeback",
+    "target",
+    "txfraud",
+];
 
 /// A list of frauds, in the file's order.
 pub(super) struct List {
     pub(super) path: PathBuf,
     frauds: Vec<(Vec<u8>, Fraud)>,
     by_id: HashMap<Vec<u8>, usize>,
+    /// The ids of genuine transactions, where the file lists them too.
+    genuine: Option<HashSet<Vec<u8>>>,
+    /// The first line, if it may be an id: the file may lack its header.
+    header: Option<Vec<u8>>,
+    /// Rows whose id is in a row before, and the first such id.
+    pub(super) repeated: u64,
+    pub(super) first_repeated: String,
 }
 
 /// The columns of a list.
@@ -24,33 +48,56 @@ struct Columns {
     label: Option<usize>,
     scenario: Option<usize>,
     reported_at: Option<usize>,
+    /// True if nothing but its place says that the first line has names.
+    is_nameless: bool,
 }
 
 impl List {
-    /// Reads a CSV with a column of ids, and perhaps a label, `scenario` and `reported_at`.
-    pub(super) fn read(path: &Path) -> Result<Self> {
+    /// Reads a CSV with a column of ids, and perhaps a label, `scenario` and `reported_at`. The ids' column
+    /// is called `id_name`, like the last step to an id in a record; or else `transaction_id`, or it is the
+    /// only one.
+    pub(super) fn read(path: &Path, id_name: &str) -> Result<Self> {
         let file = path.display();
-        let mut reader = csv::Reader::from_path(path)
-            .with_context(|| format!("cannot read the list of frauds {file}"))?;
+        let mut source =
+            Source::open(path).with_context(|| format!("cannot read the list of frauds {file}"))?;
+        let first = source.head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let count = |separator: &u8| first.iter().filter(|byte| *byte == separator).count();
+        let separator = SEPARATORS.into_iter().rev().max_by_key(count).expect("there are some");
+        let mut reader = ReaderBuilder::new()
+            .delimiter(separator)
+            .trim(Trim::All)
+            .from_reader(&mut source.reader);
         let cannot_read = || format!("cannot read {file}");
         let names = reader.byte_headers().with_context(cannot_read)?.clone();
         let rows: Vec<ByteRecord> =
             reader.byte_records().collect::<Result<_, _>>().with_context(cannot_read)?;
-        let columns = Columns::find(&names, &rows).with_context(|| file.to_string())?;
-        let mut list = Self { path: path.into(), frauds: Vec::new(), by_id: HashMap::new() };
+        let columns = Columns::find(&names, &rows, id_name).with_context(|| file.to_string())?;
+        let mut list = Self {
+            path: path.into(),
+            frauds: Vec::new(),
+            by_id: HashMap::new(),
+            genuine: columns.label.map(|_| HashSet::new()),
+            header: columns.is_nameless.then(|| names[columns.id].to_vec()),
+            repeated: 0,
+            first_repeated: String::new(),
+        };
         // The label of each id, and the line that it is from.
         let mut labels: HashMap<&[u8], (bool, u64)> = HashMap::new();
         for row in &rows {
             let number = row.position().map_or(0, csv::Position::line);
             let line = || format!("{file} line {number}");
-            let (id, is_fraud) = (&row[columns.id], columns.label(row).with_context(line)?);
+            let (id, is_fraud) = (whole(&row[columns.id]), columns.label(row).with_context(line)?);
             if let Some((other, before)) = labels.insert(id, (is_fraud, number)) {
+                let id = String::from_utf8_lossy(id);
                 ensure!(
                     other == is_fraud,
-                    "{} has the id {:?} once as a fraud and once as genuine, in line {before}",
+                    "{} has the id {id:?} once as a fraud and once as genuine, in line {before}",
                     line(),
-                    String::from_utf8_lossy(id),
                 );
+                if list.repeated == 0 {
+                    list.first_repeated = id.into_owned();
+                }
+                list.repeated += 1;
             }
             if is_fraud {
                 let fraud = columns.fraud(row).with_context(line)?;
@@ -61,14 +108,30 @@ impl List {
                         list.frauds.push((id.to_vec(), fraud));
                     }
                 }
+            } else if let Some(genuine) = &mut list.genuine {
+                genuine.insert(id.to_vec());
             }
         }
         Ok(list)
     }
 
+    /// Returns whether the file lists frauds alone, or this transaction too; fails if the file's first line,
+    /// which should name its columns, is the transaction's id.
+    pub(super) fn has(&self, id: &[u8]) -> Result<bool> {
+        let id = whole(id);
+        ensure!(
+            self.header.as_deref().is_none_or(|header| whole(header) != id),
+            "the first line of {} is a transaction's id, {}; it has to name the column",
+            self.path.display(),
+            String::from_utf8_lossy(id),
+        );
+        let is_listed = |genuine: &HashSet<Vec<u8>>| genuine.contains(id);
+        Ok(self.genuine.as_ref().is_none_or(is_listed) || self.by_id.contains_key(id))
+    }
+
     /// Returns the fraud with this id.
     pub(super) fn get(&self, id: &[u8]) -> Option<&Fraud> {
-        self.by_id.get(id).map(|&at| &self.frauds[at].1)
+        self.by_id.get(whole(id)).map(|&at| &self.frauds[at].1)
     }
 
     /// Returns how many frauds are listed.
@@ -86,30 +149,57 @@ impl List {
 impl Columns {
     /// Finds the columns by their names, and where those leave it open by what is in them: a label
     /// is a column of nothing but labels, and the one column that is left has the ids.
-    fn find(names: &ByteRecord, rows: &[ByteRecord]) -> Result<Self> {
-        let place = |name: &str| names.iter().position(|found| found == name.as_bytes());
-        let [id, scenario, reported_at] = ["transaction_id", "scenario", "reported_at"].map(place);
-        let is_known = |at: &usize| [id, scenario, reported_at].contains(&Some(*at));
-        let has_labels =
-            |at: usize| !rows.is_empty() && rows.iter().all(|row| label(&row[at]).is_some());
-        let others: Vec<usize> = (0..names.len()).filter(|at| !is_known(at)).collect();
+    fn find(names: &ByteRecord, rows: &[ByteRecord], id_name: &str) -> Result<Self> {
         let name = |at: usize| String::from_utf8_lossy(&names[at]).into_owned();
         let list = |of: &[usize]| of.iter().map(|at| name(*at)).collect::<Vec<_>>().join(", ");
+        let all: Vec<usize> = (0..names.len()).collect();
+        let is_name = |at: &usize| !names[*at].is_empty() && name(*at).parse::<f64>().is_err();
+        ensure!(
+            all.iter().all(is_name),
+            "the first line has to name the columns, and it is {}",
+            list(&all)
+        );
+        let place = |name: &str| names.iter().position(|found| found == name.as_bytes());
+        let [scenario, reported_at] = ["scenario", "reported_at"].map(place);
+        let id = place(id_name).or(place("transaction_id"));
+        let is_known = |at: &usize| [id, scenario, reported_at].contains(&Some(*at));
+        let has_labels = |at: usize| {
+            let labels: Option<Vec<bool>> = rows.iter().map(|row| label(&row[at])).collect();
+            // Where no column is called as ids are, a column of one value alone may be them.
+            labels.is_some_and(|all| match id {
+                Some(_) => !all.is_empty(),
+                None => all.contains(&true) && all.contains(&false),
+            })
+        };
+        let is_label_name = |at: usize| {
+            let letters = name(at).to_lowercase();
+            let letters: String =
+                letters.chars().filter(|letter| letter.is_alphanumeric()).collect();
+            LABEL_NAMES.contains(&&*letters)
+        };
+        let others: Vec<usize> = all.iter().copied().filter(|at| !is_known(at)).collect();
+        let named: Vec<usize> = others.iter().copied().filter(|at| is_label_name(*at)).collect();
         let (labels, rest): (Vec<usize>, Vec<usize>) = match (id, others.as_slice()) {
             // A single column has ids, even if they are 0 and 1.
             (None, [only]) => (vec![], vec![*only]),
-            (None, [one, other]) if has_labels(*one) && has_labels(*other) => {
-                (vec![*other], vec![*one])
+            (None, [one, other]) if has_labels(*one) && has_labels(*other) => match *named {
+                [label] => (vec![label], vec![if label == *one { *other } else { *one }]),
+                _ => (vec![*other], vec![*one]),
+            },
+            // By its name it is the label, whatever is in it: a value that is none is told with its line.
+            _ if named.len() == 1 => {
+                (named, others.into_iter().filter(|at| !is_label_name(*at)).collect())
             }
             _ => others.iter().partition(|at| has_labels(**at)),
         };
+        let is_nameless = id.is_none() && names.len() == 1;
         let id = match (id, rest.as_slice()) {
             (Some(id), _) => id,
             (None, [id]) => *id,
             (None, _) => bail!(
                 "which column has the transactions' ids? Its first line names {}; call the column \
-                 transaction_id",
-                list(&(0..names.len()).collect::<Vec<_>>()),
+                 {id_name}",
+                list(&all),
             ),
         };
         let label = match labels.as_slice() {
@@ -120,14 +210,17 @@ impl Columns {
                 list(labels)
             ),
         };
-        Ok(Self { id, label, scenario, reported_at })
+        Ok(Self { id, label, scenario, reported_at, is_nameless })
     }
 
     /// Reads whether a row lists a fraud.
     fn label(&self, row: &ByteRecord) -> Result<bool> {
         let Some(at) = self.label else { return Ok(true) };
         label(&row[at]).with_context(|| {
-            format!("{:?} is no label; {LABELS}", String::from_utf8_lossy(&row[at]))
+            format!(
+                "{:?} is no label, in the column of labels; {LABELS}",
+                String::from_utf8_lossy(&row[at])
+            )
         })
     }
 
@@ -138,6 +231,12 @@ impl Columns {
         let reported_at = cell(self.reported_at).map(reported).transpose()?.flatten();
         Ok(Fraud { scenario, reported_at, found: Cell::new(false) })
     }
+}
+
+/// Returns an id without the fraction of a whole number: tables without integers write 596.0.
+fn whole(id: &[u8]) -> &[u8] {
+    let whole = id.strip_suffix(b".0").unwrap_or(id);
+    if whole.iter().all(u8::is_ascii_digit) { whole } else { id }
 }
 
 /// Reads a scenario, a number from 1 to 255.
@@ -170,7 +269,7 @@ mod tests {
     fn frauds(content: &str) -> Result<String, String> {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(content.as_bytes()).expect("a writable file");
-        let list = List::read(file.path()).map_err(|error| format!("{error:#}"))?;
+        let list = List::read(file.path(), "trans_num").map_err(|error| format!("{error:#}"))?;
         let ids: Vec<_> = list.missing().map(String::from_utf8_lossy).collect();
         Ok(ids.join(" "))
     }
@@ -190,6 +289,11 @@ mod tests {
             ("transaction_id,note\n1,seen\n", "1"),
             ("transaction_id,is_fraud\n2,1\n2,1\n", "2"),
             ("transaction_id,is_fraud\n", ""),
+            ("amount,trans_num,transaction_id\n7,b,c\n", "b"),
+            ("id;is_fraud\n1;0\n 2 ; 1 \n", "2"),
+            ("transaction_id,is_fraud,is_night\n1,0,1\n2,1,1\n", "2"),
+            ("is_fraud,id\n0,1\n1,0\n", "0"),
+            ("\u{feff}id\r\n1.0\r\n", "1"),
         ] {
             assert_eq!(frauds(content).as_deref(), Ok(expect), "{content}");
         }
@@ -199,6 +303,11 @@ mod tests {
     fn errors_name_the_column_or_the_line() {
         for (content, expect) in [
             ("a,b\nx,z\n", "which column has the transactions' ids? Its first line names a, b;"),
+            (
+                "transaction_id,is_fraud\n1,no\n2,maybe\n",
+                "line 3: \"maybe\" is no label, in the column",
+            ),
+            ("9\n4\n", "the first line has to name the columns, and it is 9"),
             ("transaction_id,a,b\n1,0,1\n", "several columns could be the label: a, b;"),
             ("transaction_id,f\n1,1\n1,0\n", "line 3 has the id \"1\" once as a fraud"),
             ("transaction_id,scenario\n1,0\n", "line 2: scenario \"0\" is no number from 1 to 255"),

@@ -9,11 +9,14 @@ mod list;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use fraud_plan::Program;
+use fraud_plan::program::{Role, Step};
+use serde::Serialize;
 
 use crate::show::units::count;
 use column::Column;
@@ -45,7 +48,7 @@ pub struct Labels {
     place: Place,
     /// The reported frauds by their ids, where labels are a column.
     met: RefCell<HashSet<Vec<u8>>>,
-    /// Transactions without a label, where labels are a column.
+    /// Transactions without a label, where all should have one.
     without: Cell<u64>,
 }
 
@@ -71,6 +74,25 @@ pub struct Reporting<'l> {
     pub delay: Duration,
 }
 
+/// The notes on labels and transactions that do not match.
+#[derive(Serialize)]
+pub struct LabelNotes {
+    /// Listed frauds that are not among the transactions.
+    frauds_not_found: u64,
+    /// Transactions that count as genuine for want of a label: in the record, or in a list that has genuine
+    /// ones too.
+    without_label: u64,
+    /// All of it for people, a line each.
+    #[serde(skip)]
+    text: String,
+}
+
+impl fmt::Display for LabelNotes {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl LabelSource {
     /// Returns when the frauds of `labels`, which were read from here, are reported.
     pub fn reporting<'l>(&self, labels: &'l Labels) -> Reporting<'l> {
@@ -86,8 +108,8 @@ impl LabelSource {
     }
 }
 
-impl std::fmt::Display for LabelSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for LabelSource {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match &self.place {
             LabelPlace::List(path) => write!(f, "{}", path.display()),
             LabelPlace::Column(path) => write!(f, "--label {path}"),
@@ -96,11 +118,33 @@ impl std::fmt::Display for LabelSource {
 }
 
 impl Labels {
-    /// Reads a list of frauds, or prepares to read the labels of records.
-    pub fn read(source: &LabelSource) -> Result<Self> {
+    /// Reads a list of frauds, or prepares to read the labels of records that `program` describes.
+    pub fn read(source: &LabelSource, program: &Program) -> Result<Self> {
+        let fields = || program.fields.iter().enumerate();
         let place = match &source.place {
-            LabelPlace::List(path) => Place::List(List::read(path)?),
-            LabelPlace::Column(path) => Place::Column(Column::new(path.clone())),
+            LabelPlace::List(path) => {
+                let id = fields().find(|(_, field)| field.role == Role::Id).context(
+                    "a list of frauds names transactions by their ids, but the feature spec does not say \
+                     where an id is; add [transaction] with id = \"…\", the path of the id, or name the \
+                     records' own label with --label",
+                )?;
+                let name = match &id.1.step {
+                    Step::Name(name) => name,
+                    Step::Item(_) => "transaction_id",
+                };
+                Place::List(List::read(path, name)?)
+            }
+            LabelPlace::Column(path) => {
+                let is_around =
+                    |role: Role| matches!(role, Role::Object | Role::Array | Role::Reports);
+                let is_label = |at: usize| program.path(at) == path.to_string();
+                ensure!(
+                    !fields().any(|(at, field)| !is_around(field.role) && is_label(at)),
+                    "--label {path} is a field of the feature spec: a model that reads the label learns \
+                     nothing else, and no transaction has one when it is scored; take {path} out of the spec"
+                );
+                Place::Column(Column::new(path.clone()))
+            }
         };
         Ok(Self { place, met: RefCell::default(), without: Cell::default() })
     }
@@ -129,8 +173,9 @@ impl Labels {
     ) -> Result<Option<(&Fraud, bool)>> {
         match &self.place {
             Place::List(list) => {
-                let fraud = id.and_then(|id| list.get(id));
-                Ok(fraud.map(|fraud| (fraud, !fraud.found.replace(true))))
+                let Some(id) = id else { return Ok(None) };
+                self.without.set(self.without.get() + u64::from(!list.has(id)?));
+                Ok(list.get(id).map(|fraud| (fraud, !fraud.found.replace(true))))
             }
             Place::Column(column) => {
                 let label = column.read(record).with_context(|| format!("line {line}"))?;
@@ -144,21 +189,15 @@ impl Labels {
     }
 
     /// Returns how many listed frauds have not been met among the transactions.
-    pub fn missing(&self) -> u64 {
+    fn missing(&self) -> u64 {
         match &self.place {
             Place::List(list) => list.missing().count() as u64,
             Place::Column(_) => 0,
         }
     }
 
-    /// Returns how many transactions had no label, where labels are a column.
-    pub fn without(&self) -> u64 {
-        self.without.get()
-    }
-
-    /// Returns what is to be said of listed frauds that were not met and of transactions without a
-    /// label, a line each.
-    pub fn notes(&self) -> String {
+    /// Returns what is to be said of labels and transactions that do not match.
+    pub fn notes(&self) -> LabelNotes {
         let mut notes = String::new();
         if let (Place::List(list), missing @ 1..) = (&self.place, self.missing()) {
             let first: Vec<_> = list.missing().take(3).map(String::from_utf8_lossy).collect();
@@ -169,13 +208,25 @@ impl Labels {
                 if list.missing().nth(3).is_some() { " …" } else { "" },
             );
         }
+        if let Place::List(list @ List { repeated: 1.., .. }) = &self.place {
+            let repeated = count(list.repeated);
+            notes += &format!(
+                "{repeated} rows of {} have an id that came before, the first of them {}\n",
+                list.path.display(),
+                list.first_repeated,
+            );
+        }
         if self.without.get() > 0 {
             notes += &format!(
                 "{} transactions have no label and count as genuine\n",
                 count(self.without.get())
             );
         }
-        notes
+        LabelNotes {
+            frauds_not_found: self.missing(),
+            without_label: self.without.get(),
+            text: notes,
+        }
     }
 
     /// Fails if none of the listed frauds is among the transactions of `input`, or no transaction
@@ -185,7 +236,7 @@ impl Labels {
         match &self.place {
             Place::List(list) => ensure!(
                 list.len() == 0 || self.missing() < list.len(),
-                "none of the {} ids in {} is a transaction_id in {input}; do they belong together?",
+                "none of the {} ids in {} is a transaction's in {input}; do they belong together?",
                 list.len(),
                 list.path.display(),
             ),

@@ -1,0 +1,217 @@
+//! `fraud train`: from a spec and labelled transactions to a model that can be built.
+//!
+//! In this order: the features of the file, three times, with different restarts; the project's own
+//! trainer on them ([`trainer`]); the compiled engine held to the trainer's golden vectors
+//! ([`golden`]); the decision; the card.
+
+mod golden;
+mod trainer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::features::{self, Wipes};
+use super::flags::LabelledFlags;
+use super::tune::{self, CalibrationKind, GoalFlags};
+use crate::data::input::{STANDARD_INPUT, file_name};
+use crate::data::labels::Labelled;
+use crate::data::spec;
+use crate::show::report::Report;
+use crate::show::units::{self, count, percent};
+use trainer::{Metrics, Trainer};
+
+const AFTER_HELP: &str = "\
+Example:
+  fraud new my-model --sample payments.jsonl.zst --label is_fraud
+  fraud train my-model --input payments.jsonl.zst --label is_fraud
+  ./scripts/build --model my-model
+  fraud backtest --input later.jsonl.zst --label is_fraud
+
+The features are the detector's own, computed in the order of time; each fraud is reported to it when
+its report has come, as in a broker. Of the file's time the first tenth only fills history, the last
+quarter validates, and what is between is learned from: as it is, and again with histories lost at
+random, as brokers lose them. LightGBM learns; the decision is made on the last quarter, by default for
+50 alerts a day.
+
+DIR has fraud.toml, and gets fraud.onnx, decision.toml, golden/ and README.md, the model's card. The
+features stay in DIR/.train, to look at and to train otherwise. The Python that it takes is installed by
+./scripts/python; ./scripts/fraud does that by itself.";
+
+/// Of the time of a file, the share that only fills history, and the share before validation.
+const SPLIT: [f64; 2] = [0.1, 0.75];
+/// How often a broker is taken to restart, in validation; and in training, roughly.
+const RESTARTS: [Duration; 2] = [days(7), days(5)];
+
+/// About what a module of 40 trees takes beside history: its stack, the plan, room for records.
+const BESIDE_HISTORY: u64 = 512 << 10;
+
+const fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 24 * 60 * 60)
+}
+
+/// Train a model for a feature spec, and decide what is fraud.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// The directory with fraud.toml, which gets the model
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    #[command(flatten)]
+    labelled: LabelledFlags,
+    #[command(flatten)]
+    goal: GoalFlags,
+    /// Number of trees
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    trees: u32,
+    /// Leaves of a tree, at most
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    leaves: u32,
+    /// data_transforms_per_function_memory_limit of the cluster: history in training is what the module
+    /// will have with it
+    #[arg(long, value_name = "SIZE", default_value = "2MiB", value_parser = units::parse_size)]
+    memory_limit: u64,
+    /// Python with the packages of model/train/requirements.txt
+    /// [default: FRAUD_PYTHON, else model/train/.venv/bin/python]
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
+}
+
+/// The answer: the model that was made.
+#[derive(Serialize)]
+struct Answer {
+    directory: PathBuf,
+    #[serde(flatten)]
+    metrics: Metrics,
+    /// Largest difference between the compiled engine and onnxruntime on the golden vectors.
+    golden_difference: f32,
+    golden_vectors: usize,
+    /// Histories that were given up for want of memory.
+    evictions: u64,
+    threshold: Value,
+    basis: Value,
+    /// What the threshold does on the validated transactions.
+    expected: Value,
+    seconds: f64,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<Report> {
+    let began = Instant::now();
+    let Args { directory, labelled, goal, trees, leaves, memory_limit, python } = args;
+    let labelled = Labelled::try_from(labelled)?;
+    ensure!(
+        labelled.input != Path::new(STANDARD_INPUT),
+        "train reads its --input several times; give a file"
+    );
+    ensure!(
+        memory_limit >= 2 * BESIDE_HISTORY,
+        "--memory-limit {memory_limit}: beside history, a module takes about {BESIDE_HISTORY} bytes"
+    );
+    let history = memory_limit - BESIDE_HISTORY;
+    let trainer = Trainer::new(python, directory.join(".train"))?;
+    let spec = directory.join("fraud.toml");
+    let program = spec::read(&spec)?;
+
+    let vectors = |name: &str, wipes| {
+        let output = trainer.directory.join(name);
+        features::export(program.clone(), &labelled, wipes, history, output)
+    };
+    let [restarts, wipes] = RESTARTS;
+    let plain = vectors(trainer::PLAIN, Wipes::default())?;
+    if !plain.ok {
+        return Ok(plain);
+    }
+    vectors(trainer::RESTARTED, Wipes::restarts(restarts))?;
+    vectors(trainer::WIPED, Wipes::scattered(wipes, 1))?;
+    let metrics = trainer.fit(&directory, SPLIT, [trees, leaves])?;
+    let (golden_vectors, golden_difference) = golden::check(&directory)?;
+
+    let first = plain.json["first_time"].as_i64().context("the vectors have a first time")?;
+    let skip = u64::try_from(metrics.validate_from - first).unwrap_or(0);
+    let decision = tune::tune(tune::Options {
+        spec,
+        model: directory.join("fraud.onnx"),
+        skip: Duration::from_millis(skip),
+        history,
+        goal: goal.goal(),
+        calibration: CalibrationKind::Isotonic,
+        output: directory.join("decision.toml"),
+        labelled: Labelled { input: labelled.input.clone(), labels: labelled.labels },
+    })?;
+    trainer.card(&directory, &file_name(&labelled.input))?;
+    let decided = |key: &str| decision.json[key].clone();
+    Report::of(&Answer {
+        metrics,
+        golden_difference,
+        golden_vectors,
+        evictions: plain.json["evictions"].as_u64().unwrap_or(0),
+        threshold: decided("threshold"),
+        basis: decided("basis"),
+        expected: decided("expected"),
+        seconds: began.elapsed().as_secs_f64(),
+        directory,
+    })
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Metrics { trees, leaves, features, transactions, frauds, .. } = self.metrics;
+        let directory = self.directory.display();
+        writeln!(
+            f,
+            "{trees} trees of at most {leaves} leaves over {features} features, in {directory}"
+        )?;
+        if self.evictions > 0 {
+            writeln!(
+                f,
+                "{} histories were given up for want of memory; `expected` of the entities shares it out, \
+                 and a larger limit of the cluster gives more: --memory-limit",
+                count(self.evictions)
+            )?;
+        }
+        let day = |millis: i64| units::date(millis.div_euclid(24 * 60 * 60 * 1000));
+        writeln!(
+            f,
+            "learned from {} vectors with {} frauds, from {} on",
+            count(transactions),
+            count(frauds),
+            day(self.metrics.learn_from),
+        )?;
+        writeln!(
+            f,
+            "validated on {} transactions with {} frauds, from {} on:",
+            count(self.metrics.validation_transactions),
+            count(self.metrics.validation_frauds),
+            day(self.metrics.validate_from),
+        )?;
+        writeln!(f, "  average precision  {:.3}", self.metrics.average_precision)?;
+        writeln!(
+            f,
+            "  after restarts     {:.3}  (all history lost every 7 days)",
+            self.metrics.average_precision_restarted
+        )?;
+        writeln!(f, "  AUC ROC            {:.3}", self.metrics.auc_roc)?;
+        let expected = |key: &str| self.expected[key].as_f64();
+        writeln!(
+            f,
+            "  threshold          {}: {:.1} alerts a day, {} of them frauds, {} of the frauds found",
+            self.threshold,
+            expected("alerts_per_day").unwrap_or(0.0),
+            percent(expected("precision")),
+            percent(expected("recall")),
+        )?;
+        writeln!(
+            f,
+            "the compiled engine gives onnxruntime's outputs on {} vectors, to {:.1e}",
+            count(self.golden_vectors as u64),
+            self.golden_difference,
+        )?;
+        writeln!(f, "took {:.1} s", self.seconds)?;
+        writeln!(f, "next: ./scripts/build --model {directory}")
+    }
+}
