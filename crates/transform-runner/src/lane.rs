@@ -173,6 +173,7 @@ impl Driver {
 
     /// Ends the processor's present life before it hears anything else.
     fn abort(&mut self, why: String) {
+        say!("{}: begins again from {}: {why}", self.name, self.progress.done.load(Relaxed));
         self.events.push_front(Event::Abort(why));
     }
 

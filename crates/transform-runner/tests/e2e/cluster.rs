@@ -107,7 +107,9 @@ impl Cluster {
         let topics: Vec<_> = names
             .iter()
             .map(|name| {
-                let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+                // The records' times are long ago: they would be deleted after half a minute.
+                let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1))
+                    .set("retention.ms", "-1");
                 config.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
             })
             .collect();
