@@ -75,6 +75,33 @@ fn report_records_are_no_rows() {
     );
 }
 
+/// A topic keyed by something else than the customer leaves each partition a part of the history.
+#[test]
+fn customers_on_several_partitions_are_told() {
+    let place = place();
+    place.write("f.csv", "transaction_id\n2\n");
+    let records = [("a", 0), ("a", 1), ("b", 1), ("b", 1)].into_iter().zip(1..);
+    let dump = records.map(|((customer, partition), id)| {
+        let value = transaction(id, &format!("2020-01-01T00:0{id}:00Z"), customer);
+        let record = json!({ "topic": "t", "key": id.to_string(), "value": value.trim_end(),
+            "timestamp": 1_577_836_800_000_i64 + 60_000 * id as i64, "partition": partition,
+            "offset": id });
+        format!("{record}\n")
+    });
+    place.write("d.jsonl", dump.collect::<String>());
+    place.write("t.jsonl", transaction(2, "2020-01-01T00:00:00Z", "a"));
+    for command in ["run --output o", "backtest"] {
+        let command = format!("{command} --frauds f.csv --input");
+        let (answer, status) = place.json(&format!("{command} d.jsonl"));
+        assert_eq!((status, &answer["spread_customers"]), (0, &json!(1)), "{command}: {answer}");
+        let said = text(&place.fraud(&format!("{command} d.jsonl")).stdout);
+        let expect = "1 of 2 customers (50.00%) are on more than one partition";
+        assert!(said.contains(expect) && said.contains("key the topic by customer_id"), "{said}");
+        let (answer, _) = place.json(&format!("{command} t.jsonl"));
+        assert_eq!(answer["spread_customers"], Value::Null, "{command}: {answer}");
+    }
+}
+
 /// A dump of the same: each record is replayed on its partition, a tombstone too.
 #[test]
 fn dumps_are_replayed_as_they_were() {
@@ -177,9 +204,19 @@ fn a_wrong_date_moves_nothing() {
     };
     let expect = run(&lines);
     assert_eq!(expect.0["reports"], 2, "{}", expect.0);
+    let backtest = || {
+        let (answer, status) = place.json("backtest --input t.jsonl --frauds f.csv");
+        assert_eq!(status, 0, "{answer}");
+        ["from", "to", "days", "reports", "average_precision", "cold"]
+            .map(|key| answer[key].clone())
+    };
+    let evaluated = backtest();
     for at in [0, 1, 40, 89, 90] {
         lines.insert(at, transaction(1000, "2099-01-01T00:00:00Z", "a"));
         let moved = run(&lines);
+        if at % 40 == 0 {
+            assert_eq!(backtest(), evaluated, "{at}: the backtests differ");
+        }
         assert!(moved.2 == expect.2, "{at}: the vectors differ: {} {}", moved.0, expect.0);
         assert!(moved.3 == expect.3, "{at}: the verdicts differ: {}", moved.1);
         assert!(moved.4 == expect.4, "{at}: the reports differ");
@@ -188,6 +225,33 @@ fn a_wrong_date_moves_nothing() {
             "value": "\"2099-01-01T00:00:00Z\"" });
         assert_eq!(moved.1["refused"]["bad_time"], refused, "{at}: {}", moved.1);
         lines.remove(at);
+    }
+}
+
+/// The decision that is made does not change with a record dated 2099, nor its baselines.
+#[test]
+fn a_wrong_date_moves_no_decision() {
+    let place = Place::new();
+    place.json("simulate --days 10 --customers 300 --output t.jsonl --frauds f.csv");
+    let tune = || {
+        let (answer, status) = place.json(&format!(
+            "tune --spec {MODEL}/fraud.toml --model {MODEL}/fraud.onnx --input t.jsonl --frauds f.csv \
+             --skip 2d --output d.toml"
+        ));
+        assert_eq!(status, 0, "{answer}");
+        // All but what names the file by its hash.
+        let keys = ["threshold", "expected", "transactions", "frauds", "days", "skipped", "from"];
+        let decision = text(&place.read("d.toml"));
+        let lines = decision.lines().filter(|line| !line.contains("sha256"));
+        (keys.map(|key| answer[key].clone()), lines.collect::<Vec<_>>().join("\n"))
+    };
+    let expect = tune();
+    let lines = text(&place.read("t.jsonl"));
+    let wrong = transaction(99_999_999, "2099-01-01T00:00:00Z", "1");
+    for at in [0, lines.len() / 3] {
+        let at = at + if at == 0 { 0 } else { lines[at..].find('\n').expect("a line") + 1 };
+        place.write("t.jsonl", [&lines[..at], &wrong, &lines[at..]].concat());
+        assert_eq!(tune(), expect, "{at}");
     }
 }
 

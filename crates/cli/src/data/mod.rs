@@ -6,7 +6,8 @@
 //! - [`envelope`]: the few fields that the commands themselves read of a record
 //! - [`clock`]: the broker's clock, as a file tells it
 //! - [`stream`]: the records, and between them the reports that fall due, in order of event time
-//! - [`notes`]: what a command says of a file; [`unreadable`]: the records that cannot be scored
+//! - [`notes`]: what a command says of a file; [`unreadable`]: the records that cannot be scored;
+//!   [`spread`]: the customers that are on several partitions
 
 pub mod clock;
 pub mod envelope;
@@ -15,5 +16,6 @@ pub mod input;
 pub mod labels;
 pub mod notes;
 pub mod spec;
+pub mod spread;
 pub mod stream;
 pub mod unreadable;

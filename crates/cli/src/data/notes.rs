@@ -5,6 +5,7 @@ use std::fmt;
 use fraud_plan::time::millis::HOUR;
 use serde::Serialize;
 
+use super::spread::Spread;
 use super::unreadable::Unreadable;
 use crate::show::units::{count, share};
 
@@ -28,6 +29,9 @@ pub struct Notes {
     out_of_order: u64,
     #[serde(skip)]
     first_out_of_order: u64,
+    /// Customers by their partitions, in a dump.
+    #[serde(rename = "spread_customers")]
+    pub spread: Option<Spread>,
     /// The kind of file that this seems to be, if no record of it can be scored.
     pub hint: Option<String>,
 }
@@ -63,6 +67,9 @@ impl fmt::Display for Notes {
                 share(self.out_of_order, self.records),
                 self.first_out_of_order,
             )?;
+        }
+        if let Some(spread) = &self.spread {
+            write!(f, "{spread}")?;
         }
         match &self.hint {
             Some(hint) => writeln!(f, "no record can be scored: {hint}"),

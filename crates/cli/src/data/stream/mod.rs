@@ -2,30 +2,29 @@
 //!
 //! A record of the file that brings reports is an event of reports as the others are. All records that
 //! cannot be scored are counted here, for every command.
+//!
+//! - [`shape`]: a record of reports, as the spec wants it; [`due`]: the reports that are not due yet
+
+mod due;
+mod shape;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::{Context, Result};
 use fraud_detector::record::{Reader, Record};
 use fraud_detector::{Reason, Refusal};
-use fraud_plan::Program;
-use fraud_plan::program::{EventTypes, Field, Role, Step, Treatment};
-use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Value, json};
+use fraud_plan::program::{EventTypes, Role, Treatment};
 
-use super::clock::{self, Clock, LOOKAHEAD};
-use super::envelope::Envelopes;
-use super::hint::hint;
-use super::input::Records;
-use super::input::dump::Delivery;
-use super::labels::Reporting;
-use super::notes::Notes;
-use crate::show::units::rfc3339;
-
-/// Maximum number of reports in a record.
-const MAX_REPORTS: u64 = 100;
-/// Maximum number of bytes of a record with several reports.
-const MAX_BYTES: usize = 32 << 10;
+use crate::data::clock::{self, Clock, LOOKAHEAD};
+use crate::data::envelope::Envelopes;
+use crate::data::hint::hint;
+use crate::data::input::Records;
+use crate::data::input::dump::Delivery;
+use crate::data::labels::Reporting;
+use crate::data::notes::Notes;
+use crate::data::spread::SpreadCounter;
+use due::Pending;
+use shape::ReportShape;
 
 /// The records of a file, and before each of them the reports that are due at its time.
 ///
@@ -55,6 +54,7 @@ pub struct Stream<'f> {
     /// The record of reports that was given last.
     record: Vec<u8>,
     notes: Notes,
+    spread: SpreadCounter,
 }
 
 /// A record as it was read.
@@ -129,6 +129,9 @@ impl<'f> Stream<'f> {
     /// them by their ids.
     pub fn new(records: Records, envelopes: Envelopes, reporting: Option<Reporting<'f>>) -> Self {
         let program = envelopes.program();
+        let key = program.fields.iter().position(|field| field.role == Role::Entity(0));
+        let key = key.map(|key| program.path(key)).unwrap_or_default();
+        let spread = SpreadCounter::new(key);
         let has = |role: Role| program.fields.iter().any(|field| field.role == role);
         let passes = |types: &EventTypes| types.others == Treatment::Pass;
         Self {
@@ -148,6 +151,7 @@ impl<'f> Stream<'f> {
             given: Ahead::default(),
             record: Vec::new(),
             notes: Notes::default(),
+            spread,
         }
     }
 
@@ -242,6 +246,8 @@ impl<'f> Stream<'f> {
     pub fn finish(&mut self) -> Notes {
         self.records.done();
         let mut notes = std::mem::take(&mut self.notes);
+        let empty = SpreadCounter::new(String::new());
+        notes.spread = std::mem::replace(&mut self.spread, empty).finish();
         if notes.is_unreadable() {
             let program = self.envelopes.program();
             notes.hint = Some(hint(&self.records.head, &notes.unreadable, program));
@@ -269,6 +275,9 @@ impl<'f> Stream<'f> {
         match read {
             Ok(Record::Transaction { .. }) => {
                 self.notes.transactions += 1;
+                if let (Some(delivery), Some(key)) = (&record.delivery, &record.key) {
+                    self.spread.add(key, delivery.partition);
+                }
                 (scenario, reported_at) = self.label(&record, now)?;
             }
             Ok(Record::Reports(all)) => {
@@ -319,100 +328,6 @@ impl<'f> Stream<'f> {
     }
 }
 
-/// The form of a record of reports, as the spec wants it.
-struct ReportShape {
-    /// The text before the first report.
-    open: String,
-    /// The text after the last report.
-    close: String,
-    /// Path of the time inside a report.
-    time: Vec<String>,
-}
-
-impl ReportShape {
-    /// Returns `None` if the spec has no reports.
-    fn of(program: &Program) -> Option<Self> {
-        let name = |field: &Field| match &field.step {
-            Step::Name(name) => Some(name.clone()),
-            // No spec has its reports, or their time, in an item.
-            Step::Item(_) => None,
-        };
-        let path = |role: Role| {
-            let fields = &program.fields;
-            let mut field = fields.iter().find(|field| field.role == role)?;
-            let mut path = vec![name(field)?];
-            while let Some(parent) = field.parent {
-                field = &fields[usize::from(parent)];
-                if field.role == Role::Reports {
-                    break;
-                }
-                path.insert(0, name(field)?);
-            }
-            Some(path)
-        };
-        let (reports, time) = (path(Role::Reports)?, path(Role::ReportTime)?);
-        let open = reports.iter().map(|name| format!("{{{}:", Value::from(name.as_str())));
-        let open = open.collect::<String>() + "[";
-        Some(Self { open, close: "]".to_owned() + &"}".repeat(reports.len()), time })
-    }
-
-    /// Returns a fraud's own record with the time of its report in it. Members keep their text, to
-    /// the digit.
-    fn report(&self, transaction: &[u8], at: i64) -> Result<Vec<u8>> {
-        let mut members: BTreeMap<String, &RawValue> =
-            serde_json::from_slice(transaction).context("a fraud's record is no JSON object")?;
-        let (first, rest) = self.time.split_first().context("a path has a name")?;
-        let nested = rest.iter().rev();
-        let at = nested.fold(json!(rfc3339(at)), |value, name| json!({ name.as_str(): value }));
-        let at = to_raw_value(&at)?;
-        members.insert(first.clone(), &at);
-        Ok(serde_json::to_vec(&members)?)
-    }
-}
-
-/// The reports that are not due yet, by when they are made; at equal times in the order of their
-/// transactions.
-#[derive(Default)]
-struct Pending {
-    reports: BTreeMap<(i64, u64), Vec<u8>>,
-    added: u64,
-}
-
-impl Pending {
-    fn add(&mut self, at: i64, report: Vec<u8>) {
-        self.reports.insert((at, self.added), report);
-        self.added += 1;
-    }
-
-    /// Takes out reports that are due at `now` and writes them to `record`, until it is full; a single
-    /// report may be of any size. Returns the time of the last one and their number.
-    fn take_due(
-        &mut self,
-        now: i64,
-        shape: &ReportShape,
-        record: &mut Vec<u8>,
-    ) -> Option<(i64, u64)> {
-        record.clear();
-        record.extend_from_slice(shape.open.as_bytes());
-        let mut last = None;
-        while let Some(entry) = self.reports.first_entry() {
-            let ((at, _), count) = (*entry.key(), last.map_or(0, |(_, count)| count));
-            let size = record.len() + 1 + entry.get().len() + shape.close.len();
-            let full = count > 0 && (count == MAX_REPORTS || size > MAX_BYTES);
-            if at > now || full {
-                break;
-            }
-            if count > 0 {
-                record.push(b',');
-            }
-            record.extend_from_slice(&entry.remove());
-            last = Some((at, count + 1));
-        }
-        record.extend_from_slice(shape.close.as_bytes());
-        last
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -434,7 +349,7 @@ mod tests {
     /// Seconds from 1970 to 2000, where the times of the tests begin.
     const START: i64 = 946_684_800;
 
-    fn program(spec: &str) -> Program {
+    fn program(spec: &str) -> fraud_plan::Program {
         fraud_plan::compile::spec::parse(spec, "SPEC").expect("a valid spec")
     }
 
@@ -517,46 +432,5 @@ mod tests {
     fn a_transaction_that_comes_twice_is_reported_once() {
         let events = events("a@1 a@1 b@9 a@10", "transaction_id\na\n", 2);
         assert_eq!(events.join(" "), "a@1 a@1 [a@3]@3 b@9 a@10");
-    }
-
-    #[test]
-    fn records_are_bounded() {
-        let shape = ReportShape::of(&program(SPEC)).expect("reports");
-        let mut pending = Pending::default();
-        let mut record = Vec::new();
-        for at in 0..150 {
-            pending.add(at, b"1".to_vec());
-        }
-        let big = vec![b' '; MAX_BYTES];
-        pending.add(150, big.clone());
-        pending.add(150, b"2".to_vec());
-        let mut sizes = Vec::new();
-        while let Some((last, count)) = pending.take_due(1000, &shape, &mut record) {
-            sizes.push((last, count));
-            assert!(count == 1 || record.len() <= MAX_BYTES);
-        }
-        assert_eq!(sizes, [(99, 100), (149, 50), (150, 1), (150, 1)]);
-    }
-
-    #[test]
-    fn a_report_keeps_every_digit() {
-        let transaction = br#"{"amount":1.10,"id":12345678901234567890123,"reported_at":0}"#;
-        for (spec, open, expect) in [
-            (
-                SPEC.to_owned(),
-                r#"{"fraud_reports":["#,
-                r#"{"amount":1.10,"id":12345678901234567890123,"reported_at":"1970-01-01T00:00:00Z"}"#,
-            ),
-            (
-                SPEC.replace("fraud_reports", "a.b").replace("reported_at", "at.time"),
-                r#"{"a":{"b":["#,
-                r#"{"amount":1.10,"at":{"time":"1970-01-01T00:00:00Z"},"id":12345678901234567890123,"reported_at":0}"#,
-            ),
-        ] {
-            let shape = ReportShape::of(&program(&spec)).expect("reports");
-            assert_eq!(shape.open, open);
-            let report = shape.report(transaction, 0).expect("an object");
-            assert_eq!(String::from_utf8_lossy(&report), expect);
-        }
     }
 }
