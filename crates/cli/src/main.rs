@@ -34,6 +34,12 @@ A first look, from nothing to verdicts:
   fraud inspect  fraud-detector.wasm
   fraud bench
 
+Your own data, from a labelled file to a module (docs/your-own-data.md):
+  fraud new      my-model --sample payments.jsonl.zst --label is_fraud
+  fraud train    my-model --input payments.jsonl.zst --label is_fraud
+  ./scripts/build --model my-model
+  fraud backtest --input later.jsonl.zst --label is_fraud
+
 Every command takes --json for one machine-readable object on standard output; docs/cli-json.md has
 its keys.
 Exit status: 0 success, 1 the answer is no, 2 usage or bad input.";

@@ -446,3 +446,33 @@ fn the_fraud_detector_is_deployable() {
     assert_eq!(report["topics"].as_array().map(Vec::len), Some(4));
     page::check(&["fraud inspect"], &[report]);
 }
+
+#[test]
+fn a_spec_for_somebodys_own_records() {
+    let place = Place::new();
+    place
+        .json("simulate --world charges --days 30 --customers 200 --output c.jsonl --frauds f.csv");
+    let (answer, status) = place.json("new m --sample c.jsonl --frauds f.csv");
+    assert_eq!(status, 0, "{answer:#}");
+    assert_eq!(answer["refused"], serde_json::json!({}), "{answer:#}");
+    assert_eq!(answer["next"], "fraud train m --input c.jsonl --frauds f.csv");
+    place.refused("new m --sample c.jsonl", "m/fraud.toml is there already");
+    let spec = place.read("m/fraud.toml");
+    place.json("new m --sample c.jsonl --frauds f.csv --force");
+    assert_eq!(text(&place.read("m/fraud.toml")), text(&spec), "the same sample, the same spec");
+    // What is proposed has features of every transaction, and labels by its ids.
+    let features = "--input c.jsonl --frauds f.csv --output c.arrow";
+    let (features, _) = place.json(&format!("features --spec m/fraud.toml {features}"));
+    assert_eq!(features["unscorable"], serde_json::json!({}), "{features:#}");
+    assert_eq!(features["frauds_not_found"], 0, "{features:#}");
+
+    place.refused("new n --sample c.jsonl --key data.card", "--key data.card: no transaction");
+    place.refused("new n --sample c.jsonl --id $.id", "here that is written \"id\"");
+    place.refused("new n --sample c.jsonl --label event_id", "not 0 and 1, or true and false");
+    place.write("not.jsonl", "not JSON\n");
+    place.refused("new n --sample not.jsonl", "none of the first 1 records of not.jsonl is a JSON");
+    let first = lines(&place.read("c.jsonl"))[..300].join("\n");
+    let piped = text(&place.fraud_with("new p --sample -", first.as_bytes()).stdout);
+    assert!(piped.contains("300 of 300 records looked at"), "{piped}");
+    assert!(!place.path("n").exists(), "a refusal writes nothing");
+}

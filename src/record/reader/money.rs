@@ -1,6 +1,6 @@
 //! Amounts in minor units, which are numbers once the record's currency is known.
 
-use fraud_plan::program::{Role, Scale};
+use fraud_plan::program::{Role, Scale, Treatment};
 
 use super::pass::Pass;
 use crate::record::scalar::Scalar;
@@ -100,6 +100,8 @@ impl Pass<'_> {
                     let field = field(Role::Number(at as u16)).expect("the number's field");
                     self.fail(field as u16, Reason::NotFinite);
                 }
+                // A report need not say the amount.
+                None if in_report || self.rare.treatment == Treatment::Report => {}
                 None => {
                     let field = field(Role::Currency(currency)).expect("the currency's field");
                     self.fail(field as u16, Reason::MissingField);

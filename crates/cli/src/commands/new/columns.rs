@@ -45,11 +45,21 @@ pub enum Kind {
     TextOrNumber,
 }
 
-/// Returns the columns of rows, in the order of their paths.
+/// Values by path, a place for each row.
+type Found<'v> = HashMap<Vec<Step>, Vec<Option<&'v Value>>>;
+
+/// Returns the columns of rows, in the order of their paths. Where a value is an object in some rows and an
+/// array or neither in others, it is taken for what it is most often: a path has one form.
 pub fn columns<'v>(rows: &[&'v Value]) -> Vec<Column<'v>> {
-    let mut found: HashMap<Vec<Step>, Vec<Option<&'v Value>>> = HashMap::new();
+    let mut found = Found::new();
+    let mut forms: HashMap<Vec<Step>, [usize; 3]> = HashMap::new();
     for (at, row) in rows.iter().enumerate() {
         collect(row, &mut Vec::new(), &mut |path, value| {
+            let form = form_of(value);
+            forms.entry(path.to_vec()).or_default()[form] += usize::from(!value.is_null());
+            if form > 0 {
+                return;
+            }
             if !found.contains_key(path) && found.len() < COLUMNS {
                 found.insert(path.to_vec(), vec![None; rows.len()]);
             }
@@ -58,31 +68,58 @@ pub fn columns<'v>(rows: &[&'v Value]) -> Vec<Column<'v>> {
             }
         });
     }
+    let has_form = |path: &[Step], form: usize| {
+        let forms = forms.get(path).copied().unwrap_or_default();
+        forms.iter().enumerate().all(|(other, count)| (*count, form) <= (forms[form], other))
+    };
+    let is_sound = |path: &Vec<Step>| {
+        let around = (1..path.len()).all(|end| {
+            let form = if matches!(path[end], Step::Name(_)) { 1 } else { 2 };
+            has_form(&path[..end], form)
+        });
+        around && has_form(path, 0)
+    };
+    found.retain(|path, _| is_sound(path));
     let mut columns: Vec<_> =
         found.into_iter().map(|(path, values)| Column::new(path, values)).collect();
     columns.sort_by_cached_key(|column| column.to_string());
     columns
 }
 
-/// Hands on each value of a record that is no object, with its path. Arrays of whole numbers are one value.
-fn collect<'v>(value: &'v Value, path: &mut Vec<Step>, take: &mut dyn FnMut(&[Step], &'v Value)) {
+/// Returns 0 for one value, 1 for an object and 2 for an array.
+fn form_of(value: &Value) -> usize {
     match value {
-        Value::Object(members) if path.len() < DEPTH => {
+        Value::Object(_) => 1,
+        Value::Array(items) if !is_list(items) => 2,
+        _ => 0,
+    }
+}
+
+/// Hands on each value of a record, with its path, and what is in it. Arrays of whole numbers are one value.
+fn collect<'v>(value: &'v Value, path: &mut Vec<Step>, take: &mut dyn FnMut(&[Step], &'v Value)) {
+    if !path.is_empty() {
+        take(path, value);
+    }
+    if path.len() == DEPTH {
+        return;
+    }
+    let mut into = |step: Step, value: &'v Value| {
+        path.push(step);
+        collect(value, path, take);
+        path.pop();
+    };
+    match value {
+        Value::Object(members) => {
             for (name, value) in members.iter().filter(|(name, _)| !name.is_empty()) {
-                path.push(Step::Name(name.clone()));
-                collect(value, path, take);
-                path.pop();
+                into(Step::Name(name.clone()), value);
             }
         }
-        Value::Array(items) if path.len() < DEPTH && !is_list(items) => {
+        Value::Array(items) if !is_list(items) => {
             for (at, value) in items.iter().enumerate().take(ITEMS) {
-                path.push(Step::Item(at as u16));
-                collect(value, path, take);
-                path.pop();
+                into(Step::Item(at as u16), value);
             }
         }
-        Value::Object(_) => {}
-        value => take(path, value),
+        _ => {}
     }
 }
 
@@ -108,7 +145,8 @@ impl<'v> Column<'v> {
         let (last, around) = names.split_last().expect("a path begins with a name");
         Self {
             words: last.clone(),
-            around: around.concat(),
+            // An envelope's name says nothing of what is in it.
+            around: around.concat().into_iter().filter(|word| word != "payload").collect(),
             filled: values.iter().flatten().count(),
             kind: kind.unwrap_or(Kind::Mixed),
             path,
@@ -206,6 +244,12 @@ pub fn in_spec(path: &[Step]) -> String {
 /// Writes a text of TOML: as JSON writes it, but for the one control character that JSON leaves as it is.
 pub fn toml_text(text: &str) -> String {
     serde_json::to_string(text).expect("a text is JSON").replace('\u{7f}', "\\u007f")
+}
+
+/// Writes a list of texts of TOML.
+pub fn list<'t, T: AsRef<str> + ?Sized + 't>(texts: impl IntoIterator<Item = &'t T>) -> String {
+    let texts: Vec<_> = texts.into_iter().map(|text| toml_text(text.as_ref())).collect();
+    format!("[{}]", texts.join(", "))
 }
 
 /// Returns a value as the spec's ids and categories see it.

@@ -28,6 +28,8 @@ pub struct Carried {
     pub path: Vec<Step>,
     pub id: Option<Vec<Step>>,
     pub time: Option<Vec<Step>>,
+    /// One of the reports.
+    pub one: Value,
 }
 
 impl Events {
@@ -172,16 +174,21 @@ impl Carried {
                 && words.iter().any(|word| word == "at" || word == "time")
         });
         let time = time.map(|name| vec![Step::Name((*name).clone())]).or_else(|| best(hints::TIME));
-        Some(Self { path: vec![Step::Name(name.to_owned())], id: best(ID), time })
+        Some(Self { path: vec![Step::Name(name.to_owned())], id: best(ID), time, one: one.clone() })
     }
 
     /// Writes the section of the spec.
     pub fn section(&self, transaction_id: Option<&[Step]>) -> Option<String> {
         let mut keys = format!("[reports]\npath = {}\n", in_spec(&self.path));
-        if self.id.as_deref() != transaction_id {
+        if transaction_id.is_none() || self.id.as_deref() != transaction_id {
             keys += &format!("id = {}\n", in_spec(self.id.as_ref()?));
         }
         Some(keys + &format!("time = {}\n", in_spec(self.time.as_ref()?)))
+    }
+
+    /// Returns whether a report has a value at this path.
+    pub fn holds(&self, path: &[Step]) -> bool {
+        at(&self.one, path).is_some_and(|value| !value.is_null())
     }
 
     /// Returns whether a record brings reports.

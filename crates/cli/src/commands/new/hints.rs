@@ -125,6 +125,9 @@ pub const ID: Hints = &[
     ("ip", -6),
     ("email", -6),
     ("phone", -6),
+    ("original", -4),
+    ("parent", -4),
+    ("related", -4),
     ("amount", -9),
 ];
 /// Who pays: the partition key.
@@ -168,6 +171,12 @@ pub const PAYER: Hints = &[
     ("merch", -9),
     ("counterparty", -9),
     ("device", -6),
+    ("agent", -9),
+    ("original", -9),
+    ("ip", -9),
+    ("email", -6),
+    ("address", -9),
+    ("acceptor", -9),
     ("transaction", -4),
     ("psp", -9),
     ("bin", -3),

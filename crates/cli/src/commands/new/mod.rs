@@ -12,6 +12,7 @@ mod answer;
 mod check;
 mod columns;
 mod events;
+mod features;
 mod hints;
 mod names;
 mod numbers;
@@ -22,7 +23,6 @@ mod sample;
 mod tests;
 mod times;
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -32,6 +32,7 @@ use fraud_plan::program::Step;
 use serde::Serialize;
 
 use crate::data::input::file_name;
+use crate::data::labels::Labels;
 use crate::show::report::Report;
 use answer::Answer;
 use roles::Roles;
@@ -54,7 +55,7 @@ pub struct Args {
     /// Directory for the spec, which becomes the model's; it is made if need be
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// Records: JSON lines, CSV with a header, or a dump of rpk topic consume; plain, gzip or zstd; - is standard input
+    /// Records: JSON lines, CSV with a header, Parquet, or a dump by rpk topic consume or kcat -J; plain, gzip or zstd; - is standard input
     #[arg(long, value_name = "FILE")]
     sample: PathBuf,
     /// Where a record says whether it was a fraud
@@ -95,9 +96,16 @@ struct Asked {
     key: Option<Vec<Step>>,
     id: Option<Vec<Step>>,
     time: Option<Vec<Step>>,
-    /// Whether there is a list of frauds, and the values in it, one of which is each fraud's id.
-    has_frauds: bool,
-    frauds: Option<HashSet<Vec<u8>>>,
+    frauds: Option<Labels>,
+}
+
+impl Asked {
+    /// Returns whether the list of frauds, if there is one, has an id.
+    fn lists(&self, id: &str) -> bool {
+        let find =
+            |labels: &Labels| labels.find(Some(id.as_bytes()), b"").is_ok_and(|of| of.is_some());
+        self.frauds.as_ref().is_some_and(find)
+    }
 }
 
 /// A role that was found.
@@ -146,11 +154,10 @@ pub fn run(args: Args) -> Result<Report> {
         key: args.key.map(|path| path.0),
         id: args.id.map(|path| path.0),
         time: args.time.map(|path| path.0),
-        has_frauds: args.frauds.is_some(),
-        frauds: args.frauds.as_deref().map(listed).transpose()?,
+        frauds: args.frauds.as_deref().map(Labels::listed).transpose()?,
     };
     let mut roles = Roles::find(&sample, &asked)?;
-    let has_labels = asked.has_frauds || roles.label.is_some();
+    let has_labels = asked.frauds.is_some() || roles.label.is_some();
     let proposal =
         propose::propose(&mut roles, &file_name(&args.sample), sample.records, has_labels);
     let tried = check::check(&proposal, &sample)?;
@@ -179,18 +186,4 @@ pub fn run(args: Args) -> Result<Report> {
     let answer = Answer::new(&sample, roles, proposal.features, tried, files, next);
     let ok = answer.scored > 0;
     Ok(Report::of(&answer)?.ok(ok))
-}
-
-/// Returns all values of a list of frauds: the id is one of each line's, whatever its column is called.
-fn listed(path: &std::path::Path) -> Result<HashSet<Vec<u8>>> {
-    let context = || format!("cannot read the list of frauds {}", path.display());
-    let mut rows =
-        csv::ReaderBuilder::new().flexible(true).from_path(path).with_context(context)?;
-    let mut values = HashSet::new();
-    for row in rows.byte_records() {
-        values.extend(
-            row.with_context(context)?.iter().filter(|cell| cell.len() > 3).map(<[u8]>::to_vec),
-        );
-    }
-    Ok(values)
 }

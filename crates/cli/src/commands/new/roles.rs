@@ -17,6 +17,7 @@ use super::numbers;
 use super::sample::Sample;
 use super::times::{Form, Time};
 use super::{Asked, Doubt, Found, LeftOut, Sure};
+use crate::data::labels::label;
 
 /// Most values of a category whose vocabulary is kept, and of one whose vocabulary is in the spec.
 const VOCABULARY: usize = 500;
@@ -44,10 +45,10 @@ pub struct Roles<'v> {
     pub amount: Option<(usize, numbers::Form)>,
     pub currency: Option<usize>,
     /// Latitude and longitude of where the transaction is, and of who pays.
-    pub place: Option<(usize, usize)>,
-    pub home: Option<(usize, usize)>,
+    pub place: Option<Point>,
+    pub home: Option<Point>,
     /// Of an account before and after, if there is an after.
-    pub balances: Vec<(usize, Option<usize>)>,
+    pub balances: Vec<Balance>,
     pub categories: Vec<Category>,
     pub numbers: Vec<(usize, numbers::Form)>,
     pub found: Vec<Found>,
@@ -62,6 +63,20 @@ pub struct TimeRole {
     pub form: Form,
     /// From when to when the sample is, seconds since 1970.
     pub span: (f64, f64),
+}
+
+/// A point in degrees.
+#[derive(Clone, Copy)]
+pub struct Point {
+    pub latitude: usize,
+    pub longitude: usize,
+}
+
+/// The balance of an account.
+#[derive(Clone, Copy)]
+pub struct Balance {
+    pub before: usize,
+    pub after: Option<usize>,
 }
 
 /// A category.
@@ -97,6 +112,9 @@ impl<'v> Roles<'v> {
         let places: Vec<usize> = scored.iter().map(|(at, _)| *at).collect();
         let scored: Vec<&Value> = scored.into_iter().map(|(_, row)| row).collect();
         let mut columns = columns(&scored);
+        if columns.is_empty() {
+            bail!("the transactions of the sample have no members");
+        }
         leave_envelopes(&mut columns, events.as_ref());
         let mut roles = Self {
             columns,
@@ -159,7 +177,8 @@ impl<'v> Roles<'v> {
         self.doubts.push(Doubt { what: what.into(), settle: settle.into() });
     }
 
-    fn leave_out(&mut self, at: usize, why: impl Into<String>) {
+    /// Notes that a column is left out, unless it has a role.
+    pub fn leave_out(&mut self, at: usize, why: impl Into<String>) {
         if self.used.insert(at) {
             let path = self.path(at);
             self.left_out.push(LeftOut { path, why: why.into() });
@@ -229,7 +248,7 @@ impl<'v> Roles<'v> {
             }
             self.label = Some(at);
             self.note("label", shown(path), Sure::Certain, "--label says so");
-        } else if !asked.has_frauds {
+        } else if asked.frauds.is_none() {
             let weigh = |column: &Column| weigh(column, hints::LABEL) - column.around.len() as i32;
             let labels = self.best(|column| column.distinct.len() <= 2 && column.is_full(), weigh);
             let few = |at: &usize| {
@@ -254,11 +273,7 @@ impl<'v> Roles<'v> {
 
     /// Returns a column's values as a label's, if it can be one.
     pub fn flags(&self, at: usize) -> Option<Vec<bool>> {
-        let flag = |value: &Option<&Value>| match text((*value)?).to_lowercase().as_str() {
-            "1" | "true" | "yes" | "y" => Some(true),
-            "0" | "false" | "no" | "n" => Some(false),
-            _ => None,
-        };
+        let flag = |value: &Option<&Value>| label(text((*value)?).as_bytes());
         let column = &self.columns[at];
         let flags: Option<Vec<bool>> =
             column.values.iter().filter(|value| value.is_some()).map(flag).collect();
@@ -280,7 +295,16 @@ impl<'v> Roles<'v> {
                 columns[at]
             );
         }
-        times.retain(|time| asked_for.is_some() || time.weight > 4.0);
+        let is_likely = |time: &Time| asked_for.is_some() || time.weight > 4.0;
+        // A number of ten digits without a word of time in its name may be anything.
+        let is_time = |time: &Time| match time.form {
+            Form::Steps(_) => false,
+            Form::Unit(_) => weigh(time.column, hints::TIME) != 0,
+            _ => true,
+        };
+        let rest = times.iter().filter(|time| !is_likely(time) && is_time(time));
+        let rest: Vec<usize> = rest.filter_map(at_of).collect();
+        times.retain(is_likely);
         // Of two that are as good, the earlier: what happened comes before what was noted.
         let early = |time: &Time| time.seconds.iter().flatten().sum::<f64>();
         times.sort_by(|a, b| {
@@ -318,6 +342,9 @@ impl<'v> Roles<'v> {
                 format!("{name} counts steps from a beginning that it does not tell: each is taken for {step}, from {}", super::times::START),
                 "step and start in [time]"),
             _ => {}
+        }
+        for at in rest {
+            self.leave_out(at, format!("a time, but hardly when it happened: {name} is"));
         }
         for at in &others[1..] {
             if ambiguous {
@@ -374,16 +401,14 @@ impl<'v> Roles<'v> {
                 path.len() > 1 && path[..path.len() - 1] == column.path[..column.path.len() - 1]
             })
         };
-        let listed = |column: &Column| match &asked.frauds {
-            Some(frauds) => column
-                .distinct
-                .iter()
-                .filter(|(value, _)| frauds.contains(value.as_bytes()))
-                .count() as i32,
-            None => 0,
+        let listed = |column: &Column| {
+            column.distinct.iter().filter(|(value, _)| asked.lists(value)).count() as i32
         };
-        let is_unique =
-            |column: &Column| column.is_id() && column.is_full() && column.percent_distinct() >= 90;
+        // Of few records, one that came twice is many.
+        let is_unique = |column: &Column| {
+            let least = if column.rows() < 50 { 50 } else { 90 };
+            column.is_id() && column.is_full() && column.percent_distinct() >= least
+        };
         let weight = |column: &Column| {
             weigh(column, hints::ID) + if beside(column) { 3 } else { 0 } + 100 * listed(column)
         };
@@ -460,16 +485,13 @@ impl<'v> Roles<'v> {
     /// Leaves out what nobody knows when the transaction is scored: what is called a fraud, or is nearly the
     /// label itself.
     fn leave_out_hindsight(&mut self, asked: &Asked) {
+        let rows = 0..self.columns[0].rows();
         let label: Option<Vec<bool>> = match (&asked.frauds, self.id, self.label) {
-            (Some(frauds), Some(id), _) => {
-                let listed = |row| {
-                    self.columns[id].text(row).is_some_and(|id| frauds.contains(id.as_bytes()))
-                };
-                Some((0..self.columns[id].rows()).map(listed).collect())
+            (Some(_), Some(id), _) => {
+                let column = &self.columns[id];
+                Some(rows.map(|row| column.text(row).is_some_and(|id| asked.lists(&id))).collect())
             }
-            (_, _, Some(label)) => {
-                self.flags(label).filter(|flags| flags.len() == self.columns[label].rows())
-            }
+            (_, _, Some(label)) => self.flags(label).filter(|flags| flags.len() == rows.len()),
             _ => None,
         };
         for at in 0..self.columns.len() {
@@ -518,9 +540,10 @@ impl<'v> Roles<'v> {
             !self.columns[*at].is_constant() && !self.used.contains(at) && !self.used.contains(to)
         });
         self.used.extend(pairs.iter().flat_map(|(latitude, longitude)| [*latitude, *longitude]));
-        let mut pairs = pairs.into_iter();
+        let mut pairs =
+            pairs.into_iter().map(|(latitude, longitude)| Point { latitude, longitude });
         (self.place, self.home) = (pairs.next(), pairs.next());
-        for (latitude, _) in pairs {
+        for Point { latitude, .. } in pairs {
             let path = self.path(latitude);
             self.left_out.push(LeftOut { path, why: "a third point".into() });
         }
@@ -530,14 +553,14 @@ impl<'v> Roles<'v> {
     fn choose_place(&mut self) {
         let Some(key) = self.key() else { return };
         if let (Some(place), Some(home)) = (self.place, self.home)
-            && self.variation(key, home.0) > self.variation(key, place.0)
+            && self.variation(key, home.latitude) > self.variation(key, place.latitude)
         {
             (self.place, self.home) = (Some(home), Some(place));
         }
         for (pair, what) in
             [(self.place, "the transaction is here"), (self.home, "who pays is here")]
         {
-            if let Some((latitude, longitude)) = pair {
+            if let Some(Point { latitude, longitude }) = pair {
                 let path = format!("{}, {}", self.path(latitude), self.path(longitude));
                 self.note("point", path, Sure::Likely, what);
             }
@@ -561,14 +584,16 @@ impl<'v> Roles<'v> {
     }
 
     fn find_entities(&mut self, asked: &Asked, keys: &[Option<String>]) -> Result<()> {
+        // A strong name needs less spread than a weak one.
         let is_entity = |column: &Column| {
-            let many = column.distinct.len() >= 20 || column.rows() < 50;
+            let others = hints::OTHERS.iter().map(|(_, hints)| weigh(column, hints)).max();
+            let is_named = weigh(column, hints::PAYER).max(others.unwrap_or(0)) >= 8;
             let top = column.distinct.first().map_or(0, |(_, count)| *count);
-            let spread = top * 3 <= column.filled || column.rows() < 50;
+            let (few, part) = if is_named { (4, 2) } else { (20, 3) };
+            let spread = column.distinct.len() >= few && top * part <= column.filled;
             column.is_id()
+                && (spread || column.rows() < 50)
                 && hints::of_words(&column.words, hints::PROPERTY) <= 0
-                && many
-                && spread
                 && column.filled * 20 > column.rows()
                 && !column.distinct[0].0.is_empty()
         };
@@ -624,7 +649,9 @@ impl<'v> Roles<'v> {
         for at in more {
             // One that goes with another in every record is the same one by another name.
             let is_same = |other: &usize| {
-                self.variation(*other, at) == 0.0 && self.variation(at, *other) == 0.0
+                self.columns[at].rows() >= 50
+                    && self.variation(*other, at) == 0.0
+                    && self.variation(at, *other) == 0.0
             };
             let repeats = self.columns[at].percent_distinct() < 98 || self.columns[at].rows() < 200;
             if self.entities.len() <= ENTITIES
@@ -695,49 +722,54 @@ impl<'v> Roles<'v> {
     }
 
     fn find_balances(&mut self) {
-        let is = |word: &String, names: &[&str]| {
+        let is = |word: &str, names: &[&str]| {
             names.iter().any(|name| word.starts_with(name) || word.ends_with(name))
         };
-        let has = |column: &Column, names: &[&str]| column.words.iter().any(|word| is(word, names));
-        // What is left of the name tells whose it is; two letters do, for some say org and orig.
-        let of = |column: &Column| {
-            let is_owner = |word: &&String| {
+        let has =
+            |at: usize, names: &[&str]| self.columns[at].words.iter().any(|word| is(word, names));
+        // What is left of the name tells whose it is.
+        let owner = |at: usize| {
+            let words = self.columns[at].words.iter().map(String::as_str);
+            let is_owner = |word: &&str| {
                 !is(word, &hints::BEFORE) && !is(word, &hints::AFTER) && !word.contains("balan")
             };
-            let owner =
-                column.words.iter().filter(is_owner).map(String::as_str).collect::<String>();
-            let near = owner.chars().take(2).collect();
-            [owner, near]
+            words.filter(is_owner).collect::<String>()
         };
-        let is_balance = |column: &Column| column.is_number() && weigh(column, hints::AMOUNT) < 0;
-        let free = |at: &usize| {
+        let is_balance = |at: &usize| {
+            let column = &self.columns[*at];
             !self.used.contains(at)
-                && is_balance(&self.columns[*at])
-                && !self.columns[*at].is_constant()
+                && column.is_number()
+                && !column.is_constant()
+                && weigh(column, hints::AMOUNT) < 0
         };
-        let free: Vec<usize> = (0..self.columns.len()).filter(free).collect();
-        for &before in free.iter().filter(|at| has(&self.columns[**at], &hints::BEFORE)) {
-            let [of_before, near_before] = of(&self.columns[before]);
-            let afters = free.iter().copied().filter(|at| has(&self.columns[*at], &hints::AFTER));
-            let same = afters.clone().find(|at| of(&self.columns[*at])[0] == of_before);
-            let after =
-                same.or_else(|| afters.clone().find(|at| of(&self.columns[*at])[1] == near_before));
-            self.balances.push((before, after));
+        let all: Vec<usize> = (0..self.columns.len()).filter(is_balance).collect();
+        let mut afters: Vec<usize> =
+            all.iter().copied().filter(|at| has(*at, &hints::AFTER)).collect();
+        let mut balances = Vec::new();
+        for &before in all.iter().filter(|at| has(**at, &hints::BEFORE)) {
+            // Two letters do, for some say org and orig; but the same word is better.
+            let same = afters.iter().position(|after| owner(*after) == owner(before));
+            let near = |after: &usize| {
+                owner(*after).chars().take(2).eq(owner(before).chars().take(2))
+                    && !all.iter().any(|other| {
+                        *other != before
+                            && has(*other, &hints::BEFORE)
+                            && owner(*other) == owner(*after)
+                    })
+            };
+            let after = same.or_else(|| afters.iter().position(near)).map(|at| afters.remove(at));
+            balances.push(Balance { before, after });
         }
-        let alone = free
-            .iter()
-            .filter(|at| self.columns[**at].words.iter().any(|word| word.contains("balance")));
-        let known: HashSet<usize> = self
-            .balances
-            .iter()
-            .flat_map(|(before, after)| [Some(*before), *after])
-            .flatten()
-            .collect();
-        self.balances.extend(alone.filter(|at| !known.contains(at)).map(|at| (*at, None)));
-        for (before, after) in self.balances.clone() {
-            self.note("balance", self.path(before), Sure::Likely, "by its name");
-            self.used.extend([Some(before), after].into_iter().flatten());
+        let is_known = |at: usize| has(at, &hints::BEFORE) || has(at, &hints::AFTER);
+        let alone = all.iter().copied().filter(|at| {
+            !is_known(*at) && self.columns[*at].words.iter().any(|word| word.contains("balance"))
+        });
+        balances.extend(alone.map(|before| Balance { before, after: None }));
+        for Balance { before, after } in &balances {
+            self.note("balance", self.path(*before), Sure::Likely, "by its name");
+            self.used.extend([Some(*before), *after].into_iter().flatten());
         }
+        self.balances = balances;
     }
 
     fn find_categories(&mut self) {
@@ -768,7 +800,7 @@ impl<'v> Roles<'v> {
                 self.leave_out(at, "a person's data: no vocabulary of it is kept");
             } else if column.is_constant() && column.is_full() {
                 self.leave_out(at, "the same in every record");
-            } else if values > 50 && column.percent_distinct() >= 50
+            } else if values > 20 && column.percent_distinct() >= 50
                 || column.distinct.iter().any(|(value, _)| value.len() > 200)
             {
                 self.leave_out(at, "nearly every record has a text of its own");
@@ -802,11 +834,6 @@ impl<'v> Roles<'v> {
                 category.varies = true;
             }
         }
-    }
-
-    /// Leaves out a number for which there is no room among the features.
-    pub fn leave_out_for_room(&mut self, at: usize) {
-        self.leave_out(at, "there are enough features; add it by hand if it tells something");
     }
 
     fn find_numbers(&mut self) {

@@ -23,6 +23,7 @@ impl Table {
     /// Returns the separator of the columns, if the data begin as a table does: the first line has two names
     /// or more, all different, none of them empty or a number, and the second line is no JSON object.
     pub fn separator(head: &[u8]) -> Option<u8> {
+        let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
         let mut lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
         let first = lines.find(|line| !line.is_empty())?;
         let begins = |line: &[u8]| line.first().is_some_and(|byte| b"{[".contains(byte));
@@ -123,6 +124,8 @@ mod tests {
             ("a\nb\n", None),
             ("not JSON, so\n{\"a\":1}\n", None),
             ("{\"a\":1,\"b\":2}\n", None),
+            ("\u{feff}{\"a\":1,\"b\":2}\n", None),
+            ("\u{feff}a,b\n1,2\n", Some(b',')),
             ("[1,2]\n", None),
             ("", None),
         ] {
