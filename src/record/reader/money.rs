@@ -100,8 +100,8 @@ impl Pass<'_> {
                     let field = field(Role::Number(at as u16)).expect("the number's field");
                     self.fail(field as u16, Reason::NotFinite);
                 }
-                // A report need not say the amount.
-                None if in_report || self.rare.treatment == Treatment::Report => {}
+                // A report by type is an event of another kind, which need not say the amount.
+                None if !in_report && self.rare.treatment == Treatment::Report => {}
                 None => {
                     let field = field(Role::Currency(currency)).expect("the currency's field");
                     self.fail(field as u16, Reason::MissingField);

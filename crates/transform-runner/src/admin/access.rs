@@ -1,10 +1,13 @@
 //! Who may ask. Whoever can deploy a module runs code that reads and writes the cluster's records, so
 //! a credential is needed, and by default a client on the same machine too.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::bail;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -115,6 +118,21 @@ fn names_this_machine(headers: &HeaderMap) -> bool {
     name == "localhost" || host.parse::<SocketAddr>().is_ok_and(|at| at.ip().is_loopback())
 }
 
+/// Most bytes of a refused request that are read: more than any deployment has.
+const MAX_DRAINED: usize = 32 << 20;
+
+/// Reads a body and drops it: a client that still sends its module would see a broken connection in
+/// place of the refusal.
+async fn drain(body: Body) {
+    let mut body = pin!(body);
+    let mut left = MAX_DRAINED;
+    while let Some(Ok(frame)) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let len = frame.data_ref().map_or(0, |data| data.len());
+        let Some(rest) = left.checked_sub(len) else { return };
+        left = rest;
+    }
+}
+
 /// Passes a request on, or answers it.
 pub(super) async fn check(
     State(access): State<Arc<Access>>,
@@ -125,6 +143,7 @@ pub(super) async fn check(
         None => next.run(request).await,
         Some(refusal) => {
             tracing::warn!(method = %request.method(), path = request.uri().path(), "refused");
+            drain(request.into_body()).await;
             let mut response = refusal.into_response();
             if response.status() == StatusCode::UNAUTHORIZED {
                 let challenge = header::HeaderValue::from_static("Basic realm=\"admin\"");
