@@ -158,7 +158,7 @@ fn run() {
     let [not_started, trapped] = failures(&place, "run --output o");
     page::check(&["fraud run"], &[answer, not_started, trapped]);
     let identity = "run --module module.wasm --input t.jsonl --output-topic out --output o";
-    snapshot(&place, "run-identity", &format!("{identity}"), &[&TIMES]);
+    snapshot(&place, "run-identity", identity, &[&TIMES]);
     let trapped = format!("{identity} --partitions 1").replace("t.jsonl", "long.jsonl");
     snapshot(&place, "run-trapped", &trapped, &[&TIMES]);
 }

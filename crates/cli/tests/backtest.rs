@@ -59,7 +59,7 @@ fn a_backtest_counts_everything_once() {
     assert_eq!(weeks["weeks"][0]["days"], weeks["days"]);
     assert_eq!(weeks["weeks"][1]["from"], "2018-03-28");
 
-    let human = place.fraud(&format!("backtest --input t.jsonl.zst --frauds f.csv"));
+    let human = place.fraud("backtest --input t.jsonl.zst --frauds f.csv");
     assert!(text(&human.stdout).contains("average precision"), "{}", text(&human.stdout));
 }
 
@@ -114,7 +114,7 @@ fn reports_published_again_restore_what_a_wipe_took() {
     assert!(never_wiped > again + 0.03 && again > cold + 0.05, "{of_three:?}");
 
     // The republished reports are the ones that `fraud reports` writes, and none counts as new.
-    let reports = format!("reports --input t.jsonl.zst --frauds f.csv");
+    let reports = "reports --input t.jsonl.zst --frauds f.csv".to_string();
     let (written, _) =
         place.json(&format!("{reports} --since 2018-03-30 --until 2018-05-04 --output r.jsonl"));
     assert_eq!(republished["republished"], written["reports"]);
@@ -125,14 +125,14 @@ fn reports_published_again_restore_what_a_wipe_took() {
     let more = |report: &Value| report["report_records"].as_u64().expect("a count");
     let again = more(&republished) - more(&wiped);
     assert_eq!(again, 4 * written["records"].as_u64().expect("a count"));
-    let without_wipe = format!("backtest --input t.jsonl.zst --frauds f.csv");
+    let without_wipe = "backtest --input t.jsonl.zst --frauds f.csv".to_string();
     place.refused(&format!("{without_wipe} --republish 35d"), "--wipe");
 }
 
 #[test]
 fn what_settings_silence_is_not_lost() {
     let place = simulated();
-    let run = format!("run --input t.jsonl.zst --frauds f.csv --output o");
+    let run = "run --input t.jsonl.zst --frauds f.csv --output o".to_string();
     let (all, _) = place.json(&run);
     assert_eq!(all["silenced"], 0);
     let (from, to) = ("2018-04-04T00:00:00Z", "2018-04-06T12:00:00Z");
@@ -157,7 +157,7 @@ fn a_backtest_refuses_what_cannot_be() {
     let place = simulated();
     place.write("strangers.csv", "transaction_id\nx\n");
     place.write("when.csv", "transaction_id,reported_at\n1,yesterday\n");
-    let backtest = format!("backtest --input t.jsonl.zst");
+    let backtest = "backtest --input t.jsonl.zst".to_string();
     for (options, expect) in [
         (" --frauds strangers.csv", "do they belong together?"),
         (" --frauds when.csv", "line 2: reported_at \"yesterday\""),
@@ -200,7 +200,7 @@ fn a_run_says_what_it_caught() {
     assert!(summary["fuel_per_report_record"].as_f64() > Some(0.0), "{summary:#}");
     let topics = summary["by_topic"].as_object().expect("by topic").values();
     assert_eq!(topics.filter_map(Value::as_u64).sum::<u64>(), number("records"));
-    let (unreported, _) = place.json(&format!("run --input t.jsonl.zst --output o"));
+    let (unreported, _) = place.json("run --input t.jsonl.zst --output o");
     assert_eq!((&unreported["reports"], &unreported["frauds"]), (&0.into(), &Value::Null));
     assert_eq!(unreported["records"], summary["records"]);
 }
@@ -209,7 +209,7 @@ fn a_run_says_what_it_caught() {
 fn reports_to_be_published_again() {
     let place = simulated();
     let reports =
-        format!("reports --input t.jsonl.zst --frauds f.csv --report-delay 2d --output r.jsonl");
+        "reports --input t.jsonl.zst --frauds f.csv --report-delay 2d --output r.jsonl".to_string();
     let (all, status) = place.json(&format!("{reports} --since 2018-04-01"));
     let frauds = lines(&place.read("f.csv")).len() as u64 - 1;
     let count = |report: &Value, key: &str| report[key].as_u64().expect("a count");

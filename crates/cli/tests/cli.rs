@@ -237,8 +237,8 @@ fn bad_input_is_named() {
         ),
         (&format!("{features} --input t.jsonl --frauds strangers.csv"), "do they belong together?"),
         (&format!("{features} --input cut.zst --frauds strangers.csv"), "cannot read cut.zst"),
-        (&format!("run --input t.jsonl --output o"), "./scripts/build makes one"),
-        (&format!("run --input t.jsonl --output o --module no.wasm"), "cannot load no.wasm"),
+        ("run --input t.jsonl --output o", "./scripts/build makes one"),
+        ("run --input t.jsonl --output o --module no.wasm", "cannot load no.wasm"),
         ("run --input t.jsonl --output o --var X", "KEY=VALUE"),
         ("run --input t.jsonl --output o --memory-limit 2MB", "for instance 2MiB"),
         ("run --input t.jsonl --output o --output-topic ../x", "a topic's name"),
@@ -257,7 +257,7 @@ fn a_run_keeps_every_byte() {
     input.extend_from_slice(b"not JSON \xff\n{ \"customer_id\" : 5 }");
     place.write("t.jsonl", &input);
     place.write_module(IDENTITY);
-    let run = format!("run --input t.jsonl --module module.wasm --output-topic out");
+    let run = "run --input t.jsonl --module module.wasm --output-topic out".to_string();
     let (summary, status) = place.json(&format!("{run} --output one --partitions 1 --batch 7"));
     assert_eq!(status, 0, "{summary}");
     assert_eq!(place.read("one/out.jsonl").trim_ascii_end(), input);
@@ -297,10 +297,9 @@ fn a_record_that_always_traps_ends_the_run() {
     input[16] = format!("{{\"customer_id\":\"x\",\"note\":\"{secret}\"}}");
     place.write("t.jsonl", input.join("\n"));
     place.write_module(IDENTITY);
-    let run = format!(
-        "run --input t.jsonl --module module.wasm --output-topic out --output o \
+    let run = "run --input t.jsonl --module module.wasm --output-topic out --output o \
          --partitions 1 --batch 10"
-    );
+        .to_string();
     let (summary, status) = place.json(&run);
     assert_eq!((status, &summary["restarts"]), (1, &2.into()));
     let failure = &summary["failure"];
@@ -420,7 +419,7 @@ fn run_does_not_write_over_what_it_reads() {
     let place = Place::new();
     fs::copy(fraud_detector(), place.path("module.wasm")).expect("a writable directory");
     fs::write(place.path("valid.jsonl"), "{}\n").expect("a writable directory");
-    let run = format!("run --module module.wasm --input valid.jsonl --output .");
+    let run = "run --module module.wasm --input valid.jsonl --output .".to_string();
     place.refused(&run, "valid.jsonl is read and would be written over; choose another --output");
     assert_eq!(fs::read(place.path("valid.jsonl")).expect("still there"), b"{}\n");
 }
@@ -429,7 +428,7 @@ fn run_does_not_write_over_what_it_reads() {
 fn the_fraud_detector_is_deployable() {
     let place = Place::new();
     fs::copy(fraud_detector(), place.path("module.wasm")).expect("a writable directory");
-    let (report, status) = place.json(&format!("inspect module.wasm"));
+    let (report, status) = place.json("inspect module.wasm");
     for check in report["checks"].as_array().expect("a list") {
         assert_eq!(check["ok"], true, "{check}");
     }
