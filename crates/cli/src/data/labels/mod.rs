@@ -1,6 +1,6 @@
 //! Which transactions were frauds, and when each of them is reported.
 //!
-//! - [`list`]: a file of ids; [`column`]: a value in the records themselves
+//! - [`list`]: a file of ids; [`mod@column`]: a value in the records themselves
 //!
 //! A transaction is never labelled by its place in a file: files are sorted, cut and joined.
 

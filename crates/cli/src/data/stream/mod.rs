@@ -115,7 +115,7 @@ pub struct Transaction<'s> {
     pub scenario: u8,
     /// Event time, milliseconds since 1970.
     pub millis: i64,
-    /// The broker's timestamp, milliseconds since 1970: by the [clock](super::clock), or as it was
+    /// The broker's timestamp, milliseconds since 1970: by the [`clock`], or as it was
     /// delivered; −1 for none.
     pub arrival: i64,
     /// The record itself; `None` for a tombstone.
