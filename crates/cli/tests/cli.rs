@@ -215,6 +215,7 @@ fn bad_input_is_named() {
     for (command, expect) in [
         ("simulate --days 0 --output a --frauds b", "0 is not in 1..=3660"),
         ("simulate --output a", "--frauds"),
+        ("simulate --output ./a --frauds a", "give the list of frauds a file of its own"),
         ("simulate --output a.csv --frauds b", "name the output FILE.jsonl"),
         ("simulate --world charges --output a.csv.zst --frauds b", "name the output FILE.jsonl"),
         (

@@ -154,6 +154,11 @@ struct Answer {
 /// Runs the command.
 pub fn run(args: Args) -> Result<Report> {
     let began = Instant::now();
+    ensure!(
+        absolute(&args.output) != absolute(&args.frauds),
+        "--output and --frauds are both {}; give the list of frauds a file of its own",
+        args.frauds.display()
+    );
     let mut frauds = Vec::new();
     let (names, written, stranded) = match args.world.world() {
         None => write_terminals(&args, &mut frauds)?,
@@ -256,6 +261,11 @@ fn format(path: &Path) -> Format {
         true => Format::Csv,
         false => Format::JsonLines,
     }
+}
+
+/// Returns a path from the root on, without `.` in it.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Returns the beginning of an error about an output file.
