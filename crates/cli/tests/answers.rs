@@ -132,7 +132,7 @@ fn tune() {
     let place = simulated();
     let model = format!("--spec {MODEL}/fraud.toml --model {MODEL}/fraud.onnx");
     let files = "--input t.jsonl --frauds f.csv --output decision.toml";
-    let tune = format!("tune {model} {files} --skip 2d");
+    let tune = format!("tune {model} {files} --skip 2d --alerts-per-day 50");
     let isotonic = snapshot(&place, "tune", &tune, &[&TIMES]);
     let (platt, _) = place.json(&format!("{tune} --calibration platt"));
     page::check(&["fraud tune"], &[isotonic, platt]);

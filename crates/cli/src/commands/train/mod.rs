@@ -35,8 +35,8 @@ Example:
 The features are the detector's own, computed in the order of time; each fraud is reported to it when
 its report has come, as in a broker. Of the file's time the first tenth only fills history, the last
 quarter validates, and what is between is learned from: as it is, and again with histories lost at
-random, as brokers lose them. LightGBM learns; the decision is made on the last quarter, by default for
-50 alerts a day.
+random, as brokers lose them. LightGBM learns; the threshold is chosen on the last quarter: by default
+the one that balances false alarms and missed frauds, with the highest F1.
 
 DIR has fraud.toml, and gets fraud.onnx, decision.toml, golden/ and README.md, the model's card. The
 features stay in DIR/.train, to look at and to train otherwise. The Python that it takes is installed by

@@ -38,13 +38,15 @@ use threshold::{Cuts, Scored};
 
 const AFTER_HELP: &str = "\
 Examples:
+  fraud tune --input day120.jsonl.zst --frauds day120.frauds.csv
   fraud tune --input day120.jsonl.zst --frauds day120.frauds.csv --alerts-per-day 50
   fraud tune --input day120.jsonl.zst --frauds day120.frauds.csv --review-cost 4.50
 
 The same code as in the broker scores the transactions, and is told of each fraud when its report has
 come. The outputs are calibrated, so that of transactions with a score of 0.3 three in ten are
-frauds; then the threshold is chosen, by default for 50 alerts a day. Its expected figures are
-measured on the same transactions: take transactions that the model was not trained on.
+frauds; then the threshold is chosen: by default the one that balances false alarms and missed frauds,
+with the highest F1 = 2 · frauds found ÷ (alerts + frauds). Its expected figures are measured on the
+same transactions: take transactions that the model was not trained on.
 `fraud backtest` measures the threshold on others.
 
 The module is built with the file that this command writes: build it again afterwards.";
@@ -88,11 +90,11 @@ pub enum CalibrationKind {
     Platt,
 }
 
-/// The goal; at most one may be given.
+/// The goal; at most one may be given. Without one, precision and recall are balanced.
 #[derive(clap::Args)]
 #[group(multiple = false)]
 pub struct GoalFlags {
-    /// The lowest threshold with no more alerts a day than this on average; by default 50
+    /// The lowest threshold with no more alerts a day than this on average [default: the highest F1]
     #[arg(long, value_name = "N", value_parser = above_zero)]
     alerts_per_day: Option<f64>,
     /// The lowest threshold at which this share of alerts are frauds, for instance 0.9
@@ -108,7 +110,7 @@ impl GoalFlags {
     pub fn goal(&self) -> Goal {
         let precision = self.min_precision.map(Goal::Precision);
         let goal = precision.or(self.review_cost.map(Goal::Cost));
-        goal.unwrap_or(Goal::Alerts(self.alerts_per_day.unwrap_or(50.0)))
+        goal.or(self.alerts_per_day.map(Goal::Alerts)).unwrap_or(Goal::Balance)
     }
 }
 

@@ -14,6 +14,9 @@ pub enum Goal {
     Precision(f64),
     /// The least sum of missed frauds' amounts and reviews, at this cost of a review.
     Cost(f64),
+    /// The best balance of precision and recall: their harmonic mean, F1, is highest. It suits a file of any
+    /// size and any share of frauds.
+    Balance,
 }
 
 impl std::fmt::Display for Goal {
@@ -22,6 +25,7 @@ impl std::fmt::Display for Goal {
             Goal::Alerts(most) => write!(f, "at most {most} alerts a day"),
             Goal::Precision(least) => write!(f, "a precision of at least {least}"),
             Goal::Cost(cost) => write!(f, "least cost, {cost} a review"),
+            Goal::Balance => f.write_str("the highest F1, which balances precision and recall"),
         }
     }
 }
@@ -140,6 +144,11 @@ impl Cuts {
                 );
                 best
             }
+            Goal::Balance => {
+                let all = self.cuts.last().unwrap_or(top).caught;
+                let f1 = |cut: &Cut| 2.0 * cut.caught as f64 / (cut.alerts + all) as f64;
+                cuts.rev().max_by(|a, b| f1(a).total_cmp(&f1(b))).unwrap_or(top)
+            }
         };
         Ok(self.choice(chosen))
     }
@@ -237,6 +246,17 @@ mod tests {
         ] {
             check(Goal::Cost(cost), expect);
         }
+    }
+
+    #[test]
+    fn the_best_balance() {
+        // F1 at 0.9, 0.8, 0.7, 0.4, 0.2 is 2/5, 4/6, 6/9, 6/10, 8/14: the fewest alerts win among equals.
+        check(Goal::Balance, Some((0.8, 2, 2)));
+        // Whether frauds are few or many.
+        let rare = cuts(&["0.9 1!", "0.5 1", "0.4 1", "0.3 1", "0.2 1", "0.1 1"]);
+        assert_eq!(rare.choose(Goal::Balance).expect("a fraud").precision, 1.0);
+        let usual = cuts(&["0.9 1!", "0.9 1!", "0.5 1!", "0.4 1", "0.3 1!", "0.2 1"]);
+        assert_eq!(usual.choose(Goal::Balance).expect("a fraud").recall, 1.0);
     }
 
     #[test]
