@@ -93,7 +93,7 @@ fn modules_side_by_side() {
 
 #[test]
 fn growth() {
-    for (what, points) in [("features", 6), ("kinds", 16), ("partitions", 6)] {
+    for (what, points) in [("features", 6), ("kinds", 24), ("partitions", 6)] {
         let answer = bench(&format!("--sweep {what}"));
         assert_eq!(answer["sweep"], what);
         assert_eq!(answer["rows"].as_array().map(Vec::len), Some(points));

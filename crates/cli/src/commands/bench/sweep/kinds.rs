@@ -1,7 +1,9 @@
 //! Sweep: cost of a record against the kind of one feature.
 
 use anyhow::Result;
+use fraud_plan::Program;
 use fraud_plan::compile;
+use fraud_plan::program::{CategoryForm, Source, Table, ValueTable};
 use serde::Serialize;
 
 use super::{Point, rounded};
@@ -12,8 +14,13 @@ use crate::commands::bench::rounds::{Lane, pass};
 
 /// The features measured: a name for the table, what the spec declares beside the base, and the
 /// feature's keys.
-const KINDS: [(&str, &str, &str); 16] = [
+const KINDS: [(&str, &str, &str); 24] = [
     ("none", "", ""),
+    ("time in steps, in text", STEPS, ""),
+    ("number in text", WRITTEN, r#"kind = "number", of = "written""#),
+    ("number in text, implied decimals", IMPLIED, r#"kind = "number", of = "written""#),
+    ("types of records", TYPES, ""),
+    ("transactions known", KNOWN, ""),
     ("combine", "", r#"kind = "combine", of = ["amount", "amount"], as = "ratio""#),
     ("category, unused", CATEGORY, ""),
     ("category, ordinal", CATEGORY, r#"kind = "category", of = "kind", as = "ordinal""#),
@@ -23,6 +30,8 @@ const KINDS: [(&str, &str, &str); 16] = [
         CATEGORY,
         r#"kind = "category", of = "kind", as = "hashed", buckets = 64"#,
     ),
+    // Its vocabulary becomes a table: `tabled`.
+    (TABLE, CATEGORY, r#"kind = "category", of = "kind", as = "ordinal""#),
     (
         "window, count",
         "",
@@ -55,6 +64,12 @@ const KINDS: [(&str, &str, &str); 16] = [
         r#"kind = "window", entity = "customer", stat = "last", of = "amount", length = 64"#,
     ),
     ("terminal, unused", TERMINAL, ""),
+    ("terminal, optional, unused", OPTIONAL, ""),
+    (
+        "window over customer and terminal, count",
+        TOGETHER,
+        r#"kind = "window", entity = "both", stat = "count", half_life = "1d""#,
+    ),
     (
         "distinct, cap 8",
         TERMINAL,
@@ -67,6 +82,17 @@ const KINDS: [(&str, &str, &str); 16] = [
     ),
 ];
 const TERMINAL: &str = r#"entity = [{ name = "customer", path = "customer_id" }, { name = "terminal", path = "terminal_id" }]"#;
+const OPTIONAL: &str = r#"entity = [{ name = "customer", path = "customer_id" }, { name = "terminal", path = "terminal_id", optional = true }]"#;
+const TOGETHER: &str = r#"entity = [{ name = "customer", path = "customer_id" }, { name = "terminal", path = "terminal_id" }, { name = "both", of = ["customer", "terminal"] }]"#;
+const WRITTEN: &str = r#"number = [{ name = "amount", path = "amount" }, { name = "written", path = "terminal_id", form = "text" }]"#;
+const IMPLIED: &str = r#"number = [{ name = "amount", path = "amount" }, { name = "written", path = "terminal_id", form = "text", decimals = 2 }]"#;
+const STEPS: &str =
+    r#"time = { path = "terminal_id", step = "1h", start = "2001-01-01T00:00:00Z" }"#;
+const TYPES: &str = r#"events = { field = "terminal_id", scored = ["0"], others = "scored" }"#;
+const KNOWN: &str = r#"transaction = { id = "transaction_id", known = 8192 }"#;
+const TABLE: &str = "category, table";
+const TIME: &str = r#"time = { path = "timestamp" }"#;
+const NUMBER: &str = r#"number = [{ name = "amount", path = "amount" }]"#;
 const CUSTOMER: &str = r#"entity = [{ name = "customer", path = "customer_id" }]"#;
 /// Its vocabulary is put in for the dots.
 const CATEGORY: &str = r#"category = [{ name = "kind", path = "terminal_id", values = [...] }]"#;
@@ -106,9 +132,13 @@ pub fn measure(options: &Options, records: &Records) -> Result<Vec<KindPoint>> {
     let slices = records.slices(options.partitions, options.batch);
     let module = Loaded::new(options, Kind::AnyPlan, &options.target.limits())?;
     let (mut lanes, mut sizes) = (Vec::new(), Vec::new());
-    for (_, declares, feature) in KINDS {
-        let program = compile::spec::parse(&spec(declares, feature), "the kinds measured")?;
-        sizes.push((program.features.len() - 1, program.tables[0].bytes()));
+    for (kind, declares, feature) in KINDS {
+        let mut program = compile::spec::parse(&spec(declares, feature), "the kinds measured")?;
+        if kind == TABLE {
+            program = tabled(program);
+        }
+        let bytes = program.tables.iter().map(Table::bytes).sum();
+        sizes.push((program.features.len() - 1, bytes));
         lanes.push(Lane { instance: module.with_program(options, program)?, slices: &slices });
     }
     let costs = pass(&mut lanes)?;
@@ -124,11 +154,26 @@ pub fn measure(options: &Options, records: &Records) -> Result<Vec<KindPoint>> {
     Ok(points.collect())
 }
 
+/// Makes a table of a category's vocabulary, and has the feature read it, as from a file beside a spec.
+fn tabled(mut program: Program) -> Program {
+    let numbers = (0..VALUES).map(|code| code as f32).collect();
+    program.categories[0].tables = vec![ValueTable { numbers, unknown: f32::NAN }];
+    for feature in &mut program.features {
+        if let Source::Category { form, .. } = &mut feature.source {
+            *form = CategoryForm::Table { table: 0 };
+        }
+    }
+    program
+}
+
 /// Writes a spec of the amount and a feature, given by its keys.
 fn spec(declares: &str, feature: &str) -> String {
     let values: Vec<_> = (0..VALUES).map(|value| value.to_string()).collect();
     let declares = declares.replace("...", &values.join(", "));
-    let entities = if declares.contains("entity") { "" } else { CUSTOMER };
+    let unless_said = |key, base| if declares.contains(key) { "" } else { base };
+    let time = unless_said("time = ", TIME);
+    let numbers = unless_said("number = ", NUMBER);
+    let entities = unless_said("entity = ", CUSTOMER);
     let feature = match feature {
         "" => String::new(),
         keys => format!(", {{ name = \"x\", {keys} }}"),
@@ -136,8 +181,8 @@ fn spec(declares: &str, feature: &str) -> String {
     format!(
         r#"
         version = 1
-        time = {{ path = "timestamp" }}
-        number = [{{ name = "amount", path = "amount" }}]
+        {time}
+        {numbers}
         {entities}
         {declares}
         feature = [{{ name = "amount", kind = "number", of = "amount" }}{feature}]
