@@ -157,14 +157,12 @@ impl<'p> Detector<'p> {
         let in_field = program.fields.iter().any(|field| field.role == Role::Reports);
         let takes_reports = in_field || program.reports_by_type();
         let reports = if takes_reports { MIN_REPORTS.max(bytes / 1024) } else { 0 };
-        let known = program.known as usize;
-        let width = if takes_reports { program.entities.len() } else { 0 };
-        let left = bytes.saturating_sub(Reported::bytes(reports) + Known::bytes(known, width));
+        let left = bytes.saturating_sub(Reported::bytes(reports) + Known::bytes(program));
         Self {
             history: History::new(program, left),
             reported: Reported::new(reports),
-            known: (known > 0).then(|| Known::new(known, width)),
-            is_plain: self.is_plain && known == 0,
+            known: (program.known > 0).then(|| Known::new(program)),
+            is_plain: self.is_plain && program.known == 0,
             ..self
         }
     }

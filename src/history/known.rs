@@ -8,6 +8,8 @@
 //!
 //! A fraud report that names its transaction alone finds the entities here.
 
+use fraud_plan::Program;
+
 use super::reported::Reported;
 use crate::record::Event;
 use crate::record::event::MISSING;
@@ -16,10 +18,12 @@ use crate::record::event::MISSING;
 pub struct Known {
     ids: Reported,
     answers: Vec<Answer>,
-    /// For each of the ids the transaction's entities, where reports may ask for them.
+    /// For each of the ids the transaction's id of each entity of `asked`.
     entities: Vec<u64>,
-    /// Number of ids for each.
-    width: usize,
+    /// The entities that a report may lack and needs, by their numbers.
+    asked: Vec<u8>,
+    /// The entities that consist of them, each with its parts.
+    composites: Vec<(u8, Vec<u8>)>,
 }
 
 /// The answer that was given to a transaction.
@@ -48,16 +52,21 @@ impl Place {
 }
 
 impl Known {
-    /// Remembers `capacity` transactions, at most 65,535, and of each its first `width` entities.
-    pub fn new(capacity: usize, width: usize) -> Self {
-        let ids = Reported::new(capacity);
+    /// Remembers as many transactions as the program says, at least one.
+    pub fn new(program: &Program) -> Self {
+        let ids = Reported::new(program.known as usize);
         let capacity = ids.capacity();
         let answers = vec![Answer { score: f32::NAN, contents: 0 }; capacity];
-        Self { answers, entities: vec![MISSING; capacity * width], width, ids }
+        let asked: Vec<u8> = asked(program).collect();
+        let entities = vec![MISSING; capacity * asked.len()];
+        let composites = (0..).zip(&program.entities).map(|(at, entity)| (at, entity.of.clone()));
+        let composites = composites.filter(|(_, of)| !of.is_empty()).collect();
+        Self { ids, answers, entities, asked, composites }
     }
 
-    /// Bytes of memory that `capacity` transactions take.
-    pub const fn bytes(capacity: usize, width: usize) -> usize {
+    /// Returns the bytes of memory that it takes for a program.
+    pub fn bytes(program: &Program) -> usize {
+        let (capacity, width) = (program.known as usize, asked(program).count());
         let each = size_of::<Answer>() + width * size_of::<u64>();
         Reported::bytes(capacity) + capacity * each
     }
@@ -70,8 +79,11 @@ impl Known {
         let (at, new) = self.ids.place(transaction.id?);
         if new {
             self.answers[at] = Answer { score: f32::NAN, contents };
-            let entities = &transaction.ids[..self.width];
-            self.entities[at * self.width..][..self.width].copy_from_slice(entities);
+            let width = self.asked.len();
+            let entities = &mut self.entities[at * width..][..width];
+            for (id, &entity) in entities.iter_mut().zip(&self.asked) {
+                *id = transaction.ids[usize::from(entity)];
+            }
         }
         let same = self.answers[at].contents == contents;
         // There are at most 65,535 places.
@@ -83,12 +95,15 @@ impl Known {
         let Some(at) = self.ids.find(report.report) else {
             return;
         };
-        let known = &self.entities[at * self.width..][..self.width];
-        for (id, &known) in report.ids.iter_mut().zip(known) {
+        let width = self.asked.len();
+        let known = &self.entities[at * width..][..width];
+        for (&entity, &known) in self.asked.iter().zip(known) {
+            let id = &mut report.ids[usize::from(entity)];
             if *id == MISSING {
                 *id = known;
             }
         }
+        report.compose(&self.composites);
     }
 
     /// Returns the answer to a transaction whose score by itself is `score`: the first answer, if there
@@ -110,6 +125,14 @@ impl Known {
     }
 }
 
+/// Returns the entities of a known transaction that reports need: those with a path of their own of which
+/// reports are remembered, or of which an entity consists whose reports are.
+fn asked(program: &Program) -> impl Iterator<Item = u8> {
+    let entities = (0..).zip(&program.entities);
+    let has_path = entities.filter(|(_, entity)| entity.of.is_empty()).map(|(at, _)| at);
+    has_path.filter(|&at| program.is_reported(at))
+}
+
 /// A hash of a transaction's entities, numbers and categories. Its time does not count: where a record has none, a
 /// second delivery has another.
 fn contents(transaction: &Event) -> u32 {
@@ -128,7 +151,7 @@ mod tests {
     use super::*;
 
     fn event(id: Option<u64>, amount: f32) -> Event {
-        Event { id, ids: vec![1, 2], numbers: vec![amount], ..Event::default() }
+        Event { id, ids: vec![9, 1, 2, 7, 8], numbers: vec![amount], ..Event::default() }
     }
 
     /// The answer, and whether it is a duplicate's.
@@ -137,9 +160,30 @@ mod tests {
         (known.answer(place, score), place.is_duplicate())
     }
 
+    /// Remembers two transactions; reports need `a` and `b`, and none needs the two others.
+    fn two() -> Known {
+        let spec = r#"
+            version = 1
+            transaction = { id = "id", known = 2 }
+            entity = [
+                { name = "z", path = "z" },
+                { name = "a", path = "a" },
+                { name = "b", path = "b", scope = "instance" },
+                { name = "a_at_z", of = ["z", "a"] },
+                { name = "a_at_b", of = ["a", "b"], scope = "instance" },
+            ]
+            reports = { path = "reports", time = "at" }
+            feature = [
+                { name = "x", kind = "reports", entity = "a", stat = "days_since_last" },
+                { name = "y", kind = "reports", entity = "a_at_b", stat = "days_since_last" },
+            ]
+        "#;
+        Known::new(&fraud_plan::compile::spec::parse(spec, "spec").expect("a valid spec"))
+    }
+
     #[test]
     fn a_duplicate_is_answered_as_the_first() {
-        let mut known = Known::new(2, 0);
+        let mut known = two();
         assert_eq!(answer(&mut known, &event(Some(7), 1.0), 0.4), (0.4, false));
         assert_eq!(answer(&mut known, &event(Some(7), 1.0), 0.9), (0.4, true));
         assert_eq!(answer(&mut known, &event(Some(7), 2.0), 0.9), (0.9, true), "other contents");
@@ -151,24 +195,35 @@ mod tests {
 
     #[test]
     fn a_report_finds_the_entities_of_its_transaction() {
-        let mut known = Known::new(2, 2);
+        let mut known = two();
         let mut transaction = event(Some(7), 1.0);
-        transaction.ids[1] = MISSING;
         known.place(&transaction).expect("it has an id");
-        for (id, ids, expect) in [
-            (7, [MISSING, 5], [1, 5]),
-            (7, [3, MISSING], [3, MISSING]),
-            (8, [MISSING, 5], [MISSING, 5]),
+        (transaction.id, transaction.ids[2]) = (Some(8), MISSING);
+        known.place(&transaction).expect("it has an id");
+        let each = known.entities.len() / known.answers.len();
+        assert_eq!(each, 2, "of a and b");
+        let pair = |a, b| {
+            let mut event = Event { ids: vec![0, a, b, 0, 0], ..Event::default() };
+            event.compose(&known.composites);
+            event.ids[4]
+        };
+        for (id, [a, b], expect) in [
+            (7, [MISSING, MISSING], [1, 2]),
+            (7, [3, MISSING], [3, 2]),
+            (8, [MISSING, MISSING], [1, MISSING]),
+            (9, [MISSING, 5], [MISSING, 5]),
         ] {
-            let mut report = Event { report: id, ids: ids.to_vec(), ..Event::default() };
+            let ids = vec![MISSING, a, b, MISSING, MISSING];
+            let mut report = Event { report: id, ids, ..Event::default() };
             known.complete(&mut report);
-            assert_eq!(report.ids, expect, "{id} {ids:?}");
+            let [a, b] = expect;
+            assert_eq!(report.ids, [MISSING, a, b, MISSING, pair(a, b)], "{id}");
         }
     }
 
     #[test]
     fn one_that_was_not_answered_is_scored_when_it_comes_again() {
-        let mut known = Known::new(2, 0);
+        let mut known = two();
         assert_eq!(known.place(&event(None, 1.0)), None, "nothing is known of one without an id");
         let place = known.place(&event(Some(7), 1.0)).expect("it has an id");
         assert!(!place.is_duplicate());
