@@ -9,6 +9,9 @@ use crate::options::{Guarantee, Options};
 /// A transaction ends on the broker after this time without its runner.
 const TRANSACTION_TIMEOUT_MS: &str = "20000";
 
+/// A member without a sign of life leaves the group after this time.
+pub(crate) const SESSION: Duration = Duration::from_secs(10);
+
 /// Time for one answer of the cluster.
 pub(crate) const ANSWER: Duration = Duration::from_secs(10);
 
@@ -38,7 +41,7 @@ pub(crate) fn member(options: &Options, group: &str) -> ClientConfig {
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("isolation.level", "read_committed")
-        .set("session.timeout.ms", "10000")
+        .set("session.timeout.ms", SESSION.as_millis().to_string())
         .set("topic.metadata.refresh.interval.ms", "10000")
         .set("queued.max.messages.kbytes", "64")
         .set("fetch.message.max.bytes", "1024");
@@ -85,6 +88,18 @@ pub(crate) fn producer(options: &Options, group: &str, instance: &str) -> Client
             .set("transactional.id", format!("{group}-{instance}"))
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS);
     }
+    own(config, options)
+}
+
+/// Returns the settings of the producer of log lines. Kafka's partitioner, as `rpk transform logs` looks in
+/// the partition that it names; the size of the queue and the pause between two writes are the broker's.
+pub(crate) fn log_producer(options: &Options) -> ClientConfig {
+    let mut config = any(options);
+    config
+        .set("enable.idempotence", "true")
+        .set("partitioner", "murmur2_random")
+        .set("linger.ms", "500")
+        .set("queue.buffering.max.kbytes", "500");
     own(config, options)
 }
 

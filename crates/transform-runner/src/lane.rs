@@ -16,7 +16,8 @@ use transform_host::{
     Action, Batch, Event, Interrupter, Module, Output, Processor, ProcessorOptions, Vm,
 };
 
-use crate::logs::{LogEvent, LogSink, say};
+use crate::logs::{LogEvent, LogSink};
+use crate::metrics::{Meters, Written};
 use crate::options::{Job, OnPoison};
 use crate::outbox::Outbox;
 use crate::position;
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub module: Module,
     pub outbox: Outbox,
     pub log: LogSink,
+    pub meters: Meters,
 }
 
 impl Lane {
@@ -62,7 +64,9 @@ impl Lane {
             // The reader waits.
             options.poll_pause = Duration::ZERO;
         });
+        let meters = &shared.meters;
         let driver = Driver {
+            written: targets.iter().map(|target| meters.written(&target.topic)).collect(),
             name: format!("{}/{}", shared.job.deployment.input_topic, progress.partition),
             processor: Processor::new(options, clock.elapsed()),
             clock,
@@ -71,7 +75,7 @@ impl Lane {
             skip: BTreeSet::new(),
             single_upto: -1,
             life: 0,
-            warm_since: None,
+            warm_up: None,
             vm,
             reader,
             targets,
@@ -79,9 +83,13 @@ impl Lane {
             stop: stop.clone(),
             shared,
         };
-        let thread = std::thread::Builder::new()
-            .name(format!("lane-{}", progress.partition))
-            .spawn(move || driver.run())?;
+        let partition = progress.partition;
+        let work = move || {
+            let transform = &driver.shared.job.deployment.name;
+            let _span = tracing::info_span!("lane", transform, partition).entered();
+            driver.run();
+        };
+        let thread = std::thread::Builder::new().name(format!("lane-{partition}")).spawn(work)?;
         Ok(Self { progress, stop, interrupter, thread })
     }
 
@@ -94,7 +102,7 @@ impl Lane {
     /// Waits until the thread has ended.
     pub(crate) fn join(self) {
         if self.thread.join().is_err() {
-            say!("the lane of partition {} panicked", self.progress.partition);
+            tracing::error!("the lane of partition {} panicked", self.progress.partition);
         }
     }
 
@@ -121,6 +129,8 @@ struct Driver {
     reader: Reader,
     /// The outputs, and after them the topic for records that are skipped.
     targets: Vec<Target>,
+    /// The figures of the targets.
+    written: Vec<Written>,
     progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
     clock: Instant,
@@ -133,7 +143,8 @@ struct Driver {
     single_upto: i64,
     /// The lane's life that this thread is in; see `Progress::life`.
     life: u64,
-    warm_since: Option<Instant>,
+    /// The warm-up that goes on.
+    warm_up: Option<WarmingUp>,
 }
 
 impl Driver {
@@ -173,7 +184,8 @@ impl Driver {
 
     /// Ends the processor's present life before it hears anything else.
     fn abort(&mut self, why: String) {
-        say!("{}: begins again from {}: {why}", self.name, self.progress.done.load(Relaxed));
+        self.shared.meters.failures.inc();
+        tracing::warn!("begins again from {}: {why}", self.progress.done.load(Relaxed));
         self.events.push_front(Event::Abort(why));
     }
 
@@ -181,6 +193,7 @@ impl Driver {
     fn act(&mut self, action: Action) {
         let answer = match action {
             Action::StartVm => {
+                self.shared.meters.instance_starts.inc();
                 let started = self.vm.start();
                 self.take_logs();
                 Event::VmStarted(started)
@@ -208,9 +221,9 @@ impl Driver {
                 done
             });
         if from < done {
-            say!("{}: warms up with the records from {from} to {}", self.name, done - 1);
-            self.warm_since = Some(Instant::now());
+            tracing::info!("warms up with the records from {from} to {}", done - 1);
         }
+        self.warm_up = (from < done).then(|| WarmingUp::new(from, done));
         let outputs = self.shared.job.deployment.output_topics.len();
         Event::Located { committed: vec![done - 1; outputs], from }
     }
@@ -248,9 +261,19 @@ impl Driver {
 
     fn transform(&mut self, batch: &Arc<Batch>) -> Event {
         let mut output = Output::default();
+        let meters = &self.shared.meters;
+        let began = Instant::now();
         let result = self.vm.process(batch, &mut output).map_err(|fault| fault.to_string());
+        meters.execution_seconds.observe(began.elapsed().as_secs_f64());
+        let records = batch.len() as u64;
+        if self.processor.is_replaying() {
+            meters.warm_up_records.inc_by(records);
+        } else {
+            meters.records.inc_by(records);
+            meters.read_bytes.inc_by(batch.size_bytes() as u64);
+        }
+        self.progress.records.fetch_add(records, Relaxed);
         self.take_logs();
-        self.progress.records.fetch_add(batch.len() as u64, Relaxed);
         let (why, record) = match result {
             Err(why) => (why, self.vm.failed_record()),
             Ok(()) => match self.too_large(&output) {
@@ -263,12 +286,14 @@ impl Driver {
             return Event::Failed { output: Output::default(), why, record: None };
         }
         self.progress.failures.fetch_add(1, Relaxed);
+        self.shared.meters.execution_errors.inc();
         if record.is_none() {
             self.single_upto = self.single_upto.max(batch.last_offset());
         }
         let at =
             record.map_or(String::new(), |offset| format!(" in the record at offset {offset}"));
-        say!("{}: the module ended{at}: {why}", self.name);
+        self.shared.meters.failures.inc();
+        tracing::warn!("the module ended{at}: {why}");
         Event::Failed { output: Output::default(), why, record }
     }
 
@@ -306,7 +331,9 @@ impl Driver {
             let why =
                 pending.skipped.map(|offset| format!("the module ends in {}/{offset}", self.name));
             let header = why.as_deref().map(|why| ("transform-error", why));
+            let mut bytes = 0;
             for record in pending.records.iter() {
+                bytes += record.payload.bytes().len() as u64;
                 let written = entry.write(topic, partition, record.payload, header, &self.stop);
                 if let Err(why) = written {
                     // The outbox will abort what is open; this lane begins again at `done`.
@@ -316,7 +343,10 @@ impl Driver {
                     return;
                 }
             }
-            self.progress.written.fetch_add(pending.records.len() as u64, Relaxed);
+            let records = pending.records.len() as u64;
+            self.progress.written.fetch_add(records, Relaxed);
+            self.written[pending.target].records.inc_by(records);
+            self.written[pending.target].bytes.inc_by(bytes);
         }
         self.progress.done.store(done, Relaxed);
     }
@@ -327,21 +357,31 @@ impl Driver {
             let written = poison.offset < self.progress.done.load(Relaxed);
             let skips = matches!(self.shared.job.on_poison, OnPoison::SkipTo(_));
             if (skips || written) && self.skip.insert(poison.offset) {
-                say!("{}: skips the record at offset {}", self.name, poison.offset);
+                tracing::warn!("skips the record at offset {}", poison.offset);
             }
         }
-        let warming = self.processor.is_replaying();
-        if !warming
-            && self.processor.next_offset().is_some()
-            && let Some(since) = self.warm_since.take()
-        {
-            say!("{}: warm after {:.1} s", self.name, since.elapsed().as_secs_f64());
-        }
-        self.progress.warming.store(warming, Relaxed);
+        self.report_warm_up();
         if let Ok(mut state) = self.progress.state.lock()
             && (state.0 != self.processor.state() || state.1.as_deref() != self.processor.error())
         {
             *state = (self.processor.state(), self.processor.error().map(str::to_owned));
+        }
+    }
+
+    /// Tells how far a warm-up is, now and then, and its end.
+    fn report_warm_up(&mut self) {
+        let Some(next) = self.processor.next_offset() else { return };
+        let warming = self.processor.is_replaying();
+        self.progress.warming.store(warming, Relaxed);
+        match &mut self.warm_up {
+            Some(warm_up) if warming => warm_up.tell(next),
+            Some(warm_up) => {
+                let seconds = warm_up.since.elapsed().as_secs_f64();
+                self.shared.meters.warm_up_seconds.observe(seconds);
+                tracing::info!("warm after {seconds:.1} s");
+                self.warm_up = None;
+            }
+            None => {}
         }
     }
 
@@ -353,6 +393,39 @@ impl Driver {
                 line,
             });
         }
+    }
+}
+
+/// A warm-up that goes on.
+struct WarmingUp {
+    from: i64,
+    to: i64,
+    since: Instant,
+    /// Time of the next line about it.
+    next_line: Instant,
+}
+
+impl WarmingUp {
+    fn new(from: i64, to: i64) -> Self {
+        let since = Instant::now();
+        Self { from, to, since, next_line: since + Duration::from_secs(3) }
+    }
+
+    /// Says how long it takes still, if it takes long.
+    fn tell(&mut self, next: i64) {
+        let now = Instant::now();
+        let (read, left) = (next - self.from, self.to - next);
+        if now < self.next_line || read <= 0 {
+            return;
+        }
+        self.next_line = now + Duration::from_secs(30);
+        let rate = read as f64 / self.since.elapsed().as_secs_f64();
+        let seconds = left as f64 / rate;
+        tracing::info!(
+            "warming up: {left} of {} records are left, at {rate:.0} records/s {seconds:.0} s. A shorter \
+             --warm-up costs the module memory, and no --warm-up all of it",
+            self.to - self.from
+        );
     }
 }
 

@@ -20,10 +20,13 @@
 //! - `outbox`: the producer, and the transaction;
 //! - `status`: what the world may know of a lane; `logs`: where the module's lines go.
 //!
-//! What rpk asks, not yet connected to the above:
+//! What rpk asks:
 //! - `deployments`: the transforms that are to run, on disk and as a channel to follow; `metadata`: a
 //!   deployment as JSON;
-//! - `admin`: the API itself.
+//! - `admin`: the API itself; `supervisor`: starts and stops a runner for each transform;
+//! - `log_topic`: what `rpk transform logs` reads.
+//!
+//! What an operator asks: `metrics`: what is counted; `probes`: that, health and readiness over HTTP.
 //!
 //! [`Runner::start`] is the seam for whoever deploys: one [`Runner`] runs one transform, is looked at
 //! with [`Runner::status`] and ended with [`Runner::stop`]. Log lines go to the [`LogSink`] given.
@@ -37,19 +40,27 @@ pub mod admin;
 mod client;
 pub mod deployments;
 mod lane;
+mod log_topic;
 mod logs;
 mod member;
 pub mod metadata;
+mod metrics;
 pub mod options;
 mod outbox;
 mod position;
+pub mod probes;
 mod reader;
 mod runner;
 mod session;
 mod status;
+mod supervisor;
 mod topics;
 
-pub use logs::{LogEvent, LogSink, to_stderr};
+pub use log_topic::with_topic;
+pub use logs::{LogEvent, LogSink, init as init_logs, to_stderr};
+pub use metrics::Metrics;
 pub use options::{Guarantee, Job, OnPoison, Options, WarmUp};
 pub use runner::Runner;
 pub use status::{LaneStatus, Status};
+pub use supervisor::Supervisor;
+pub use topics::all as all_topics;

@@ -11,8 +11,6 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientConfig, ClientContext, TopicPartitionList};
 
-use crate::logs::say;
-
 /// A change of what is this runner's.
 #[derive(Debug)]
 pub(crate) enum Change {
@@ -38,7 +36,7 @@ pub(crate) struct Changes {
 
 impl ClientContext for Changes {
     fn error(&self, error: KafkaError, reason: &str) {
-        say!("group: {error}: {reason}");
+        tracing::warn!("group: {error}: {reason}");
     }
 }
 
@@ -81,7 +79,7 @@ impl Member {
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                 anyhow::bail!("{error}: does another runner have the same --instance?")
             }
-            Some(Err(error)) => say!("group: {error}"),
+            Some(Err(error)) => tracing::warn!("group: {error}"),
             // A record that came before the pause: its lane reads it too.
             Some(Ok(_)) | None => {}
         }

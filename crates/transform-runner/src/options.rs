@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use transform_host::{Deployment, Limits};
+use transform_host::{Deployment, Limits, custom_section};
 
 /// A promise about the outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,19 @@ impl Options {
     }
 }
 
+/// Name of the custom section in which a module says how long its memory is.
+const WARM_UP_SECTION: &str = "warm-up";
+
+impl WarmUp {
+    /// Returns the warm-up that a module asks for in its custom section `warm-up`, with the words of the
+    /// option; none if it has no such section.
+    pub fn of_module(wasm: &[u8]) -> Self {
+        custom_section(wasm, WARM_UP_SECTION)
+            .and_then(|text| std::str::from_utf8(text).ok()?.trim().parse().ok())
+            .unwrap_or(Self::Last(Duration::ZERO))
+    }
+}
+
 impl Job {
     /// Returns the id of the consumer group, which keeps the offsets.
     pub fn group(&self) -> String {
@@ -150,5 +163,14 @@ mod tests {
         assert_eq!("skip-to:dead".parse(), Ok(OnPoison::SkipTo("dead".into())));
         assert_eq!("stop".parse(), Ok(OnPoison::Stop));
         assert!("skip-to:".parse::<OnPoison>().is_err());
+    }
+
+    #[test]
+    fn a_module_says_how_long_its_memory_is() {
+        let of = |text: &str| WarmUp::of_module(&wat::parse_str(text).unwrap());
+        assert_eq!(of("(module)"), WarmUp::Last(Duration::ZERO));
+        assert_eq!(of(r#"(module (@custom "warm-up" "all"))"#), WarmUp::All);
+        let days = |n: u64| WarmUp::Last(Duration::from_secs(n * 86_400));
+        assert_eq!(of(r#"(module (@custom "warm-up" "35d\n"))"#), days(35));
     }
 }

@@ -5,7 +5,7 @@
 //! the lanes that had written something get a new `life` before the lock is free, so that none of
 //! them writes on as if nothing was lost.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,6 @@ use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use transform_host::Payload;
 
 use crate::client::ANSWER;
-use crate::logs::say;
 use crate::options::Guarantee;
 use crate::status::Progress;
 
@@ -39,8 +38,6 @@ pub(crate) struct Outbox {
     transaction: RwLock<()>,
     /// Set once the open transaction must not be committed.
     spoilt: AtomicBool,
-    pub commits: AtomicU64,
-    pub aborts: AtomicU64,
 }
 
 /// Keeps the first error of a delivery.
@@ -49,7 +46,7 @@ struct Deliveries(Mutex<Option<String>>);
 
 impl ClientContext for Deliveries {
     fn error(&self, error: KafkaError, reason: &str) {
-        say!("producer: {error}: {reason}");
+        tracing::warn!("producer: {error}: {reason}");
     }
 }
 
@@ -91,8 +88,6 @@ impl Outbox {
             guarantee,
             transaction: RwLock::default(),
             spoilt: AtomicBool::new(false),
-            commits: AtomicU64::new(0),
-            aborts: AtomicU64::new(0),
         })
     }
 
@@ -102,14 +97,15 @@ impl Outbox {
         Entry { outbox: self, _guard: guard }
     }
 
-    /// Commits the transaction with the offsets of the lanes, and opens the next.
+    /// Commits the transaction with the offsets of the lanes, and opens the next. Returns whether there was
+    /// something to commit.
     pub(crate) fn commit<C: ConsumerContext>(
         &self,
         topic: &str,
         lanes: &[Arc<Progress>],
         member: &BaseConsumer<C>,
         stop: &AtomicBool,
-    ) -> Result<(), Broken> {
+    ) -> Result<bool, Broken> {
         let _guard = self.transaction.write().expect("nothing panics with the lock");
         let mut offsets = TopicPartitionList::new();
         let mut moved = Vec::new();
@@ -122,7 +118,7 @@ impl Outbox {
         }
         let spoilt = self.spoilt.swap(false, Relaxed);
         if moved.is_empty() && !spoilt {
-            return Ok(());
+            return Ok(false);
         }
         let result = match self.guarantee {
             _ if spoilt => Err(Broken::Aborted("a lane left in the midst of a batch".into())),
@@ -135,15 +131,13 @@ impl Outbox {
                     lane.base.store(done, Relaxed);
                     lane.saved.store(true, Relaxed);
                 }
-                self.commits.fetch_add(1, Relaxed);
-                Ok(())
+                Ok(true)
             }
             Err(broken) => {
                 for (lane, _) in moved {
                     lane.done.store(lane.base.load(Relaxed), Relaxed);
                     lane.life.fetch_add(1, Relaxed);
                 }
-                self.aborts.fetch_add(1, Relaxed);
                 Err(match broken {
                     Broken::Aborted(why) => self.abort(why, stop),
                     lost => lost,
@@ -277,7 +271,7 @@ fn retry(stop: &AtomicBool, call: impl Fn() -> KafkaResult<()>) -> KafkaResult<(
         if !again || late {
             return Err(error);
         }
-        say!("trying again: {error}");
+        tracing::warn!("trying again: {error}");
         std::thread::sleep(Duration::from_millis(100));
     }
 }

@@ -14,7 +14,6 @@ use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use transform_host::{Batch, BatchBuilder};
 
 use crate::client::ANSWER;
-use crate::logs::say;
 
 /// Payload bytes of one read, as on a broker.
 const READ_BYTES: usize = 128 << 10;
@@ -58,7 +57,7 @@ impl ClientContext for Quiet {
         // The member, which has the same brokers, tells of them; the end of a partition is no error.
         let code = error.rdkafka_error_code();
         if !code.is_some_and(|code| passes(code) || code == RDKafkaErrorCode::PartitionEOF) {
-            say!("reader: {error}: {reason}");
+            tracing::warn!("reader: {error}: {reason}");
         }
     }
 }
@@ -155,9 +154,16 @@ impl Reader {
 
     /// Returns the first offset that the partition still has, and the one after its last.
     pub(crate) fn watermarks(&self) -> Result<(i64, i64), String> {
-        self.consumer
-            .fetch_watermarks(&self.topic, self.partition, ANSWER)
-            .map_err(|error| format!("asking for the ends of {}: {error}", self.name()))
+        let ask = || self.consumer.fetch_watermarks(&self.topic, self.partition, ANSWER);
+        let mut answer = ask();
+        // librdkafka now and then keeps a list of partitions without this one, for minutes: it asks anew.
+        if let Err(error) = &answer
+            && error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition)
+        {
+            let _ = self.consumer.fetch_metadata(Some(&self.topic), ANSWER);
+            answer = ask();
+        }
+        answer.map_err(|error| format!("asking for the ends of {}: {error}", self.name()))
     }
 
     /// Returns the offset of the first record that is not older than `timestamp`.

@@ -1,14 +1,15 @@
 //! One transform that runs: a thread with one session after the other, until it is stopped.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use transform_host::{Engine, check_deployment};
 
-use crate::logs::{LogSink, say};
+use crate::logs::LogSink;
+use crate::metrics::Metrics;
 use crate::options::{Job, Options};
 use crate::session;
 use crate::status::Status;
@@ -20,7 +21,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 pub struct Runner {
     stop: Arc<AtomicBool>,
     status: Arc<Mutex<Status>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Runner {
@@ -28,27 +29,35 @@ impl Runner {
     ///
     /// # Errors
     /// If a broker would refuse the module or the deployment, or could not compile it.
-    pub fn start(job: Job, options: Options, log: LogSink) -> anyhow::Result<Self> {
+    pub fn start(
+        job: Job,
+        options: Options,
+        log: LogSink,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Self> {
         check_deployment(&job.wasm, &job.deployment, &options.limits)?;
         let module =
             Engine::new(&options.limits)?.compile(&job.wasm).context("loading the module")?;
         let stop = Arc::new(AtomicBool::new(false));
-        let status = Arc::new(Mutex::new(Status::default()));
+        let status = Arc::new(Mutex::new(Status::new(&job.deployment)));
         let (stopped, told) = (stop.clone(), status.clone());
         let name = format!("transform {}", job.deployment.name);
+        let meters = metrics.of(&job.deployment.name);
         let work = move || {
+            let _span = tracing::info_span!("transform", transform = job.deployment.name).entered();
             let mut pause = PAUSE.0;
             while !stopped.load(Relaxed) {
                 let began = Instant::now();
-                let result = session::run(&job, &module, &options, &log, &stopped, &told);
+                let result = session::run(&job, &module, &options, &log, &meters, &stopped, &told);
                 let Err(error) = result else { continue };
                 if began.elapsed() > PAUSE.1 {
                     pause = PAUSE.0;
                 }
-                say!("{}: {error:#}; next try in {} s", job.deployment.name, pause.as_secs());
+                tracing::error!("{error:#}; next try in {} s", pause.as_secs());
                 if let Ok(mut status) = told.lock() {
                     status.joined = false;
                     status.error = Some(format!("{error:#}"));
+                    status.seen = Instant::now();
                 }
                 let until = Instant::now() + pause;
                 while Instant::now() < until && !stopped.load(Relaxed) {
@@ -58,31 +67,31 @@ impl Runner {
             }
         };
         let thread = std::thread::Builder::new().name(name).spawn(work)?;
-        Ok(Self { stop, status, thread: Some(thread) })
+        Ok(Self { stop, status, thread: Mutex::new(Some(thread)) })
     }
 
     /// Returns what is known, not older than a few seconds.
     pub fn status(&self) -> Status {
-        self.status.lock().map(|status| status.clone()).unwrap_or_default()
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Commits what is done, leaves the group, and ends.
-    pub fn stop(mut self) {
-        self.end();
+    pub fn stop(&self) {
+        self.ask_to_stop();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("a runner panicked");
+        }
     }
 
-    fn end(&mut self) {
+    /// Asks it to stop, and does not wait.
+    pub(crate) fn ask_to_stop(&self) {
         self.stop.store(true, Relaxed);
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            say!("a runner panicked");
-        }
     }
 }
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        self.end();
+        self.stop();
     }
 }

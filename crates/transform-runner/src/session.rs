@@ -14,8 +14,9 @@ use rdkafka::consumer::Consumer;
 use transform_host::Module;
 
 use crate::lane::{Lane, Shared};
-use crate::logs::{LogSink, say};
+use crate::logs::LogSink;
 use crate::member::{Change, Member};
+use crate::metrics::Meters;
 use crate::options::{Job, Options};
 use crate::outbox::{Broken, Outbox};
 use crate::reader::Reader;
@@ -31,6 +32,8 @@ pub(crate) struct Session<'a> {
     options: &'a Options,
     shared: Arc<Shared>,
     member: Member,
+    /// Set once the group has said which partitions are this runner's.
+    joined: bool,
     lanes: BTreeMap<i32, Lane>,
     stop: &'a AtomicBool,
     status: &'a Mutex<Status>,
@@ -45,6 +48,7 @@ pub(crate) fn run(
     module: &Module,
     options: &Options,
     log: &LogSink,
+    meters: &Meters,
     stop: &AtomicBool,
     status: &Mutex<Status>,
 ) -> anyhow::Result<()> {
@@ -56,9 +60,17 @@ pub(crate) fn run(
     let outbox =
         Outbox::open(&client::producer(options, &group, &instance), options.guarantee, stop)?;
     let member = Member::join(&client::member(options, &group), &job.deployment.input_topic)?;
-    let shared = Shared { job: job.clone(), module: module.clone(), outbox, log: log.clone() };
+    meters.sessions.inc();
+    let shared = Shared {
+        job: job.clone(),
+        module: module.clone(),
+        outbox,
+        log: log.clone(),
+        meters: meters.clone(),
+    };
     let lanes = BTreeMap::new();
-    let mut session = Session { options, shared: Arc::new(shared), member, lanes, stop, status };
+    let mut session =
+        Session { options, shared: Arc::new(shared), member, joined: false, lanes, stop, status };
     let result = session.run();
     let left = session.leave();
     result.and(left)
@@ -93,11 +105,12 @@ impl Session<'_> {
     /// Begins a lane for each partition.
     fn assign(&mut self, partitions: &TopicPartitionList) -> anyhow::Result<()> {
         self.member.take(partitions)?;
+        self.joined = true;
         let ids: Vec<i32> = partitions.elements().iter().map(|p| p.partition()).collect();
         if ids.is_empty() {
             return Ok(());
         }
-        say!("partitions {ids:?} are assigned");
+        tracing::info!("partitions {ids:?} are assigned");
         let job = self.shared.job.clone();
         let topic = &job.deployment.input_topic;
         let consumer = &self.member.consumer;
@@ -118,7 +131,7 @@ impl Session<'_> {
     /// again elsewhere.
     fn revoke(&mut self, partitions: &TopicPartitionList, lost: bool) -> anyhow::Result<()> {
         let ids: Vec<i32> = partitions.elements().iter().map(|p| p.partition()).collect();
-        say!("partitions {ids:?} are {}", if lost { "lost" } else { "revoked" });
+        tracing::info!("partitions {ids:?} are {}", if lost { "lost" } else { "revoked" });
         let leaving: Vec<Lane> = ids.iter().filter_map(|id| self.lanes.remove(id)).collect();
         let progress: Vec<_> = leaving.iter().map(|lane| lane.progress.clone()).collect();
         end(leaving);
@@ -136,10 +149,18 @@ impl Session<'_> {
         let all: Vec<_> = lanes.chain(leaving.iter().cloned()).collect();
         let topic = &self.shared.job.deployment.input_topic;
         let outbox = &self.shared.outbox;
+        let meters = &self.shared.meters;
+        let began = Instant::now();
         match outbox.commit(topic, &all, &self.member.consumer, self.stop) {
-            Ok(()) => Ok(()),
+            Ok(true) => {
+                meters.commits.inc();
+                meters.commit_seconds.observe(began.elapsed().as_secs_f64());
+                Ok(())
+            }
+            Ok(false) => Ok(()),
             Err(Broken::Aborted(why)) => {
-                say!("the transaction was aborted, its records are done again: {why}");
+                meters.aborts.inc();
+                tracing::warn!("the transaction was aborted, its records are done again: {why}");
                 Ok(())
             }
             Err(Broken::Lost(why)) => bail!(
@@ -163,15 +184,16 @@ impl Session<'_> {
                 Err(_) => break,
             }
         }
-        self.tell(true);
+        self.tell();
     }
 
-    fn tell(&self, joined: bool) {
+    fn tell(&self) {
         if let Ok(mut status) = self.status.lock() {
-            status.joined = joined;
+            status.joined = self.joined;
+            status.seen = Instant::now();
             status.lanes = self.lanes.values().map(|lane| lane.progress.status()).collect();
-            status.commits = self.shared.outbox.commits.load(Relaxed);
-            status.aborts = self.shared.outbox.aborts.load(Relaxed);
+            status.commits = self.shared.meters.commits.get();
+            status.aborts = self.shared.meters.aborts.get();
         }
     }
 
@@ -181,7 +203,8 @@ impl Session<'_> {
         let progress: Vec<_> = lanes.iter().map(|lane| lane.progress.clone()).collect();
         end(lanes);
         let committed = self.commit_with(&progress);
-        self.tell(false);
+        self.joined = false;
+        self.tell();
         committed
     }
 }

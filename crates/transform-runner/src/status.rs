@@ -2,8 +2,9 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
-use transform_host::State;
+use transform_host::{Deployment, State};
 
 /// The shared part of a lane. `done`, `base` and `life` change under the outbox's locks only.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(crate) struct Progress {
     pub written: AtomicU64,
     pub failures: AtomicU64,
     pub warming: AtomicBool,
+    pub memory_bytes: AtomicU64,
     /// The partition's end, as last seen.
     pub end: AtomicI64,
     /// The processor's state and its last error.
@@ -38,7 +40,8 @@ impl Progress {
             records: AtomicU64::new(0),
             written: AtomicU64::new(0),
             failures: AtomicU64::new(0),
-            warming: AtomicBool::new(false),
+            warming: AtomicBool::new(true),
+            memory_bytes: AtomicU64::new(0),
             end: AtomicI64::new(start),
             state: Mutex::new((State::Inactive, None)),
         }
@@ -57,6 +60,7 @@ impl Progress {
             written: self.written.load(Relaxed),
             failures: self.failures.load(Relaxed),
             warming: self.warming.load(Relaxed),
+            memory_bytes: self.memory_bytes.load(Relaxed),
         }
     }
 }
@@ -81,22 +85,45 @@ pub struct LaneStatus {
     pub written: u64,
     /// Ends of the module by an error.
     pub failures: u64,
-    /// Set while the instance sees earlier records.
+    /// Set until the instance has seen the earlier records.
     pub warming: bool,
+    /// Largest size of the instance's linear memory.
+    pub memory_bytes: u64,
 }
 
 /// A runner as a whole.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Status {
-    /// Set while the runner is in the group and has no error.
+    /// The transform's name.
+    pub transform: String,
+    /// The topics that it writes.
+    pub outputs: Vec<String>,
+    /// Time of the last sign of life.
+    pub seen: Instant,
+    /// Set while the runner is in the group and knows its partitions.
     pub joined: bool,
     /// The partitions that this runner has.
     pub lanes: Vec<LaneStatus>,
-    /// Transactions (or rounds of at-least-once commits) that were committed.
+    /// Transactions, or commits of offsets at least once, that had something in them.
     pub commits: u64,
     /// Transactions that were aborted.
     pub aborts: u64,
     /// The error that ended the last session.
     pub error: Option<String>,
+}
+
+impl Status {
+    pub(crate) fn new(deployment: &Deployment) -> Self {
+        Self {
+            transform: deployment.name.clone(),
+            outputs: deployment.output_topics.clone(),
+            seen: Instant::now(),
+            joined: false,
+            lanes: Vec::new(),
+            commits: 0,
+            aborts: 0,
+            error: None,
+        }
+    }
 }

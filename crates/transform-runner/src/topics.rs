@@ -1,17 +1,19 @@
 //! The topics: whether they are there, how many partitions they have, how large a record may be.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::types::RDKafkaErrorCode;
 
-use crate::client::{self, ANSWER};
-use crate::logs::say;
+use crate::client::{self, ANSWER, SESSION};
 use crate::options::{Job, OnPoison, Options};
 
 /// Kafka's `max.message.bytes` where nobody has changed it.
@@ -54,7 +56,57 @@ pub(crate) fn targets(options: &Options, job: &Job) -> anyhow::Result<Vec<Target
         .collect()
 }
 
+/// Returns every topic with the number of its partitions.
+///
+/// # Errors
+/// If the cluster does not answer.
+pub fn all(options: &Options) -> anyhow::Result<BTreeMap<String, i32>> {
+    let consumer: BaseConsumer = client::asking(options).create()?;
+    let metadata = consumer.fetch_metadata(None, ANSWER).context("the cluster does not answer")?;
+    let topics = metadata.topics().iter();
+    Ok(topics.map(|topic| (topic.name().into(), topic.partitions().len() as i32)).collect())
+}
+
 /// Returns the number of a topic's partitions.
+///
+/// # Errors
+/// If it is missing, or the cluster does not answer.
+pub(crate) fn count(options: &Options, topic: &str) -> anyhow::Result<i32> {
+    let consumer: BaseConsumer = client::asking(options).create()?;
+    partitions(&consumer, topic)
+}
+
+/// Forgets the offsets of consumer groups. A group that this runner has left as a static member has it for
+/// the rest of its session, so that is waited for.
+///
+/// # Errors
+/// If the cluster does not answer, or a group has other members, which keep its offsets.
+pub(crate) fn forget(options: &Options, groups: &[String]) -> anyhow::Result<()> {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let admin: AdminClient<DefaultClientContext> = client::asking(options).create()?;
+    let names: Vec<_> = groups.iter().map(String::as_str).collect();
+    let wait = AdminOptions::new().request_timeout(Some(ANSWER));
+    let late = Instant::now() + SESSION + Duration::from_secs(5);
+    loop {
+        let answers = block_on(admin.delete_groups(&names, &wait))?;
+        let errors: Vec<_> = answers
+            .into_iter()
+            .filter_map(Result::err)
+            .filter(|(_, error)| *error != RDKafkaErrorCode::GroupIdNotFound)
+            .collect();
+        let waits = options.instance.is_some() && Instant::now() < late;
+        match errors.first() {
+            None => return Ok(()),
+            Some((_, RDKafkaErrorCode::NonEmptyGroup)) if waits => {}
+            Some((group, error)) => bail!("{group}: {error}"),
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// Returns the number of a topic's partitions, asked by this client.
 pub(crate) fn partitions<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -79,7 +131,7 @@ fn max_bytes(options: &Options, topics: &[String]) -> Vec<usize> {
         )
     };
     let answers = ask().unwrap_or_else(|error| {
-        say!(
+        tracing::warn!(
             "max.message.bytes is taken as {STOCK_MAX_BYTES}, as the cluster does not tell: {error}"
         );
         Vec::new()

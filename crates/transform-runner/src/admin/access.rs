@@ -57,7 +57,7 @@ impl Access {
             }
             None if !anonymous => bail!(
                 "the admin API on {at} deploys code and has no credential: set \
-                 TRANSFORM_RUNNER_ADMIN_CREDENTIAL=user:password or --admin-credential-file FILE (rpk \
+                 RUNNER_ADMIN_CREDENTIAL=user:password or --admin-credential-file FILE (rpk \
                  sends it with -X user=… -X pass=…), or, on a loopback address, --admin-anonymous"
             ),
             None if !at.ip().is_loopback() => bail!(

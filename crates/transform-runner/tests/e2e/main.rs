@@ -2,6 +2,7 @@
 //! should, and nothing twice.
 
 mod cluster;
+mod deployed;
 mod program;
 
 use std::time::Duration;

@@ -19,13 +19,19 @@ impl Runner {
     pub fn start(cluster: &Cluster, name: &str, module: &[u8], args: &[&str]) -> Self {
         let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.wasm"));
         std::fs::write(&file, module).expect("a module");
+        let file = file.display().to_string();
+        let (input, output) = (format!("{name}-in"), format!("{name}-out"));
+        let own =
+            ["--file", &file, "--name", name, "--input-topic", &input, "--output-topic", &output];
+        Self::spawn(cluster, &[&own[..], &["--from-offset", "+0"], args].concat())
+    }
+
+    /// Starts a runner. The credential of its admin API is `admin:secret`.
+    pub fn spawn(cluster: &Cluster, args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_transform-runner"))
-            .arg("--file")
-            .arg(file)
-            .args(["--name", name, "--input-topic", &format!("{name}-in")])
-            .args(["--output-topic", &format!("{name}-out"), "--from-offset", "+0"])
             .args(["--brokers", &cluster.brokers])
             .args(args)
+            .env("RUNNER_ADMIN_CREDENTIAL", "admin:secret")
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
@@ -41,13 +47,13 @@ impl Runner {
         Self { child, lines }
     }
 
-    /// Waits for a line with `text`.
-    pub fn says(&self, text: &str, patience: Duration) {
+    /// Waits for a line with `text`, and returns what follows it.
+    pub fn says(&self, text: &str, patience: Duration) -> String {
         let deadline = Instant::now() + patience;
         loop {
             let lines = self.lines.lock().expect("no panic").clone();
-            if lines.iter().any(|line| line.contains(text)) {
-                return;
+            if let Some((_, rest)) = lines.iter().find_map(|line| line.split_once(text)) {
+                return rest.into();
             }
             assert!(Instant::now() < deadline, "nothing said {text:?}, but {lines:#?}");
             std::thread::sleep(Duration::from_millis(20));
@@ -96,7 +102,10 @@ pub fn module(body: &str) -> Vec<u8> {
           (import "redpanda_transform" "read_next_record"
             (func $next (param i32 i32 i32 i32 i32) (result i32)))
           (import "redpanda_transform" "write_record" (func $write (param i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_write"
+            (func $log (param i32 i32 i32 i32) (result i32)))
           (memory (export "memory") 2)
+          (data (i32.const 512) "hello\n")
           (global $count (mut i32) (i32.const 0))
           (func $record (param $len i32) {body})
           (func (export "_start") (local $len i32)
@@ -121,6 +130,13 @@ pub const COPY: &str = "(drop (call $write (i32.const 1024) (local.get $len)))";
 /// A body that ends the module in a value that begins with `!`, and copies others.
 pub const PICKY: &str =
     "(if (i32.eq (i32.load8_u (i32.const 1026)) (i32.const 33)) (then unreachable))
+    (drop (call $write (i32.const 1024) (local.get $len)))";
+
+/// A body that logs `hello` for a value that begins with `!`, and copies all.
+pub const CHATTY: &str = "(if (i32.eq (i32.load8_u (i32.const 1026)) (i32.const 33)) (then
+      (i32.store (i32.const 256) (i32.const 512))
+      (i32.store (i32.const 260) (i32.const 6))
+      (drop (call $log (i32.const 1) (i32.const 256) (i32.const 1) (i32.const 264)))))
     (drop (call $write (i32.const 1024) (local.get $len)))";
 
 /// A body whose output shows the instance's memory: a value of five bytes gets the number of records
