@@ -37,7 +37,11 @@ fn main() {
     let output = env::var("OUT_DIR").expect("cargo sets it");
     fs::write(Path::new(&output).join("fraud.plan"), compiled.plan.bytes())
         .expect("OUT_DIR is writable");
-    let texts = [("fraud.toml", &compiled.spec), ("decision.toml", &compiled.decision)];
+    let texts = [
+        ("fraud.toml", &compiled.spec),
+        ("decision.toml", &compiled.decision),
+        ("warm-up", &compiled.memory),
+    ];
     for (name, text) in texts {
         fs::write(Path::new(&output).join(name), text).expect("OUT_DIR is writable");
     }

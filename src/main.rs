@@ -13,7 +13,7 @@ mod transform {
         &PlanBytes(*include_bytes!(concat!(env!("OUT_DIR"), "/fraud.plan")));
 
     /// Puts a text that the plan was compiled from into a custom section of the module. A broker
-    /// ignores such a section and gives it no memory; the `fraud` commands read it.
+    /// ignores such a section and gives it no memory; the `fraud` commands and `transform-runner` read it.
     macro_rules! custom_section {
         ($constant:ident, $name:literal) => {
             // SAFETY: a custom section has no address, so it overlaps no memory.
@@ -25,6 +25,7 @@ mod transform {
     }
     custom_section!(SPEC, "fraud.toml");
     custom_section!(DECISION, "decision.toml");
+    custom_section!(WARM_UP, "warm-up");
 
     pub fn main() {
         shell::run::<Detector>(&PLAN.0, &MEMORY)

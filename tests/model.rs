@@ -20,6 +20,8 @@ fn the_texts_in_the_module_are_those_of_its_plan() {
         let text = std::fs::read_to_string(common::root().join("model").join(name)).expect(name);
         assert_eq!(carried(name).as_deref(), Some(&text[..]), "{name}");
     }
+    // Five times the longest half-life of model/fraud.toml.
+    assert_eq!(carried("warm-up").as_deref(), Some("35d"));
     let spec = carried("fraud.toml").expect("compared above");
     let program = fraud_plan::compile::spec::parse(&spec, "the module's spec").expect("valid");
     let found = find_in(&module).expect("a plan in the module");

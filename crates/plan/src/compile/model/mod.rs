@@ -21,6 +21,9 @@ pub struct CompiledPlan {
     pub spec: String,
     /// The text of `decision.toml`; empty if there is none.
     pub decision: String,
+    /// The time that the model remembers, such as `35d`: `transform-runner` shows a new instance the
+    /// records of that time first.
+    pub memory: String,
     /// Warnings for whoever builds it, a line each.
     pub warnings: Vec<String>,
     /// Files that the plan was made from: after a change to one it must be made again.
@@ -111,8 +114,20 @@ pub fn model(dir: &Path) -> Result<CompiledPlan> {
     let inputs = paths.iter().map(|path| if path.exists() { path } else { dir });
     let inputs = inputs.map(PathBuf::from).chain(model.files.iter().cloned());
     let inputs = inputs.collect();
-    Ok(CompiledPlan { plan, spec: model.text, decision: text, warnings, inputs })
+    let memory = format!("{}d", memory_days(&model.program));
+    Ok(CompiledPlan { plan, spec: model.text, decision: text, memory, warnings, inputs })
 }
+
+/// Returns the days after which an event hardly counts: five times the longest half-life, which leaves 3%
+/// of it. What never decays counts as a half-life of a week, the default model's longest.
+fn memory_days(program: &Program) -> u32 {
+    let half_lives = program.tables.iter().flat_map(|table| &table.half_lives);
+    let longest = half_lives.copied().reduce(f32::max).unwrap_or(7.0 * DAY);
+    (5.0 * longest / DAY).ceil() as u32
+}
+
+/// Seconds of a day.
+const DAY: f32 = 86_400.0;
 
 /// Says if a plan of this size cannot start in the stock memory limit.
 fn too_large(plan: usize) -> Option<String> {
