@@ -82,13 +82,10 @@ pub struct LabelFlags {
     #[arg(long, value_name = "PATH")]
     label: Option<LabelPath>,
     /// How long after its transaction a fraud is reported, where the list does not say
-    /// [default: 7d]
+    /// [default: 7d; with reports told by their type, when the file's own reports say]
     #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
     report_delay: Option<Duration>,
 }
-
-/// How long after its transaction a fraud is reported, unless somebody says otherwise.
-const REPORT_DELAY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 impl LabelFlags {
     /// Returns where labels are, if a flag says so.
@@ -105,7 +102,7 @@ impl LabelFlags {
                 return Ok(None);
             }
         };
-        Ok(Some(LabelSource { place, report_delay: self.report_delay.unwrap_or(REPORT_DELAY) }))
+        Ok(Some(LabelSource { place, report_delay: self.report_delay }))
     }
 
     /// Returns where labels are; fails if no flag says so.

@@ -32,6 +32,9 @@ pub struct Notes {
     /// Customers by their partitions, in a dump.
     #[serde(rename = "spread_customers")]
     pub spread: Option<Spread>,
+    /// The type of records that are reports, if there was none of it though frauds are known.
+    #[serde(skip)]
+    pub unreported: Option<String>,
     /// The kind of file that this seems to be, if no record of it can be scored.
     pub hint: Option<String>,
 }
@@ -70,6 +73,13 @@ impl fmt::Display for Notes {
         }
         if let Some(spread) = &self.spread {
             write!(f, "{spread}")?;
+        }
+        if let Some(kind) = &self.unreported {
+            writeln!(
+                f,
+                "no fraud was reported: the spec takes reports from records of type {kind}, and the file has none; \
+                 --report-delay 7d makes one of each known fraud, a week after it"
+            )?;
         }
         match &self.hint {
             Some(hint) => writeln!(f, "no record can be scored: {hint}"),

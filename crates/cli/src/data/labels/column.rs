@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::fmt;
 
 use anyhow::{Result, bail};
-use fraud_detector::record::json;
-use fraud_detector::record::scalar::{Member, RECORD, Scalar, Text, Values, Visitor};
+use fraud_detector::record::scalar::Scalar;
 use fraud_plan::compile::parse_path;
 use fraud_plan::program::Step;
 
 use super::{Fraud, LABELS, label};
+use crate::data::at_path;
 
 /// The path of the label in a record, written as in a spec.
 #[derive(Clone, Debug)]
@@ -48,9 +48,7 @@ impl Column {
     /// Reads a record's label: the fraud that it is, if it is one. `None` if the record has no
     /// label; fails if its value is none.
     pub(super) fn read(&self, record: &[u8]) -> Result<Option<Option<&Fraud>>> {
-        let mut pass = Pass { steps: &self.path.steps, items: 0, found: None };
-        let is_json = json::scan(&record[json::byte_order_mark(record)..], &mut pass).is_ok();
-        let Some(found) = pass.found.filter(|_| is_json) else { return Ok(None) };
+        let Some(found) = at_path::value(record, &self.path.steps) else { return Ok(None) };
         let value = match found {
             Scalar::Null => return Ok(None),
             Scalar::Bool(is_fraud) => Some(is_fraud),
@@ -74,51 +72,6 @@ impl Column {
                 };
                 bail!("{} is {found}; {LABELS}", self.path)
             }
-        }
-    }
-}
-
-/// One pass over a record, along the path.
-struct Pass<'p, 'r> {
-    steps: &'p [Step],
-    /// Items seen of the array on the way.
-    items: u32,
-    found: Option<Scalar<'r>>,
-}
-
-impl Pass<'_, '_> {
-    /// Returns the number of the step that is taken inside the value of this number.
-    fn next(&self, parent: u16) -> usize {
-        if parent == RECORD { 0 } else { usize::from(parent) + 1 }
-    }
-}
-
-impl<'r> Visitor<'r> for Pass<'_, 'r> {
-    fn member(&mut self, parent: u16, name: Text<'r>) -> Member {
-        let at = self.next(parent);
-        match self.steps.get(at) {
-            Some(Step::Name(wanted)) if name.is(wanted) => Member::Take(at as u16),
-            _ => Member::Skip,
-        }
-    }
-
-    fn item(&mut self, array: u16) -> Member {
-        let (at, item) = (self.next(array), self.items);
-        self.items += 1;
-        match self.steps.get(at) {
-            Some(Step::Item(wanted)) if u64::from(*wanted) == u64::from(item) => {
-                Member::Take(at as u16)
-            }
-            _ => Member::Skip,
-        }
-    }
-}
-
-impl<'r> Values<'r> for Pass<'_, 'r> {
-    fn value(&mut self, member: u16, value: Scalar<'r>) {
-        self.items = 0;
-        if usize::from(member) + 1 == self.steps.len() {
-            self.found.get_or_insert(value);
         }
     }
 }

@@ -32,8 +32,12 @@ pub struct Labelled {
 /// Where labels are, and how long after its transaction a fraud is reported where they do not say.
 pub struct LabelSource {
     pub place: LabelPlace,
-    pub report_delay: Duration,
+    /// `None` if nobody says that either.
+    pub report_delay: Option<Duration>,
 }
+
+/// How long after its transaction a fraud is reported, unless somebody says otherwise.
+const REPORT_DELAY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The place of the labels.
 pub enum LabelPlace {
@@ -71,7 +75,26 @@ pub struct Fraud {
 #[derive(Clone, Copy)]
 pub struct Reporting<'l> {
     pub labels: &'l Labels,
-    pub delay: Duration,
+    delay: Option<Duration>,
+}
+
+/// When it becomes known whether a transaction is a fraud.
+#[derive(Clone, Copy)]
+pub struct Due {
+    /// In milliseconds since 1970.
+    pub at: i64,
+    /// Whether somebody said so; otherwise it is after the usual time.
+    pub is_said: bool,
+}
+
+impl Reporting<'_> {
+    /// Returns when it becomes known what a transaction of this time is, which may be a known fraud.
+    pub fn due(&self, time: i64, fraud: Option<&Fraud>) -> Due {
+        let said = fraud.and_then(|fraud| fraud.reported_at);
+        let delay = self.delay.unwrap_or(REPORT_DELAY).as_millis();
+        let after = time.saturating_add(i64::try_from(delay).unwrap_or(i64::MAX));
+        Due { at: said.unwrap_or(after), is_said: said.is_some() || self.delay.is_some() }
+    }
 }
 
 /// The notes on labels and transactions that do not match.

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use super::shape::ReportShape;
 
-/// Maximum number of reports in a record.
-const MAX_REPORTS: u64 = 100;
 /// Maximum number of bytes of a record with several reports.
 const MAX_BYTES: usize = 32 << 10;
 
@@ -37,7 +35,7 @@ impl Pending {
         while let Some(entry) = self.reports.first_entry() {
             let ((at, _), count) = (*entry.key(), last.map_or(0, |(_, count)| count));
             let size = record.len() + 1 + entry.get().len() + shape.close.len();
-            let full = count > 0 && (count == MAX_REPORTS || size > MAX_BYTES);
+            let full = count > 0 && (count == shape.most || size > MAX_BYTES);
             if at > now || full {
                 break;
             }
@@ -58,7 +56,8 @@ mod tests {
 
     #[test]
     fn records_are_bounded() {
-        let shape = ReportShape { open: "[".into(), close: "]".into(), time: Vec::new() };
+        let shape =
+            ReportShape { open: "[".into(), close: "]".into(), most: 100, time: None, typed: None };
         let mut pending = Pending::default();
         let mut record = Vec::new();
         for at in 0..150 {

@@ -1,7 +1,8 @@
 //! The records of a file, and between them the reports that fall due, in order of event time.
 //!
-//! A record of the file that brings reports is an event of reports as the others are. All records that
-//! cannot be scored are counted here, for every command.
+//! A record of the file that brings reports is an event of reports as the others are. Where records are
+//! reports by their type, a file of all types has its own: then a fraud is reported beside them only if
+//! somebody says when. All records that cannot be scored are counted here, for every command.
 //!
 //! - [`shape`]: a record of reports, as the spec wants it; [`due`]: the reports that are not due yet
 
@@ -20,7 +21,7 @@ use crate::data::envelope::Envelopes;
 use crate::data::hint::hint;
 use crate::data::input::Records;
 use crate::data::input::dump::Delivery;
-use crate::data::labels::Reporting;
+use crate::data::labels::{Due, Reporting};
 use crate::data::notes::Notes;
 use crate::data::spread::SpreadCounter;
 use due::Pending;
@@ -41,6 +42,8 @@ pub struct Stream<'f> {
     reporting: Option<Reporting<'f>>,
     /// How reports are written; `None` if the spec has none.
     shape: Option<ReportShape>,
+    /// Whether there has been a report, in the file or of a known fraud.
+    has_reports: bool,
     pending: Pending,
     /// Reports made from `keep_from` on, for [`Stream::republish`].
     kept: BTreeMap<(i64, u64), Vec<u8>>,
@@ -75,10 +78,24 @@ struct Next {
     arrival: i64,
     /// Number of reports that it brings, if it is a record of reports.
     reports: Option<u64>,
-    /// When a report of it is made, if it is a fraud that is not reported yet.
-    reported_at: Option<i64>,
+    label: Label,
+}
+
+/// What is known of a transaction.
+struct Label {
     /// Its scenario if it is a fraud, else 0.
     scenario: u8,
+    /// When that becomes known.
+    due: Due,
+    /// Whether it is a fraud that is not reported yet.
+    is_to_report: bool,
+}
+
+impl Label {
+    /// Makes the label of a record that nobody labels.
+    fn none(now: i64) -> Self {
+        Self { scenario: 0, due: Due { at: now, is_said: false }, is_to_report: false }
+    }
 }
 
 /// A record of the stream.
@@ -113,6 +130,8 @@ pub struct Transaction<'s> {
     pub amount: Option<f64>,
     /// Its scenario if it is a known fraud, else 0.
     pub scenario: u8,
+    /// When that becomes known, milliseconds since 1970.
+    pub label_known: i64,
     /// Event time, milliseconds since 1970.
     pub millis: i64,
     /// The broker's timestamp, milliseconds since 1970: by the [`clock`], or as it was
@@ -143,6 +162,7 @@ impl<'f> Stream<'f> {
             envelopes,
             clock: Clock::default(),
             reporting,
+            has_reports: false,
             pending: Pending::default(),
             kept: BTreeMap::new(),
             keep_from: i64::MAX,
@@ -167,7 +187,10 @@ impl<'f> Stream<'f> {
                 let value = &self.record;
                 return Ok(Some(Event::Reports { line, arrival, value, count, delivery: None }));
             }
-            if let (Some(at), Some(value)) = (next.reported_at, &record.value) {
+            let Label { is_to_report, due: Due { at, is_said }, .. } = next.label;
+            let is_reported = is_to_report && (is_said || !shape.is_typed());
+            if let (true, Some(value)) = (is_reported, &record.value) {
+                self.has_reports = true;
                 let report = shape.report(value, at)?;
                 if at >= self.keep_from {
                     self.kept.insert((at, self.pending.added), report.clone());
@@ -186,7 +209,8 @@ impl<'f> Stream<'f> {
                 key: key.as_deref(),
                 id: id.as_deref(),
                 amount: *amount,
-                scenario: next.scenario,
+                scenario: next.label.scenario,
+                label_known: next.label.due.at,
                 millis: time.unwrap_or(arrival),
                 arrival,
                 value,
@@ -229,8 +253,8 @@ impl<'f> Stream<'f> {
         let mut end = i64::MIN;
         while let Some((record, next)) = self.read()? {
             end = end.max(next.arrival.saturating_add(1));
-            let at = next.reported_at.filter(|&at| at >= since);
-            if let (Some(at), Some(value)) = (at, &record.value) {
+            let Label { is_to_report, due: Due { at, .. }, .. } = next.label;
+            if let (true, Some(value)) = (is_to_report && at >= since, &record.value) {
                 self.pending.add(at, shape.report(value, at)?);
             }
         }
@@ -248,8 +272,11 @@ impl<'f> Stream<'f> {
         let mut notes = std::mem::take(&mut self.notes);
         let empty = SpreadCounter::new(String::new());
         notes.spread = std::mem::replace(&mut self.spread, empty).finish();
+        let program = self.envelopes.program();
+        let is_told = self.has_reports || self.reporting.is_none() || notes.transactions == 0;
+        notes.unreported =
+            program.type_of(Treatment::Report).filter(|_| !is_told).map(str::to_owned);
         if notes.is_unreadable() {
-            let program = self.envelopes.program();
             notes.hint = Some(hint(&self.records.head, &notes.unreadable, program));
         }
         notes
@@ -271,19 +298,21 @@ impl<'f> Stream<'f> {
             None => Err(Refusal::from(Reason::NoValue)),
             Some(value) => self.reader.read(value, arrival),
         };
-        let (mut reports, mut reported_at, mut scenario) = (None, None, 0);
+        let mut reports = None;
+        let mut label = Label::none(now);
         match read {
             Ok(Record::Transaction { .. }) => {
                 self.notes.transactions += 1;
                 if let (Some(delivery), Some(key)) = (&record.delivery, &record.key) {
                     self.spread.add(key, delivery.partition);
                 }
-                (scenario, reported_at) = self.label(&record, now)?;
+                label = self.label(&record, now)?;
             }
             Ok(Record::Reports(all)) => {
                 let mut count = 0;
                 all.for_each(|_| count += 1);
                 reports = Some(count);
+                self.has_reports = true;
             }
             Ok(Record::Passed) => {}
             Err(refusal) => {
@@ -294,7 +323,7 @@ impl<'f> Stream<'f> {
                 }
             }
         }
-        Ok(Some((record, Next { arrival, reports, reported_at, scenario })))
+        Ok(Some((record, Next { arrival, reports, label })))
     }
 
     /// Reads one record more; false at the end of the file.
@@ -315,16 +344,17 @@ impl<'f> Stream<'f> {
         Ok(true)
     }
 
-    /// Returns a transaction's scenario, 0 if it is no fraud, and when it is reported.
-    fn label(&self, record: &Ahead, now: i64) -> Result<(u8, Option<i64>)> {
-        let Some(Reporting { labels, delay }) = self.reporting else { return Ok((0, None)) };
+    /// Returns what is known of a transaction.
+    fn label(&self, record: &Ahead, now: i64) -> Result<Label> {
+        let Some(reporting) = self.reporting else { return Ok(Label::none(now)) };
         let value = record.value.as_deref().unwrap_or_default();
-        let Some((fraud, is_new)) = labels.meet(record.line, record.id.as_deref(), value)? else {
-            return Ok((0, None));
-        };
-        let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-        let after = || record.time.unwrap_or(now).saturating_add(delay);
-        Ok((fraud.scenario, is_new.then(|| fraud.reported_at.unwrap_or_else(after))))
+        let met = reporting.labels.meet(record.line, record.id.as_deref(), value)?;
+        let fraud = met.map(|(fraud, _)| fraud);
+        Ok(Label {
+            scenario: fraud.map_or(0, |fraud| fraud.scenario),
+            due: reporting.due(record.time.unwrap_or(now), fraud),
+            is_to_report: met.is_some_and(|(_, is_new)| is_new),
+        })
     }
 }
 
@@ -369,7 +399,7 @@ mod tests {
             })
             .collect();
         let (input, frauds) = (file(&lines), file(frauds));
-        let report_delay = Duration::from_secs(delay_seconds);
+        let report_delay = Some(Duration::from_secs(delay_seconds));
         let source = LabelSource { place: LabelPlace::List(frauds.path().into()), report_delay };
         let labels = Labels::read(&source, &program(SPEC)).expect("a valid list");
         let program = program(SPEC);
