@@ -5,7 +5,7 @@ beside it, what the model card says of the training. No feature is computed here
 detector's own vectors, in the order of the spec. What is fraud, `fraud tune` decides.
 
 The shipped model learns from some simulations and is validated on another. With --split, one file is
-enough: its first part only fills history, the middle is learned from, and the last part validates.
+enough: what is in it before the second time is learned from, and the rest validates.
 """
 
 import argparse
@@ -58,14 +58,14 @@ def main():
     parser.add_argument("--restarted", required=True, help="the same, with history lost every week")
     parser.add_argument("--model", required=True, type=Path, help="directory to write to")
     parser.add_argument("--metrics", required=True, type=Path, help="where the figures of the model card go")
-    parser.add_argument("--split", nargs=2, type=float, metavar=("SHARE", "SHARE"),
-                        help="of the time, the share that only fills history, and the share before validation")
+    parser.add_argument("--split", nargs=2, type=int, default=(None, None), metavar=("TIME", "TIME"),
+                        help="when learning and validation begin, milliseconds since 1970")
     parser.add_argument("--trees", type=int, default=TREES)
     parser.add_argument("--leaves", type=int, default=LEAVES, help="of a tree, at most")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
 
-    learn_from, validate_from = split(arguments) if arguments.split else (None, None)
+    learn_from, validate_from = arguments.split
     names, plain_rows, plain_labels = load(arguments.train, learn_from, validate_from)
     _, wiped_rows, wiped_labels = load(arguments.wiped, learn_from, validate_from)
     rows, labels = np.concatenate([plain_rows, wiped_rows]), np.concatenate([plain_labels, wiped_labels])
@@ -110,14 +110,6 @@ def main():
     arguments.metrics.write_text(json.dumps(metrics, indent=2) + "\n")
     print(f"validation: AUC {metrics['auc_roc']:.3f}, average precision {metrics['average_precision']:.3f}, "
           f"{metrics['average_precision_restarted']:.3f} with history lost every week")
-
-
-def split(arguments):
-    """When learning and validation begin, in milliseconds since 1970."""
-    table = pa.ipc.open_file(pa.memory_map(arguments.validate)).read_all()
-    # Of the middle of the times, so that a few wrong dates move nothing.
-    first, last = np.quantile(table["timestamp"].to_numpy(), [0.001, 0.999])
-    return [int(first + share * (last - first)) for share in arguments.split]
 
 
 def load(paths, since=None, before=None):

@@ -4,14 +4,22 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use fraud_plan::Program;
+use fraud_plan::compile::spec::MadeTable;
 
 /// Reads a feature spec.
 pub fn read(path: &Path) -> Result<Program> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| {
-        format!("cannot read the feature spec {file}; name another with --spec FILE")
-    })?;
-    fraud_plan::compile::spec::parse(&text, &file)
+    fraud_plan::compile::spec::parse(&text(path)?, &path.display().to_string())
+}
+
+/// Reads a feature spec before training has made its tables; returns these, too.
+pub fn read_untrained(path: &Path) -> Result<(Program, Vec<MadeTable>)> {
+    fraud_plan::compile::spec::parse_untrained(&text(path)?, &path.display().to_string())
+}
+
+fn text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| {
+        format!("cannot read the feature spec {}; name another with --spec FILE", path.display())
+    })
 }
 
 /// The spec that is read if none is given.

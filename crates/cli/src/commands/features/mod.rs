@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use fraud_detector::{Detector, Observed, Reason, Settings};
+use fraud_detector::{Detector, Observed, Settings};
 use fraud_plan::{Decision, Plan, Program};
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ use crate::data::spec;
 use crate::data::stream::{Event, Stream, Transaction};
 use crate::show::report::Report;
 use crate::show::units::{self, count};
-use vector_file::VectorFile;
+pub use vector_file::VectorFile;
 pub use wipes::Wipes;
 
 const AFTER_HELP: &str = "\
@@ -70,15 +70,26 @@ pub struct Args {
 /// The answer: the vectors that were written.
 #[derive(Serialize)]
 struct Answer {
-    rows: u64,
+    #[serde(flatten)]
+    extracted: Extracted,
+    #[serde(flatten)]
+    labels: LabelNotes,
+    #[serde(flatten)]
+    notes: Notes,
+    seconds: f64,
+    output: PathBuf,
+}
+
+/// The vectors of a file's transactions, counted.
+#[derive(Default, Serialize)]
+pub struct Extracted {
+    pub rows: u64,
     /// Features of a vector.
     features: usize,
     frauds: u64,
     reports: u64,
     /// Time of the first row, milliseconds since 1970.
-    first_time: Option<i64>,
-    #[serde(flatten)]
-    labels: LabelNotes,
+    pub first_time: Option<i64>,
     /// Transactions without an id, which nobody can label.
     without_id: u64,
     /// Second deliveries of a transaction, which have no vector.
@@ -87,50 +98,52 @@ struct Answer {
     no_transactions: u64,
     /// Records without a vector, by reason code.
     unscorable: BTreeMap<&'static str, u64>,
-    #[serde(flatten)]
-    notes: Notes,
-    evictions: u64,
+    pub evictions: u64,
     wipes: u64,
-    seconds: f64,
-    output: PathBuf,
 }
 
 /// Bytes of history that forget hardly anything.
 pub const HISTORY: u64 = 256 << 20;
 
+/// A function that takes a transaction and its vector.
+pub type Each<'e> = &'e mut dyn FnMut(&Transaction, &[f32]) -> Result<()>;
+
 /// Runs the command.
 pub fn run(args: Args) -> Result<Report> {
+    let began = Instant::now();
     let wipes = args.wipes();
     let Args { spec, labelled, output, history, .. } = args;
-    export(spec::read(&spec)?, &labelled.try_into()?, wipes, history, output)
-}
-
-/// Writes the vectors of a program's features to the file `output`.
-pub fn export(
-    program: Program,
-    labelled: &Labelled,
-    wipes: Wipes,
-    history: u64,
-    output: PathBuf,
-) -> Result<Report> {
-    let began = Instant::now();
+    let (program, labelled) = (spec::read(&spec)?, Labelled::try_from(labelled)?);
     let labels = Labels::read(&labelled.labels, &program)?;
-    let records = Records::open(&labelled.input, "features")?;
-    let names = program.features.iter().map(|feature| feature.name.clone());
-    let mut file = VectorFile::create(&output, names.collect())?;
-    let envelopes = Envelopes::new(program.clone());
-    let stream = Stream::new(records, envelopes, Some(labelled.labels.reporting(&labels)));
-
-    let mut extraction = Extraction::new(program, history, wipes)?;
-    let notes = extraction.run(stream, &mut file)?;
+    let mut file = VectorFile::create(&output, &program)?;
+    let mut each = |transaction: &Transaction, vector: &[f32]| file.push(transaction, vector);
+    let (extracted, notes) = extract(program, &labelled, &labels, wipes, history, &mut each)?;
     file.finish()?;
     if let Some(answer) = unreadable::answer(&notes)? {
         return Ok(answer);
     }
-    if extraction.rows > 0 {
+    let seconds = began.elapsed().as_secs_f64();
+    Report::of(&Answer { extracted, labels: labels.notes(), notes, seconds, output })
+}
+
+/// Computes the vectors of a program's features, in the order of the file.
+pub fn extract(
+    program: Program,
+    labelled: &Labelled,
+    labels: &Labels,
+    wipes: Wipes,
+    history: u64,
+    each: Each,
+) -> Result<(Extracted, Notes)> {
+    let records = Records::open(&labelled.input, "features")?;
+    let envelopes = Envelopes::new(program.clone());
+    let stream = Stream::new(records, envelopes, Some(labelled.labels.reporting(labels)));
+    let mut extraction = Extraction::new(program, history, wipes)?;
+    let notes = extraction.run(stream, each)?;
+    if extraction.found.rows > 0 {
         labels.check_belong_to(&labelled.input, notes.transactions)?;
     }
-    Report::of(&extraction.answer(&labels, notes, began.elapsed(), output))
+    Ok((extraction.finish(), notes))
 }
 
 impl Args {
@@ -147,14 +160,7 @@ impl Args {
 struct Extraction {
     detector: Detector<'static>,
     wipes: Wipes,
-    rows: u64,
-    frauds: u64,
-    reports: u64,
-    nameless: u64,
-    first_time: Option<i64>,
-    duplicates: u64,
-    others: u64,
-    unscorable: BTreeMap<&'static str, u64>,
+    found: Extracted,
 }
 
 impl Extraction {
@@ -162,89 +168,56 @@ impl Extraction {
         let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
         let history =
             usize::try_from(history).context("--history is more than can be addressed")?;
-        Ok(Self {
-            detector: Detector::new(plan, &Settings::default()).with_history(history),
-            wipes,
-            rows: 0,
-            frauds: 0,
-            reports: 0,
-            nameless: 0,
-            first_time: None,
-            duplicates: 0,
-            others: 0,
-            unscorable: BTreeMap::new(),
-        })
+        let detector = Detector::new(plan, &Settings::default()).with_history(history);
+        Ok(Self { detector, wipes, found: Extracted::default() })
     }
 
-    /// Writes the vector of every transaction that has one.
-    fn run(&mut self, mut stream: Stream, file: &mut VectorFile) -> Result<Notes> {
+    /// Hands every transaction that has a vector to `each`.
+    fn run(&mut self, mut stream: Stream, each: Each) -> Result<Notes> {
+        let Self { detector, wipes, found } = self;
         while let Some(event) = stream.next()? {
-            match event {
+            let (observed, transaction) = match event {
                 Event::Reports { arrival, value, count, .. } => {
-                    self.reports += count;
-                    if let Err(refusal) = self.detector.observe(Some(value), arrival) {
-                        self.leave_out(refusal.reason);
-                    }
+                    found.reports += count;
+                    (detector.observe(Some(value), arrival), None)
                 }
-                Event::Transaction(Transaction {
-                    id, scenario, millis, arrival, value, ..
-                }) => {
-                    self.wipes.wipe_if_due(arrival, &mut self.detector);
-                    match self.detector.observe(value, arrival) {
-                        Ok(Observed::Transaction { duplicate: false, .. }) => {}
-                        Ok(Observed::Transaction { .. }) => {
-                            self.duplicates += 1;
-                            continue;
-                        }
-                        Ok(Observed::Reports | Observed::Unscored(_)) => {
-                            self.others += 1;
-                            continue;
-                        }
-                        Err(refusal) => {
-                            self.leave_out(refusal.reason);
-                            continue;
-                        }
-                    }
-                    self.nameless += u64::from(id.is_none());
-                    self.first_time.get_or_insert(arrival);
-                    self.rows += 1;
-                    self.frauds += u64::from(scenario > 0);
-                    file.push(id.unwrap_or_default(), millis, scenario, self.detector.vector())?;
+                Event::Transaction(transaction) => {
+                    let arrival = transaction.arrival;
+                    wipes.wipe_if_due(arrival, detector);
+                    (detector.observe(transaction.value, arrival), Some(transaction))
                 }
+            };
+            match (observed, transaction) {
+                (Err(refusal), _) => {
+                    *found.unscorable.entry(refusal.reason.code()).or_default() += 1;
+                }
+                (Ok(_), None) => {}
+                (Ok(Observed::Transaction { duplicate: true, .. }), _) => found.duplicates += 1,
+                (Ok(Observed::Transaction { .. }), Some(transaction)) => {
+                    found.without_id += u64::from(transaction.id.is_none());
+                    found.first_time.get_or_insert(transaction.arrival);
+                    found.rows += 1;
+                    found.frauds += u64::from(transaction.scenario > 0);
+                    each(&transaction, detector.vector())?;
+                }
+                (Ok(Observed::Reports | Observed::Unscored(_)), _) => found.no_transactions += 1,
             }
         }
         Ok(stream.finish())
     }
 
-    fn leave_out(&mut self, reason: Reason) {
-        *self.unscorable.entry(reason.code()).or_default() += 1;
-    }
-
-    fn answer(self, labels: &Labels, notes: Notes, elapsed: Duration, output: PathBuf) -> Answer {
+    fn finish(mut self) -> Extracted {
+        self.found.features = self.detector.vector().len();
         let tables = self.detector.history().tables().iter();
-        Answer {
-            rows: self.rows,
-            features: self.detector.vector().len(),
-            frauds: self.frauds,
-            reports: self.reports,
-            first_time: self.first_time,
-            labels: labels.notes(),
-            without_id: self.nameless,
-            duplicates: self.duplicates,
-            no_transactions: self.others,
-            unscorable: self.unscorable,
-            notes,
-            evictions: tables.map(|table| table.evictions()).sum(),
-            wipes: self.wipes.count,
-            seconds: elapsed.as_secs_f64(),
-            output,
-        }
+        self.found.evictions = tables.map(|table| table.evictions()).sum();
+        self.found.wipes = self.wipes.count;
+        self.found
     }
 }
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { rows, features, frauds, evictions, wipes, .. } = self;
+        let Extracted { rows, features, frauds, evictions, wipes, .. } = &self.extracted;
         writeln!(
             f,
             "{} vectors of {features} features in {}",
@@ -253,16 +226,16 @@ impl fmt::Display for Answer {
         )?;
         writeln!(f, "{} are frauds, {}", count(*frauds), units::share(*frauds, *rows))?;
         for (number, what) in [
-            (self.duplicates, "came a second time"),
-            (self.no_transactions, "are no transactions to be scored"),
+            (self.extracted.duplicates, "came a second time"),
+            (self.extracted.no_transactions, "are no transactions to be scored"),
         ] {
             if number > 0 {
                 writeln!(f, "{} left out: {what}", count(number))?;
             }
         }
         write!(f, "{}", self.notes)?;
-        if self.without_id > 0 {
-            writeln!(f, "{} have no id", count(self.without_id))?;
+        if self.extracted.without_id > 0 {
+            writeln!(f, "{} have no id", count(self.extracted.without_id))?;
         }
         write!(f, "{}", self.labels)?;
         if *evictions > 0 {

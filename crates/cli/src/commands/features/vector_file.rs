@@ -9,6 +9,9 @@ use anyhow::{Context, Result, bail};
 use arrow_array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray, UInt8Array};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema};
+use fraud_plan::Program;
+
+use crate::data::stream::Transaction;
 
 /// Rows in a record batch.
 const BATCH: usize = 65_536;
@@ -25,8 +28,8 @@ pub struct VectorFile {
 }
 
 impl VectorFile {
-    /// Creates a file with a column for each of these features, after the four of every file.
-    pub fn create(path: &Path, names: Vec<String>) -> Result<Self> {
+    /// Creates a file with a column for each feature of a program, after the four of every file.
+    pub fn create(path: &Path, program: &Program) -> Result<Self> {
         let column = |name: &str, kind| Field::new(name, kind, false);
         let mut fields = vec![
             column("transaction_id", DataType::Utf8),
@@ -34,7 +37,7 @@ impl VectorFile {
             column("label", DataType::UInt8),
             column("scenario", DataType::UInt8),
         ];
-        for name in &names {
+        for name in program.features.iter().map(|feature| &feature.name) {
             if fields[..4].iter().any(|field| field.name() == name) {
                 bail!(
                     "a feature is called {name}, which is a column of every such file; rename the \
@@ -53,15 +56,16 @@ impl VectorFile {
             ids: Vec::new(),
             times: Vec::new(),
             scenarios: Vec::new(),
-            features: vec![Vec::new(); names.len()],
+            features: vec![Vec::new(); program.features.len()],
         })
     }
 
     /// Adds a row.
-    pub fn push(&mut self, id: &[u8], millis: i64, scenario: u8, vector: &[f32]) -> Result<()> {
+    pub fn push(&mut self, transaction: &Transaction, vector: &[f32]) -> Result<()> {
+        let id = transaction.id.unwrap_or_default();
         self.ids.push(String::from_utf8_lossy(id).into_owned());
-        self.times.push(millis);
-        self.scenarios.push(scenario);
+        self.times.push(transaction.millis);
+        self.scenarios.push(transaction.scenario);
         for (column, &value) in self.features.iter_mut().zip(vector) {
             column.push(value);
         }

@@ -1,10 +1,12 @@
 //! `fraud train`: from a spec and labelled transactions to a model that can be built.
 //!
-//! In this order: the features of the file, three times, with different restarts; the project's own
-//! trainer on them ([`trainer`]); the compiled engine held to the trainer's golden vectors
-//! ([`golden`]); the decision; the card.
+//! In this order: which transactions are learned from ([`split`]); the tables that the spec wants made of them
+//! ([`tables`]); the features of the file, three times, with different restarts; the project's own trainer on them
+//! ([`trainer`]); the compiled engine held to the trainer's golden vectors ([`golden`]); the decision; the card.
 
 mod golden;
+mod split;
+mod tables;
 mod trainer;
 
 use std::fmt;
@@ -12,17 +14,22 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use fraud_plan::Program;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::features::{self, Wipes};
+use super::features::{self, Extracted, VectorFile, Wipes};
 use super::flags::LabelledFlags;
 use super::tune::{self, CalibrationKind, GoalFlags};
+use super::unreadable;
 use crate::data::input::{STANDARD_INPUT, file_name};
-use crate::data::labels::Labelled;
+use crate::data::labels::{Labelled, Labels};
 use crate::data::spec;
+use crate::data::stream::Transaction;
 use crate::show::report::Report;
 use crate::show::units::{self, count, percent};
+use split::{Row, Split};
+use tables::Making;
 use trainer::{Metrics, Trainer};
 
 const AFTER_HELP: &str = "\
@@ -35,15 +42,15 @@ Example:
 The features are the detector's own, computed in the order of time; each fraud is reported to it when
 its report has come, as in a broker. Of the file's time the first tenth only fills history, the last
 quarter validates, and what is between is learned from: as it is, and again with histories lost at
-random, as brokers lose them. LightGBM learns; the threshold is chosen on the last quarter: by default
+random, as brokers lose them. What was not yet known to be fraud or not when validation begins is not
+learned: of the days before, as many as --report-delay says are left out. Tables with `made` in the spec
+are made of the same transactions. LightGBM learns; the threshold is chosen on the last quarter: by default
 the one that balances false alarms and missed frauds, with the highest F1.
 
 DIR has fraud.toml, and gets fraud.onnx, decision.toml, golden/ and README.md, the model's card. The
 features stay in DIR/.train, to look at and to train otherwise. The Python that it takes is installed by
 ./scripts/python; ./scripts/fraud does that by itself.";
 
-/// Of the time of a file, the share that only fills history, and the share before validation.
-const SPLIT: [f64; 2] = [0.1, 0.75];
 /// How often a broker is taken to restart, in validation; and in training, roughly.
 const RESTARTS: [Duration; 2] = [days(7), days(5)];
 
@@ -93,6 +100,8 @@ struct Answer {
     golden_vectors: usize,
     /// Histories that were given up for want of memory.
     evictions: u64,
+    /// Files of the tables that were made.
+    tables: Vec<PathBuf>,
     threshold: Value,
     basis: Value,
     /// What the threshold does on the validated transactions.
@@ -116,23 +125,23 @@ pub fn run(args: Args) -> Result<Report> {
     let history = memory_limit - BESIDE_HISTORY;
     let trainer = Trainer::new(python, directory.join(".train"))?;
     let spec = directory.join("fraud.toml");
-    let program = spec::read(&spec)?;
 
+    let lesson = match Lesson::prepare(&spec, &labelled)? {
+        Ok(lesson) => lesson,
+        Err(unreadable) => return Ok(unreadable),
+    };
+    let program = spec::read(&spec)?;
     let vectors = |name: &str, wipes| {
-        let output = trainer.directory.join(name);
-        features::export(program.clone(), &labelled, wipes, history, output)
+        lesson.write(program.clone(), &labelled, wipes, history, &trainer.directory.join(name))
     };
     let [restarts, wipes] = RESTARTS;
     let plain = vectors(trainer::PLAIN, Wipes::default())?;
-    if !plain.ok {
-        return Ok(plain);
-    }
     vectors(trainer::RESTARTED, Wipes::restarts(restarts))?;
     vectors(trainer::WIPED, Wipes::scattered(wipes, 1))?;
-    let metrics = trainer.fit(&directory, SPLIT, [trees, leaves])?;
+    let metrics = trainer.fit(&directory, lesson.split, [trees, leaves])?;
     let (golden_vectors, golden_difference) = golden::check(&directory)?;
 
-    let first = plain.json["first_time"].as_i64().context("the vectors have a first time")?;
+    let first = plain.first_time.context("the vectors have a first time")?;
     let skip = u64::try_from(metrics.validate_from - first).unwrap_or(0);
     let decision = tune::tune(tune::Options {
         spec,
@@ -150,13 +159,80 @@ pub fn run(args: Args) -> Result<Report> {
         metrics,
         golden_difference,
         golden_vectors,
-        evictions: plain.json["evictions"].as_u64().unwrap_or(0),
+        evictions: plain.evictions,
+        tables: lesson.tables.iter().map(|table| table.file().to_owned()).collect(),
         threshold: decided("threshold"),
         basis: decided("basis"),
         expected: decided("expected"),
         seconds: began.elapsed().as_secs_f64(),
         directory,
     })
+}
+
+/// A file's transactions as training takes them.
+struct Lesson {
+    rows: Vec<Row>,
+    split: Split,
+    tables: Vec<Making>,
+}
+
+impl Lesson {
+    /// Reads the file once, and makes the tables that the spec wants made. If no record can be scored, the
+    /// answer says so.
+    fn prepare(spec: &Path, labelled: &Labelled) -> Result<Result<Self, Report>> {
+        let (program, made) = spec::read_untrained(spec)?;
+        let labels = Labels::read(&labelled.labels, &program)?;
+        let mut rows = Vec::new();
+        let mut tables: Vec<Making> =
+            made.into_iter().map(|table| Making::new(table, &program)).collect();
+        let mut each = |transaction: &Transaction, _: &[f32]| {
+            rows.push(Row::of(transaction));
+            tables.iter_mut().for_each(|table| table.add(transaction));
+            Ok(())
+        };
+        let (_, notes) =
+            features::extract(program, labelled, &labels, Wipes::default(), 0, &mut each)?;
+        if let Some(answer) = unreadable::answer(&notes)? {
+            return Ok(Err(answer));
+        }
+        let split = Split::of(&rows)?;
+        tables.iter_mut().try_for_each(|table| table.make(&rows, &split))?;
+        Ok(Ok(Self { rows, split, tables }))
+    }
+
+    /// Writes the vectors of those transactions that are learned from or validate, with these wipes.
+    fn write(
+        &self,
+        program: Program,
+        labelled: &Labelled,
+        wipes: Wipes,
+        history: u64,
+        output: &Path,
+    ) -> Result<Extracted> {
+        let labels = Labels::read(&labelled.labels, &program)?;
+        let mut file = VectorFile::create(output, &program)?;
+        let mut corrected = Vec::new();
+        let mut each = |transaction: &Transaction, vector: &[f32]| {
+            // Lost histories make a second delivery look like a first one: it is not in the rows.
+            let Ok(at) = self.rows.binary_search_by_key(&transaction.line, |row| row.line) else {
+                return Ok(());
+            };
+            let row = &self.rows[at];
+            if !self.split.takes(row) {
+                return Ok(());
+            }
+            corrected.clear();
+            corrected.extend_from_slice(vector);
+            if !self.split.validates(row) {
+                self.tables.iter().for_each(|table| table.correct(at, &mut corrected));
+            }
+            file.push(transaction, &corrected)
+        };
+        let (extracted, _) =
+            features::extract(program, labelled, &labels, wipes, history, &mut each)?;
+        file.finish()?;
+        Ok(extracted)
+    }
 }
 
 impl fmt::Display for Answer {
@@ -167,6 +243,9 @@ impl fmt::Display for Answer {
             f,
             "{trees} trees of at most {leaves} leaves over {features} features, in {directory}"
         )?;
+        for table in &self.tables {
+            writeln!(f, "made {} of what was known when validation begins", table.display())?;
+        }
         if self.evictions > 0 {
             writeln!(
                 f,

@@ -7,6 +7,7 @@ use std::{env, fs};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::split::Split;
 use crate::show::progress;
 
 const TRAIN: &str = include_str!("../../../../../model/train/train.py");
@@ -72,14 +73,15 @@ impl Trainer {
     }
 
     /// Fits a model to the vectors, and writes it into the model's directory.
-    pub fn fit(&self, model: &Path, split: [f64; 2], shape: [u32; 2]) -> Result<Metrics> {
+    pub fn fit(&self, model: &Path, split: Split, shape: [u32; 2]) -> Result<Metrics> {
         let metrics = self.directory.join("metrics.json");
         let at = |name: &str| self.directory.join(name);
         let mut command = self.script("train.py", TRAIN)?;
         command.arg("--train").arg(at(PLAIN)).arg("--wiped").arg(at(WIPED));
         command.arg("--validate").arg(at(PLAIN)).arg("--restarted").arg(at(RESTARTED));
         command.arg("--model").arg(model).arg("--metrics").arg(&metrics);
-        command.arg("--split").args(split.map(|share| share.to_string()));
+        let Split { learn_from, validate_from } = split;
+        command.arg("--split").args([learn_from, validate_from].map(|time| time.to_string()));
         let [trees, leaves] = shape.map(|number| number.to_string());
         command.args(["--trees", &trees, "--leaves", &leaves]);
         run(command, "training")?;

@@ -48,6 +48,31 @@ struct Spec {
     id: Option<At<Vec<Step>>>,
     reports: Option<ReportsIn>,
     files: Files,
+    made: Vec<MadeTable>,
+}
+
+/// A table of a category's values that training makes, for one feature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MadeTable {
+    /// The file that it is in.
+    pub file: PathBuf,
+    /// What it has of each value.
+    pub of: TableOf,
+    /// Index of the category.
+    pub category: u16,
+    /// Index of the feature.
+    pub feature: usize,
+    /// The number of a value that is not in it; NaN for none.
+    pub unknown: f32,
+}
+
+/// What a table that training makes has of each value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableOf {
+    /// The share of frauds among its transactions.
+    FraudRate,
+    /// The number of its transactions.
+    Count,
 }
 
 /// Where fraud reports are.
@@ -77,6 +102,24 @@ pub fn parse(text: &str, file: &str) -> Result<Program> {
 
 /// Reads a feature spec as [`parse`] does; returns the files beside it that it names, too.
 pub fn parse_with_files(text: &str, file: &str) -> Result<(Program, Vec<PathBuf>)> {
+    let spec = read(text, file, Training::Done)?;
+    Ok((spec.program, spec.files.read))
+}
+
+/// Reads a feature spec before training has made its tables, which are empty; returns these, too.
+pub fn parse_untrained(text: &str, file: &str) -> Result<(Program, Vec<MadeTable>)> {
+    let spec = read(text, file, Training::ToCome)?;
+    Ok((spec.program, spec.made))
+}
+
+/// Whether there are tables that training makes.
+#[derive(Clone, Copy, PartialEq)]
+enum Training {
+    Done,
+    ToCome,
+}
+
+fn read(text: &str, file: &str, training: Training) -> Result<Spec> {
     let document = Document::parse(text, file)?;
     let root = document.root();
     if root.need("version", root.whole("version", 0..=u32::MAX)?)? != 1 {
@@ -98,9 +141,16 @@ pub fn parse_with_files(text: &str, file: &str) -> Result<(Program, Vec<PathBuf>
         features: Vec::new(),
     };
     let (entities, numbers) = (Vec::new(), Vec::new());
-    let files = Files::beside(file);
-    let currencies = Vec::new();
-    let mut spec = Spec { program, entities, numbers, currencies, id: None, reports: None, files };
+    let mut spec = Spec {
+        program,
+        entities,
+        numbers,
+        currencies: Vec::new(),
+        id: None,
+        reports: None,
+        files: Files::beside(file, training),
+        made: Vec::new(),
+    };
     if let Some(section) = root.table("time")? {
         time::time(section, &mut spec.program)?;
     }
@@ -142,7 +192,7 @@ pub fn parse_with_files(text: &str, file: &str) -> Result<(Program, Vec<PathBuf>
         let name = section.name("feature", &mut seen)?;
         feature::add(name, &section, &mut spec)?;
     }
-    let program = spec.program;
+    let program = &spec.program;
     if program.fields.len() > MAX_FIELDS {
         return Err(root.fault(too_many_fields(program.fields.len())));
     }
@@ -158,7 +208,7 @@ pub fn parse_with_files(text: &str, file: &str) -> Result<(Program, Vec<PathBuf>
         return Err(root.error(verdict.map_or(0, |verdict| verdict.at), rule));
     }
     root.finish("a spec")?;
-    Ok((program, spec.files.read))
+    Ok(spec)
 }
 
 impl Spec {

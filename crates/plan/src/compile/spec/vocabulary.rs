@@ -5,29 +5,53 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::Training;
 use crate::compile::document::{At, List, Section};
 use crate::program::{Category, MAX_TABLES, MAX_VALUES, ValueTable};
 
 /// The files that a spec names.
 pub(super) struct Files {
     directory: PathBuf,
+    training: Training,
     /// The files that were read.
     pub(super) read: Vec<PathBuf>,
 }
 
 impl Files {
     /// Makes a reader of the files beside the spec in `file`.
-    pub(super) fn beside(file: &str) -> Self {
+    pub(super) fn beside(file: &str, training: Training) -> Self {
         let directory = Path::new(file).parent().unwrap_or(Path::new("")).to_owned();
-        Self { directory, read: Vec::new() }
+        Self { directory, training, read: Vec::new() }
+    }
+
+    /// Returns the path of a file.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Words the next step where a table is not there that training makes.
+    fn next_step(&self) -> String {
+        let directory = match self.directory.as_os_str().is_empty() {
+            true => Path::new(".").display(),
+            false => self.directory.display(),
+        };
+        format!(
+            "; training makes it: fraud train {directory} --input FILE, with --label PATH or --frauds LIST.csv"
+        )
     }
 
     /// Reads a text file without its byte order mark; returns its path and text.
-    fn read(&mut self, name: At<&str>, section: &Section) -> Result<(String, String)> {
-        let path = self.directory.join(name.value);
+    fn read(
+        &mut self,
+        name: At<&str>,
+        is_made: bool,
+        section: &Section,
+    ) -> Result<(String, String)> {
+        let path = self.path(name.value);
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            section.error(name.at, format_args!("cannot read {shown}: {error}"))
+            let next = if is_made { self.next_step() } else { String::new() };
+            section.error(name.at, format_args!("cannot read {shown}: {error}{next}"))
         })?;
         self.read.push(path);
         Ok((shown, text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned()))
@@ -44,7 +68,7 @@ pub(super) fn values(section: &Section, files: &mut Files) -> Result<Vec<String>
             values.iter().map(|value| value.value.to_owned()).zip(places).collect()
         }
         Some(List::File(name)) => {
-            let (file, text) = files.read(name, section)?;
+            let (file, text) = files.read(name, false, section)?;
             let lines = lines(&text).map(|(at, line)| (line.to_owned(), format!("{file}:{at}")));
             lines.collect()
         }
@@ -65,13 +89,17 @@ pub(super) fn values(section: &Section, files: &mut Files) -> Result<Vec<String>
 }
 
 /// Reads a file of lines `value,number`, the value in double quotes or not. A first line
-/// `value,number` is a heading.
+/// `value,number` is a heading. A table that training makes is empty while that is to come.
 pub(super) fn table(
     name: At<&str>,
+    is_made: bool,
     section: &Section,
     files: &mut Files,
 ) -> Result<Vec<(String, f32)>> {
-    let (file, text) = files.read(name, section)?;
+    if is_made && files.training == Training::ToCome {
+        return Ok(Vec::new());
+    }
+    let (file, text) = files.read(name, is_made, section)?;
     let mut seen = HashMap::new();
     let mut table = Vec::new();
     for (at, line) in lines(&text) {

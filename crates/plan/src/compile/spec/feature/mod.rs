@@ -14,7 +14,7 @@ mod window;
 
 use anyhow::Result;
 
-use super::Spec;
+use super::{MadeTable, Spec, TableOf};
 use crate::compile::document::{At, Section};
 use crate::forest::MAX_FEATURES;
 use crate::program::{Feature, Program, Source, Value};
@@ -44,7 +44,7 @@ pub(super) fn add(name: String, section: &Section, spec: &mut Spec) -> Result<()
     let source = match section.need("kind", section.choice("kind", &kinds)?)? {
         Kind::Number => record::number(section, &spec.program)?,
         Kind::Category => return record::category(name, section, spec),
-        Kind::Combine => record::combine(section, &spec.program)?,
+        Kind::Combine => record::combine(section, spec)?,
         Kind::Distance => distance(section, spec)?,
         Kind::Time => record::time(section)?,
         Kind::Window => return window::window(name, section, spec),
@@ -64,18 +64,30 @@ fn number_of(section: &Section, program: &Program) -> Result<u16> {
 }
 
 /// Reads the key `of`: a number of the record, or else a feature earlier in the file.
-fn value_of(section: &Section, program: &Program) -> Result<Value> {
-    value_called(section.need("of", section.text("of")?)?, section, program)
+fn value_of(section: &Section, program: &Program, made: &[MadeTable]) -> Result<Value> {
+    value_called(section.need("of", section.text("of")?)?, section, program, made)
 }
 
 /// Finds a number of the record, or else a feature earlier in the file.
-fn value_called(of: At<&str>, section: &Section, program: &Program) -> Result<Value> {
+fn value_called(
+    of: At<&str>,
+    section: &Section,
+    program: &Program,
+    made: &[MadeTable],
+) -> Result<Value> {
     let numbers = program.numbers.iter().map(|number| number.name.as_str());
     let features = program.features.iter().map(|feature| feature.name.as_str());
     let number = numbers.clone().position(|name| name == of.value);
     let feature = features.clone().position(|name| name == of.value);
     match (number, feature) {
         (Some(number), _) => Ok(Value::Number(number as u16)),
+        (None, Some(feature))
+            if made.iter().any(|it| it.feature == feature && it.of == TableOf::FraudRate) =>
+        {
+            let rule = "is read from a table that training makes, and no other feature can read it: in training it \
+                        has other numbers, which know nothing of a transaction's own label";
+            Err(section.error(of.at, format_args!("\"{}\" {rule}", of.value)))
+        }
         (None, Some(feature)) => Ok(Value::Feature(feature as u16)),
         (None, None) => Err(section.unknown("of", of, numbers.chain(features))),
     }

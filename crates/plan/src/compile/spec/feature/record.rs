@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use anyhow::Result;
 
-use super::super::{Spec, time, vocabulary};
+use super::super::{MadeTable, Spec, TableOf, time, vocabulary};
 use super::{number_of, push, value_called};
 use crate::compile::document::Section;
 use crate::program::{
@@ -57,14 +57,23 @@ pub(super) fn category(name: String, section: &Section, spec: &mut Spec) -> Resu
         }
         Form::Table => {
             let file = section.need("table", section.text("table")?)?;
+            let words = [("fraud_rate", TableOf::FraudRate), ("count", TableOf::Count)];
+            let made = section.choice("made", &words)?;
             let unknown = section.number("unknown", "a number", |_| true)?.unwrap_or(f32::NAN);
-            let lines = vocabulary::table(file, section, &mut spec.files)?;
+            let lines = vocabulary::table(file, made.is_some(), section, &mut spec.files)?;
             let category = &mut spec.program.categories[usize::from(at)];
             let table = vocabulary::add_table(category, &lines, unknown);
             let table = table.ok_or_else(|| {
                 let limits = format!("{MAX_VALUES} values, or than {MAX_TABLES} tables");
                 section.error(file.at, format_args!("a category has no more than {limits}"))
             })?;
+            spec.made.extend(made.map(|of| MadeTable {
+                file: spec.files.path(file.value),
+                of,
+                category: at,
+                feature: spec.program.features.len(),
+                unknown,
+            }));
             CategoryForm::Table { table }
         }
         Form::OneHot => {
@@ -96,15 +105,15 @@ fn category_of(section: &Section, program: &Program) -> Result<u16> {
 }
 
 /// Reads a feature of two values.
-pub(super) fn combine(section: &Section, program: &Program) -> Result<Source> {
+pub(super) fn combine(section: &Section, spec: &Spec) -> Result<Source> {
     let operations = [
         ("ratio", Operation::Ratio),
         ("difference", Operation::Difference),
         ("product", Operation::Product),
     ];
     let [left, right] = section.need("of", section.pair("of")?)?;
-    let left = value_called(left, section, program)?;
-    let right = value_called(right, section, program)?;
+    let left = value_called(left, section, &spec.program, &spec.made)?;
+    let right = value_called(right, section, &spec.program, &spec.made)?;
     let operation = section.need("as", section.choice("as", &operations)?)?;
     section.finish("a feature of kind \"combine\"")?;
     Ok(Source::Combine { operation, left, right })

@@ -1,5 +1,7 @@
-use super::super::parse_with_files;
+use std::path::Path;
+
 use super::super::tests::{AMOUNT, check, check_feature, sources, with_features};
+use super::super::{TableOf, parse, parse_untrained, parse_with_files};
 use crate::program::{
     Category, CategoryForm, Identity, Operation, Program, Source, Stat, Trace, Value, ValueTable,
 };
@@ -73,6 +75,47 @@ fn a_vocabulary_and_tables_in_files() {
     let category = "[[category]]\nname = \"kind\"\npath = \"type\"\n";
     let (program, _) = with_files(category, &[table]).unwrap();
     assert_eq!((program.categories[0].vocabulary, program.categories[0].values.len()), (0, 5));
+}
+
+#[test]
+fn tables_that_training_makes() {
+    let category = "[[category]]\nname = \"kind\"\npath = \"type\"\n";
+    let table = "kind = \"category\"\nof = \"kind\"\nas = \"table\"\ntable = \"none.csv\"";
+    let rate = format!("{table}\nmade = \"fraud_rate\"\nunknown = 0.5");
+    let count = format!("{table}\nmade = \"count\"");
+    let spec = |features: &[&str]| {
+        let features = features.iter().enumerate();
+        let features =
+            features.map(|(at, keys)| format!("[[feature]]\nname = \"x{at}\"\n{keys}\n"));
+        let head = "version = 1\nentity = [{ name = \"c\", path = \"c\" }]\n";
+        format!("{head}{category}{}", features.collect::<String>())
+    };
+    let text = spec(&[&rate, "kind = \"time\"\npart = \"hour\"", &count]);
+    let (program, made) = parse_untrained(&text, "m/fraud.toml").unwrap();
+    let tables = made.iter().map(|made| (made.of, made.category, made.feature, made.unknown));
+    let tables: Vec<_> = tables.map(|it| (it.0, it.1, it.2, it.3.to_string())).collect();
+    let expect =
+        [(TableOf::FraudRate, 0, 0, "0.5".to_owned()), (TableOf::Count, 0, 2, "NaN".to_owned())];
+    assert_eq!(tables, expect);
+    assert_eq!(made[0].file, Path::new("m/none.csv"));
+    assert!(program.categories[0].values.is_empty(), "{:?}", program.categories);
+
+    let refused = |text: &str| parse(text, "m/fraud.toml").unwrap_err().to_string();
+    let missing = refused(&text);
+    let expect = "m/fraud.toml:11:9: feature \"x0\": cannot read m/none.csv: No such file or directory (os \
+                  error 2); training makes it: fraud train m --input FILE, with --label PATH or --frauds LIST.csv";
+    assert_eq!(missing, expect);
+    // A count tells no label, and may be read by others.
+    let reads = "kind = \"combine\"\nof = [\"x0\", \"x0\"]\nas = \"product\"";
+    assert!(parse_untrained(&spec(&[&count, reads]), "m/fraud.toml").is_ok());
+    for reads in [
+        reads,
+        "kind = \"window\"\nentity = \"c\"\nstat = \"max\"\nof = \"x0\"\nhalf_life = \"1d\"",
+    ] {
+        let text = spec(&[&rate, reads]);
+        let refused = parse_untrained(&text, "m/fraud.toml").unwrap_err().to_string();
+        assert!(refused.contains("\"x0\" is read from a table that training makes"), "{refused}");
+    }
 }
 
 #[test]

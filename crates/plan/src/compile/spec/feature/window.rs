@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use anyhow::Result;
 
 use super::super::time::duration;
-use super::super::{MAX_EVENTS, Spec};
+use super::super::{MAX_EVENTS, MadeTable, Spec};
 use super::{number_of, push, value_of};
 use crate::compile::document::{At, Section};
 use crate::program::{Cell, Events, Identity, Program, Role, Source, Stat, Trace, Value};
@@ -77,7 +77,7 @@ pub(super) fn window(name: String, section: &Section, spec: &mut Spec) -> Result
 }
 
 fn of_cells(word: CellStat, table: usize, section: &Section, spec: &mut Spec) -> Result<Source> {
-    let mut cells = Cells { section, program: &mut spec.program, table };
+    let mut cells = Cells { section, program: &mut spec.program, made: &spec.made, table };
     let (value, stat) = cells.window_stat(word)?;
     let table = table as u8;
     let source = match value {
@@ -94,7 +94,7 @@ fn of_cells(word: CellStat, table: usize, section: &Section, spec: &mut Spec) ->
 
 /// Reads a window with the `stat` `last`: a feature for each event, the newest first.
 fn last(name: &str, table: usize, section: &Section, spec: &mut Spec) -> Result<()> {
-    let value = value_of(section, &spec.program)?;
+    let value = value_of(section, &spec.program, &spec.made)?;
     let length = section.need("length", section.whole("length", LENGTHS)?)? as u8;
     section.finish("a window of this `stat`")?;
     let trace = keep_trace(Trace::Last { value, length }, table, section, spec)?;
@@ -183,7 +183,7 @@ pub(super) fn reports(section: &Section, spec: &mut Spec) -> Result<Source> {
     spec.report_field(section, Role::Entity(entity.value as u8))?;
     let word = section.need("stat", section.choice("stat", &REPORT_STATS)?)?;
     let table = spec.table(entity.value, Events::Reports);
-    let mut cells = Cells { section, program: &mut spec.program, table };
+    let mut cells = Cells { section, program: &mut spec.program, made: &spec.made, table };
     let stat = match word {
         ReportStat::Count => {
             let half_life = cells.half_life()?;
@@ -216,6 +216,7 @@ pub(super) fn reports(section: &Section, spec: &mut Spec) -> Result<Source> {
 struct Cells<'s, 'd> {
     section: &'s Section<'d>,
     program: &'s mut Program,
+    made: &'s [MadeTable],
     table: usize,
 }
 
@@ -228,15 +229,16 @@ impl Cells<'_, '_> {
                 (None, Stat::Count { cell: self.keep(Cell::Count { value: None, half_life })? })
             }
             CellStat::Sum => {
-                let (value, half_life) = (value_of(self.section, self.program)?, self.half_life()?);
+                let (value, half_life) =
+                    (value_of(self.section, self.program, self.made)?, self.half_life()?);
                 (Some(value), Stat::Sum { cell: self.keep(Cell::Sum { value, half_life })? })
             }
             CellStat::Mean if self.section.text("half_life")?.is_some() => {
-                let value = value_of(self.section, self.program)?;
+                let value = value_of(self.section, self.program, self.made)?;
                 (Some(value), self.decayed_mean(value)?)
             }
             CellStat::Mean => {
-                let value = value_of(self.section, self.program)?;
+                let value = value_of(self.section, self.program, self.made)?;
                 let clip = self.section.number("clip", "a number above 1", |clip| clip > 1.0)?;
                 let clip = clip.unwrap_or(f32::INFINITY);
                 let prior = self.section.number("prior", "a number", |_| true)?;
@@ -244,7 +246,8 @@ impl Cells<'_, '_> {
                 (Some(value), Stat::RunningMean { cell })
             }
             CellStat::Max => {
-                let (value, half_life) = (value_of(self.section, self.program)?, self.half_life()?);
+                let (value, half_life) =
+                    (value_of(self.section, self.program, self.made)?, self.half_life()?);
                 (Some(value), Stat::Max { cell: self.keep(Cell::Max { value, half_life })? })
             }
             CellStat::Events => {
