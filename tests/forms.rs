@@ -1,7 +1,10 @@
 //! Records as other systems write them: each with the spec that reads it, and what is read. The reader is
 //! the module's own, run natively.
 
+mod oracle;
+
 use fraud_detector::record::{Event, Reader, Record};
+use proptest::prelude::*;
 
 /// Reads a record by a spec of these keys, besides `[[entity]]` "c" at `c` unless they have one; returns the
 /// event, or the reason and the field to blame.
@@ -71,6 +74,7 @@ fn times() {
         (parts, "[[2019,1,1,0,5,53]]", Err("bad_time at")),
         (parts, r#"[2019,"1",1,0,5]"#, Err("bad_time at")),
         (parts, "1546301153000", Err("bad_time at")),
+        (parts, "[2019,null,1,1]", Err("bad_time at")),
         (parts, "{}", Err("wrong_type at")),
         ("", "[2019,1,1,0,5,53]", Err("wrong_type at")),
         (hours, "1", Ok(1_546_304_400)),
@@ -345,4 +349,185 @@ fn whole_records_of_others() {
         1_546_308_000,
         &[118_532.26],
     );
+}
+
+/// A record of members that the specs of [`oracle::SPECS`] name, with values of the forms that they ask for, and
+/// of some that they do not.
+fn any_record() -> impl Strategy<Value = String> {
+    let values = |name: &'static str, values: &'static [&'static str]| {
+        (Just(name), prop::sample::select(values))
+    };
+    const IDS: &[&str] = &[
+        "596",
+        "596.0",
+        "\"596\"",
+        "\"5\\u00396\"",
+        "5.96e2",
+        "\"\"",
+        "null",
+        "596.5",
+        "true",
+        "-0",
+        "{}",
+    ];
+    const NUMBERS: &[&str] = &[
+        "57.16",
+        "\"57.16\"",
+        "5716",
+        "\"5716\"",
+        "\"1,234.50\"",
+        "\"1.234,50\"",
+        "\" -7 \"",
+        "\"B54=\"",
+        "\"/w==\"",
+        "true",
+        "\"FALSE\"",
+        "\"tru\\u0065\"",
+        "1",
+        "0.0",
+        "null",
+        "\"\"",
+        "\"NaN\"",
+        "\"N\\u0061N\"",
+        "1e39",
+        "\"1e39\"",
+        "-0",
+        "1e-400",
+        "29.97",
+        "2997.0",
+        "9007199254740993",
+        "[]",
+        "\"x\"",
+        "16777217",
+        "5e-1",
+    ];
+    const TIMES: &[&str] = &[
+        "\"2018-04-01T00:00:31Z\"",
+        "\"2018-04-01 02:00:31.5+02:00\"",
+        "\"2018-04-01 00:00:31\"",
+        "1522540831",
+        "\"1522540831.25\"",
+        "1.522540831e9",
+        "743",
+        "\"2.5\"",
+        "[2018,4,1,0,0,31]",
+        "[2018,4,1]",
+        "[2018,null,4,1]",
+        "[2018,\"4\",1]",
+        "[2018,13,1]",
+        "[[2018,4,1]]",
+        "[]",
+        "null",
+        "{}",
+        "\"2018-02-30T00:00:00Z\"",
+        "\"2018-04-01T00:00:3\\u0031Z\"",
+    ];
+    const CODES: &[&str] =
+        &["\"usd\"", "\"JPY\"", "\"KWD\"", "\"us\\u0064\"", "\"XXL\"", "840", "null"];
+    const KINDS: &[&str] =
+        &["\"grocery\"", "5411", "\"\\u00e9\"", "\"other\"", "null", "5411.0", "true", "\"\""];
+    const TYPES: &[&str] = &[
+        "\"a long text, with a comma\"",
+        "596",
+        "1",
+        "true",
+        "\"é\"",
+        "\"x\"",
+        "null",
+        "[7,{\"amount\":true}]",
+        "[{\"customer_id\":7,\"amount\":5.5},{\"amount\":\"0\"},9]",
+        "[{\"customer_id\":\"7\",\"amount\":-0.5}]",
+        "[]",
+        "[[]]",
+        "[null,{}]",
+    ];
+    let at = (
+        prop::sample::select(TIMES),
+        prop::sample::select(IDS),
+        prop::sample::select(CODES),
+        0..12,
+    )
+        .prop_map(|(time, terminal, code, without)| {
+            let members =
+                [("time", time), ("terminal_identifier_of_the_acquirer", terminal), ("id", code)];
+            let kept = members.iter().zip(0..).filter(|(_, at)| *at != without);
+            let kept: Vec<_> =
+                kept.map(|((name, value), _)| format!("\"{name}\":{value}")).collect();
+            format!("{{{}}}", kept.join(","))
+        });
+    let report = (prop::sample::select(IDS), prop::sample::select(TIMES), prop::sample::select(IDS), prop::sample::select(NUMBERS), at.clone())
+        .prop_map(|(id, time, customer, amount, at)| {
+            format!("{{\"id\":{id},\"reported_at\":{time},\"customer_id\":{customer},\"terminal_id\":{customer},\"amount\":{amount},\"at\":{at}}}")
+        });
+    let reports = prop_oneof![
+        3 => prop::collection::vec(report.clone(), 0..3).prop_map(|all| format!("[{}]", all.join(","))),
+        1 => report,
+        1 => prop::sample::select(vec!["null".to_owned(), "7".into(), "[7]".into(), "{}".into()]),
+    ];
+    let member = prop_oneof![
+        4 => values("customer_id", IDS),
+        2 => values("terminal_id", IDS),
+        2 => values("id", IDS),
+        4 => values("amount", NUMBERS),
+        2 => values("minor", NUMBERS),
+        1 => values("pointed", NUMBERS),
+        1 => values("implied", NUMBERS),
+        1 => values("whole", NUMBERS),
+        1 => values("base64", NUMBERS),
+        1 => values("plain", NUMBERS),
+        2 => values("currency", CODES),
+        2 => values("kind", KINDS),
+        3 => values("x", TYPES),
+        1 => values("12345", &["[[1,\"2\"],3]", "[[0,\"1,234\"]]", "7", "\"r\"", "[1]"]),
+        1 => values("steps", &["[0,743]", "[0,\"1.5\",2]", "[1]", "7", "[0,null]", "null"]),
+        2 => values("timestamp", TIMES),
+        1 => values("fraud", &["1", "{}"]),
+        1 => values("other", &["{\"amount\":1}", "[{}]"]),
+    ]
+    .prop_map(|(name, value)| format!("\"{name}\":{value}"));
+    let at = at.prop_map(|at| format!("\"at\":{at}"));
+    let fraud_reports = reports.clone().prop_map(|all| format!("\"fraud_reports\":{all}"));
+    let reports = reports.prop_map(|all| format!("\"reports\":{all}"));
+    let some = |member: BoxedStrategy<String>, share: f64| prop::option::weighted(share, member);
+    (
+        prop::collection::vec(member, 0..10),
+        some(at.boxed(), 0.8),
+        some(reports.boxed(), 0.2),
+        some(fraud_reports.boxed(), 0.1),
+        0..50_u8,
+    )
+        .prop_map(|(members, at, reports, fraud_reports, twice)| {
+            let mut all: Vec<String> = Vec::new();
+            let name = |member: &str| member.split(':').next().map(str::to_owned);
+            for member in members {
+                // Rarely a member comes twice.
+                if twice == 0 || all.iter().all(|known| name(known) != name(&member)) {
+                    all.push(member);
+                }
+            }
+            for (place, member) in [at, reports, fraud_reports].into_iter().flatten().enumerate() {
+                all.insert(all.len() * place / 3, member);
+            }
+            format!("{{{}}}", all.join(","))
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// The module's reader and a second one that thinks of nothing but the rules.
+    #[test]
+    fn two_readers_agree(
+        records in prop::collection::vec(any_record(), 8),
+        broker in prop::sample::select(vec![-1, 1_522_627_200_000, 1_522_540_800_000, 4_102_444_800_000]),
+    ) {
+        for spec in oracle::SPECS {
+            let program = fraud_plan::compile::spec::parse(spec, "spec").expect("a valid spec");
+            let mut reader = Reader::new(&program);
+            for record in records.iter().chain(&records) {
+                let found = oracle::read(&mut reader, &program, record.as_bytes(), broker);
+                oracle::check(&found, &program, record.as_bytes(), broker);
+            }
+        }
+    }
 }

@@ -126,7 +126,9 @@ fn digits(value: Scalar, number: &Number) -> Result<Option<Digits>, Reason> {
 /// Returns 0 or 1.
 fn boolean(value: Scalar) -> Result<&'static [u8], Reason> {
     let is = |text: Text, words: [&str; 2]| {
-        words.iter().any(|word| text.written().eq_ignore_ascii_case(word.as_bytes()))
+        let mut room = [0; 5];
+        let text = text.copy_to(&mut room).unwrap_or_default();
+        words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
     };
     match value {
         Scalar::Bool(true) => Ok(b"1"),
@@ -144,12 +146,7 @@ fn boolean(value: Scalar) -> Result<&'static [u8], Reason> {
 
 /// Returns a text without the spaces around it; `None` if it is longer than any number.
 fn trimmed<'r>(text: Text, room: &'r mut [u8; MAX_TEXT]) -> Option<&'r [u8]> {
-    let mut length = 0;
-    for byte in text.bytes() {
-        *room.get_mut(length)? = byte;
-        length += 1;
-    }
-    Some(room[..length].trim_ascii())
+    Some(text.copy_to(room)?.trim_ascii())
 }
 
 /// Whether a text is how programs write what is no number, or none that is finite.

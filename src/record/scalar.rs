@@ -60,6 +60,19 @@ impl<'r> Text<'r> {
         plain.iter().copied().chain(unescape(escaped))
     }
 
+    /// Writes the text's own bytes into `room`; `None` if they are more.
+    // Not inlined: only unusual values are copied.
+    #[cold]
+    #[inline(never)]
+    pub fn copy_to<'b>(&self, room: &'b mut [u8]) -> Option<&'b [u8]> {
+        let mut length = 0;
+        for byte in self.bytes() {
+            *room.get_mut(length)? = byte;
+            length += 1;
+        }
+        Some(&room[..length])
+    }
+
     /// Returns whether this is the text `other`.
     #[inline(always)]
     pub fn is(&self, other: &str) -> bool {

@@ -52,7 +52,7 @@ fn common(text: &[u8; 20]) -> Option<Option<i64>> {
 /// `utc_offset`, minutes east of UTC.
 #[cold]
 #[inline(never)]
-pub(super) fn any(text: &[u8], utc_offset: Option<i16>) -> Option<i64> {
+pub fn any(text: &[u8], utc_offset: Option<i16>) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| digits(text.get(range)?);
     let is = |at: usize, set: &[u8]| text.get(at).is_some_and(|byte| set.contains(byte));
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
@@ -126,28 +126,32 @@ fn digits(text: &[u8]) -> Option<u32> {
 pub struct Parts {
     values: [u32; 7],
     count: usize,
+    /// Whether their array has begun and not ended.
+    is_open: bool,
 }
 
 impl Parts {
     /// Begins a time.
     pub(super) fn begin(&mut self) {
-        *self = Self::default();
+        *self = Self { is_open: true, ..Self::default() };
     }
 
-    /// Takes the next part; a part that is no whole number makes the time void.
-    pub(super) fn push(&mut self, text: &[u8]) {
+    /// Takes the next part; a part that is no whole number makes the time void. Returns whether there is a time
+    /// of which it is a part.
+    pub(super) fn push(&mut self, text: &[u8]) -> bool {
         let value = std::str::from_utf8(text).ok().and_then(|digits| digits.parse().ok());
         match (value, self.values.get_mut(self.count)) {
             (Some(value), Some(place)) => *place = value,
             _ => self.count = self.values.len(),
         }
         self.count += 1;
+        self.is_open
     }
 
     /// Ends the time: returns its milliseconds since 1970, if the parts make a time. It is of the clock
     /// `utc_offset`, minutes east of UTC.
     pub fn end(&mut self, utc_offset: Option<i16>) -> Option<i64> {
-        let Self { values, count } = std::mem::take(self);
+        let Self { values, count, .. } = std::mem::take(self);
         let [year, month, day, hour, minute, second, nanos] = values;
         if !(3..=7).contains(&count) || year > 9999 || nanos > 999_999_999 {
             return None;
@@ -266,7 +270,7 @@ mod tests {
             (&["2018", "4", "1", "0", "0", "31", "0", "0"], 0, None),
         ] {
             let mut read = Parts::default();
-            parts.iter().for_each(|part| read.push(part.as_bytes()));
+            parts.iter().for_each(|part| _ = read.push(part.as_bytes()));
             assert_eq!(read.end(Some(offset)), expect, "{parts:?}");
         }
     }

@@ -136,7 +136,10 @@ pub fn number(value: Scalar) -> Result<f32, Reason> {
 #[inline(never)]
 fn no_number(value: Scalar) -> Reason {
     match value {
-        Scalar::Text(text) if is_no_number(text.written()) => Reason::NotANumber,
+        Scalar::Text(text) => match text.copy_to(&mut [0; 16]) {
+            Some(text) if is_no_number(text) => Reason::NotANumber,
+            _ => Reason::WrongType,
+        },
         _ => Reason::WrongType,
     }
 }
@@ -169,13 +172,8 @@ fn text_time(written: &[u8], time: &Time) -> Option<i64> {
     // A text without escapes is what it says.
     let text = Text::json(written, true);
     // Longer than any time that makes sense: a text of more bytes is no time.
-    let mut plain = [0; 64];
-    let mut length = 0;
-    for byte in text.bytes() {
-        *plain.get_mut(length)? = byte;
-        length += 1;
-    }
-    let plain = &plain[..length];
+    let mut room = [0; 64];
+    let plain = text.copy_to(&mut room)?;
     timestamp::any(plain, time.utc_offset).or_else(|| count(plain, time.unit))
 }
 
@@ -184,8 +182,7 @@ fn text_time(written: &[u8], time: &Time) -> Option<i64> {
 #[inline(never)]
 fn number_time(text: &[u8], time: &Time, parts: &mut Parts) -> Result<i64, Option<Reason>> {
     if time.unit == TimeUnit::Parts {
-        parts.push(text);
-        return Err(None);
+        return Err((!parts.push(text)).then_some(Reason::BadTime));
     }
     count(text, time.unit).ok_or(Some(Reason::BadTime))
 }

@@ -66,7 +66,7 @@ impl Pass<'_> {
         value: Scalar,
     ) -> Result<(), Reason> {
         let decimals = match value {
-            Scalar::Text(text) => currency::decimals(text.written()),
+            Scalar::Text(text) => text.copy_to(&mut [0; 3]).and_then(currency::decimals),
             _ => None,
         };
         // Its fault is noted, so that it is not noted as missing too.

@@ -71,6 +71,7 @@ impl Pass<'_> {
         rare.treatment = self.fields.others;
         (rare.brings_reports, rare.in_list, rare.in_report) = (false, false, false);
         (rare.is_bad, rare.bad_field) = (false, None);
+        rare.parts = Parts::default();
     }
 
     /// Sets up what a record may be without, for specs that are not [`Fields::is_plain`].
@@ -123,6 +124,9 @@ impl Pass<'_> {
             return self.reports_value(field, value);
         }
         if value == Scalar::Null {
+            if matches!(of.role, Role::Time | Role::ReportTime) {
+                self.rare.parts.push(b"null");
+            }
             return;
         }
         let event = if in_report { &mut self.rare.report } else { &mut *self.transaction };

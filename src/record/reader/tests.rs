@@ -27,73 +27,12 @@ const SPEC: &str = r#"
     of = "amount"
 "#;
 
-/// A spec of these fields in which a record's member `x` says what the record is.
-const TYPED: &str = r#"
-    version = 1
-    [time]
-    path = "at.time"
-    [transaction]
-    id = "id"
-    known = 10
-    [[entity]]
-    name = "customer"
-    path = "customer_id"
-    optional = true
-    [[entity]]
-    name = "terminal"
-    path = "at.terminal_identifier_of_the_acquirer"
-    reported = 100
-    [[entity]]
-    name = "both"
-    of = ["customer", "terminal"]
-    [[number]]
-    name = "amount"
-    path = "amount"
-    [events]
-    field = "x"
-    scored = ["a long text, with a comma", "596"]
-    remembered = ["1"]
-    reports = ["true", "é"]
-    [reports]
-    id = "12345"
-    time = "at.time"
-    [[feature]]
-    name = "amount"
-    kind = "number"
-    of = "amount"
-"#;
-
-/// A spec of the same records in the forms that the first one does not have.
-const FORMS: &str = r#"
-    version = 1
-    [time]
-    path = "at.time"
-    unit = "parts"
-    utc_offset = "+00:00"
-    [[entity]]
-    name = "customer"
-    path = "customer_id"
-    [[number]]
-    name = "amount"
-    path = "amount"
-    form = "text"
-    currency = "at.id"
-    [[number]]
-    name = "item"
-    path = "x[1].amount"
-    form = "boolean"
-    optional = true
-    [[number]]
-    name = "x"
-    path = "12345[0][1]"
-    form = "text"
-    grouping = ","
-    optional = true
-    [[feature]]
-    name = "amount"
-    kind = "number"
-    of = "amount"
-"#;
+/// Specs of everything that the first one does not have.
+const OTHERS: [&str; 3] = [
+    include_str!("../../../tests/specs/forms.toml"),
+    include_str!("../../../tests/specs/types.toml"),
+    include_str!("../../../tests/specs/steps.toml"),
+];
 
 fn member() -> impl Strategy<Value = String> {
     let name = prop::sample::select(vec![
@@ -222,7 +161,7 @@ proptest! {
             [edit(&record, one), edit(&record, other), record.clone(), record]
         };
         let records: Vec<Vec<u8>> = records.into_iter().flat_map(alike).collect();
-        for spec in [SPEC, FORMS, TYPED] {
+        for spec in [SPEC].into_iter().chain(OTHERS) {
             let program = fraud_plan::compile::spec::parse(spec, "SPEC").expect("a valid spec");
             let mut reader = Reader::new(&program);
             for record in &records {

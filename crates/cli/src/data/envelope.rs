@@ -75,7 +75,7 @@ impl Envelopes {
             let amount = amount::read_f64(amount?, number).ok()??;
             let Scale::Currency(_) = number.scale else { return Some(amount) };
             let Scalar::Text(code) = currency? else { return None };
-            Some(amount::of_minor_units(amount, currency::decimals(code.written())?))
+            Some(amount::of_minor_units(amount, currency::decimals(code.copy_to(&mut [0; 3])?)?))
         });
         let text = |value: Option<Scalar<'r>>| value.and_then(id_text).filter(|id| !id.is_empty());
         Envelope { key: text(key), millis: time, transaction_id: text(id), amount }
