@@ -107,6 +107,35 @@ fn no_time_and_a_step_counter() {
     }
 }
 
+/// A back-test of such records. The module's verdict is the member `Fraud` that they carry, made `fraud`.
+#[test]
+fn a_backtest_without_a_time() {
+    const VERDICTS: &str = "(loop $bytes
+        (if (i32.eq (i32.load8_u offset=128 (local.get $at)) (i32.const 70))
+          (then (i32.store8 offset=128 (local.get $at) (i32.const 102))))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br_if $bytes (i32.lt_u (local.get $at) (local.get $len))))
+        (local.set $at (i32.const 0))";
+    let module = include_str!("modules/identity.wat")
+        .replace("(local $len i32)", "(local $len i32) (local $at i32)")
+        .replace("(drop (call $write", &format!("{VERDICTS} (drop (call $write"));
+    let record = |at: u32| {
+        let (score, is_fraud) = (f64::from(at % 10) / 10.0, at % 10 == 9);
+        format!(
+            "{{\"c\":\"x{at}\",\"amount\":1,\"bad\":{is_fraud},\"Fraud\":{{\"decision\":\"valid\",\"score\":{score},\"threshold\":0.5,\"model\":\"0\",\"history\":\"warm\"}}}}\n"
+        )
+    };
+    let place = Place::new();
+    place.write_module_of(&module, &spec("c", ""));
+    place.write("input", (0..50).map(record).collect::<String>());
+    let backtest = "backtest --module module.wasm --input input --label bad --alerts 5";
+    let (answer, status) = place.json(backtest);
+    let keys = ["transactions", "frauds", "lost", "from", "average_precision"];
+    let expect = [json!(50), json!(5), json!(0), answer["to"].clone(), json!(1.0)];
+    assert_eq!(status, 0, "{answer}");
+    assert_eq!(counts(&answer, &keys), expect.iter().collect::<Vec<_>>(), "{answer}");
+}
+
 /// Rows that can be scored, of files of many kinds.
 #[test]
 fn kinds_of_files() {
