@@ -6,7 +6,9 @@
 mod page;
 mod place;
 
-use place::{Place, fraud_detector, text};
+use std::collections::BTreeMap;
+
+use place::{Place, fraud_detector, lines, text};
 use serde_json::Value;
 
 const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/spec.toml");
@@ -108,23 +110,119 @@ fn features() {
     page::check(&["fraud features"], &[snapshot(&place, "features", &features, &[&TIMES])]);
 }
 
-/// Trains on a file whose records have their own label; the Python is the one of ./scripts/python.
+/// Days of transactions whose records have their own label, and a proposed spec in `m`.
+fn labelled() -> Place {
+    let place = Place::new();
+    place.json("simulate --world cards --days 40 --customers 700 --output c.csv --frauds f.csv");
+    place.json("new m --sample c.csv --label is_chargeback");
+    place
+}
+
+/// Trains a small model; the Python is the one of ./scripts/python.
+fn trained(place: &Place, directory: &str, input: &str) -> Value {
+    let python = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/train/.venv/bin/python");
+    let train = format!("train {directory} --input {input} --label is_chargeback --trees 5");
+    let (answer, status) = place.json(&format!("{train} --python {python}"));
+    assert_eq!(status, 0, "{answer:#}");
+    answer
+}
+
 #[test]
 fn train() {
-    let place = Place::new();
-    let simulate = "simulate --world cards --days 40 --customers 700 --output c.csv --frauds f.csv";
-    place.json(simulate);
-    place.json("new m --sample c.csv --label is_chargeback");
-    let train = "train m --input c.csv --label is_chargeback --trees 5 --python";
-    place.refused(&format!("{train} no-python"), "./scripts/python installs it");
-    let python = concat!(env!("CARGO_MANIFEST_DIR"), "/../../model/train/.venv/bin/python");
-    let (answer, status) = place.json(&format!("{train} {python}"));
-    assert_eq!(status, 0, "{answer:#}");
+    let place = labelled();
+    let train = "train m --input c.csv --label is_chargeback --python no-python";
+    place.refused(train, "./scripts/python installs it");
+    let answer = trained(&place, "m", "c.csv");
     // A model that has learned nothing has the frauds' share, one in two hundred.
     assert!(answer["average_precision"].as_f64() > Some(0.05), "{answer:#}");
-    page::check(&["fraud train"], &[answer]);
     let card = String::from_utf8(place.read("m/README.md")).expect("text");
     assert!(card.contains("LightGBM, 5 trees") && card.contains("in c.csv"), "{card}");
+}
+
+/// Tables are made of what was known when validation begins, and neither they nor the model change with a label
+/// that became known later.
+#[test]
+fn training_makes_tables() {
+    const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;
+    let place = labelled();
+    let plain = trained(&place, "m", "c.csv");
+    // Of 400 codes, the first 20 have most of the frauds.
+    let mut coded = String::new();
+    for (at, line) in lines(&place.read("c.csv")).iter().enumerate() {
+        let draw = at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let codes = if line.ends_with(",1") && draw % 4 > 0 { 20 } else { 400 };
+        coded += &match at {
+            0 => format!("{line},code\n"),
+            _ => format!("{line},\"c,{}\"\n", draw / 4 % codes),
+        };
+    }
+    place.write("c.csv", coded);
+    let mut spec = text(&place.read("m/fraud.toml"));
+    spec += r#"
+        [[category]]
+        name = "code"
+        path = "code"
+        [[feature]]
+        name = "code"
+        kind = "category"
+        of = "code"
+        as = "table"
+        table = "t/code.csv"
+        made = "fraud_rate"
+    "#;
+    place.write("m/fraud.toml", &spec);
+    let features =
+        "features --spec m/fraud.toml --input c.csv --label is_chargeback --output t.arrow";
+    place.refused(features, "training makes it: fraud train m --input FILE");
+    let answer = trained(&place, "m", "c.csv");
+    let precision = |of: &Value| of["average_precision"].as_f64().expect("a number");
+    let [with, without] = [&answer, &plain].map(precision);
+    assert!(with > without + 0.05, "average precision {with} with the table, {without} without");
+    page::check(&["fraud train"], std::slice::from_ref(&answer));
+    assert_eq!(place.json(features).1, 0);
+    let compiled = fraud_plan::compile::model(&place.path("m")).expect("a model");
+    assert!(compiled.inputs.contains(&place.path("m/t/code.csv")), "{:?}", compiled.inputs);
+
+    let validate_from = answer["validate_from"].as_i64().expect("a time");
+    let all = lines(&place.read("c.csv"));
+    let is_known = |row: &str| {
+        // The time comes first, the label last but for the code.
+        let time = row[..19].replace(' ', "T") + "Z";
+        let time = fraud_detector::record::timestamp::parse(time.as_bytes()).expect("a time");
+        time + WEEK < validate_from
+    };
+    // Transactions and frauds of each code, and of all.
+    let (mut codes, mut usual) = (BTreeMap::<&str, [f64; 2]>::new(), [0.0; 2]);
+    let (mut changed, mut later) = (format!("{}\n", all[0]), 0);
+    for line in &all[1..] {
+        let (row, code) = line.rsplit_once(",\"").expect("a code in quotes");
+        let (row, mut label) = row.rsplit_once(',').expect("a label");
+        if is_known(row) {
+            for tally in [codes.entry(code).or_default(), &mut usual] {
+                tally[0] += 1.0;
+                tally[1] += f64::from(u8::from(label == "1"));
+            }
+        } else if label == "1" {
+            later += 1;
+            label = if later % 4 == 0 { "0" } else { "1" };
+        }
+        changed += &format!("{row},{label},\"{code}\n");
+    }
+    let mut expect = "value,number\n".to_owned();
+    for (code, [all, frauds]) in codes.iter().filter(|(_, [all, _])| *all >= 20.0) {
+        let rate = (frauds + 100.0 * usual[1] / usual[0]) / (all + 100.0);
+        expect += &format!("\"{code},{}\n", rate as f32);
+    }
+    assert_eq!(text(&place.read("m/t/code.csv")), expect);
+
+    place.write("changed.csv", changed);
+    let files = ["t/code.csv", "fraud.onnx", "golden/vectors.csv"];
+    let first = files.map(|file| place.read(&format!("m/{file}")));
+    let again = trained(&place, "m", "changed.csv");
+    assert_ne!(again["validation_frauds"], answer["validation_frauds"]);
+    for (file, first) in files.iter().zip(first) {
+        assert!(place.read(&format!("m/{file}")) == first, "{file} depends on later labels");
+    }
 }
 
 #[test]
