@@ -206,7 +206,7 @@ impl Judge<'_> {
             }
             let is_known = event.seen.report != MISSING || !program.reports_by_id();
             return match faults.is_empty() && !is_bad && !lacks(true) && is_known {
-                true => Found::Reports(vec![event.as_report()]),
+                true => Found::Reports(vec![event.into_report()]),
                 false => Found::Refused(Reason::BadReport),
             };
         }
@@ -287,7 +287,7 @@ impl Judge<'_> {
         }
         self.end_money(&mut event, &mut faults, false);
         event.compose(self.program);
-        (is_good && faults.is_empty()).then(|| event.as_report())
+        (is_good && faults.is_empty()).then(|| event.into_report())
     }
 
     /// Returns the values of a field in the record.
@@ -491,7 +491,7 @@ impl Draft {
         }
     }
 
-    fn as_report(mut self) -> Seen {
+    fn into_report(mut self) -> Seen {
         self.seen.seconds = self.report_seconds.unwrap_or_default();
         self.seen.forget();
         self.seen
