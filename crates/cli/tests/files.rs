@@ -97,6 +97,12 @@ fn customers_on_several_partitions_are_told() {
         let said = text(&place.fraud(&format!("{command} d.jsonl")).stdout);
         let expect = "1 of 2 customers (50.00%) are on more than one partition";
         assert!(said.contains(expect) && said.contains("key the topic by customer_id"), "{said}");
+        let is_run = command.starts_with("run");
+        assert_eq!(
+            said.contains("4 of 4 verdicts (100.00%) are of a cold history"),
+            is_run,
+            "{said}"
+        );
         let (answer, _) = place.json(&format!("{command} t.jsonl"));
         assert_eq!(answer["spread_customers"], Value::Null, "{command}: {answer}");
     }

@@ -49,6 +49,13 @@ impl SpreadCounter {
     }
 }
 
+impl Spread {
+    /// Whether any customer is on several partitions.
+    pub fn is_any(&self) -> bool {
+        self.spread > 0
+    }
+}
+
 impl Serialize for Spread {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         self.spread.serialize(to)
@@ -58,7 +65,7 @@ impl Serialize for Spread {
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Self { customers, spread, path } = self;
-        if *spread == 0 {
+        if !self.is_any() {
             return Ok(());
         }
         writeln!(

@@ -29,6 +29,7 @@ pub struct Answer {
     topics: Vec<Topic>,
     /// Records that could not be scored, by reason code.
     unscorable: BTreeMap<String, u64>,
+    cold: u64,
     silenced: u64,
     lost: i64,
     seconds: f64,
@@ -92,6 +93,7 @@ impl Answer {
             report_records: replayed.report_records,
             topics: written.topics,
             unscorable: written.unscorable,
+            cold: written.cold,
             silenced: replayed.silenced,
             lost,
             seconds: elapsed.as_secs_f64(),
@@ -156,7 +158,7 @@ impl fmt::Display for Answer {
         self.write_costs(f)?;
         if self.shown.knows_records {
             let labels = self.labels.as_ref().map(ToString::to_string).unwrap_or_default();
-            let notes = self.notes.to_string() + &labels;
+            let notes = self.notes.to_string() + &self.cold_verdicts() + &labels;
             write!(f, "{}{notes}", if notes.is_empty() { "" } else { "\n" })?;
         }
         match &self.failure {
@@ -167,6 +169,20 @@ impl fmt::Display for Answer {
 }
 
 impl Answer {
+    /// Says how many verdicts are cold, where customers are on several partitions.
+    fn cold_verdicts(&self) -> String {
+        let scored = self.records.saturating_sub(self.unscorable.values().sum());
+        match self.notes.spread.as_ref().is_some_and(|spread| spread.is_any()) {
+            true => format!(
+                "{} of {} verdicts ({}) are of a cold history\n",
+                count(self.cold),
+                count(scored),
+                share(self.cold, scored)
+            ),
+            false => String::new(),
+        }
+    }
+
     fn write_topics(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let name_width = self.topics.iter().map(|topic| topic.name.len()).max().unwrap_or(0);
         let width = count(self.records).len();

@@ -15,6 +15,7 @@ pub struct Files {
     topics: Vec<TopicFile>,
     /// Records with an error header, by its reason code.
     unscorable: BTreeMap<String, u64>,
+    cold: u64,
 }
 
 struct TopicFile {
@@ -35,7 +36,14 @@ pub struct WrittenFiles {
     pub topics: Vec<Topic>,
     /// Records that could not be scored, by reason code.
     pub unscorable: BTreeMap<String, u64>,
+    /// Records whose verdict says that the customer's history is cold.
+    pub cold: u64,
 }
+
+/// The part of a verdict, which stands at a record's end, that says so.
+const COLD: &[u8] = br#""history":"cold""#;
+/// Most bytes in which it is looked for.
+const VERDICT: usize = 512;
 
 impl Files {
     /// Creates empty files, none of which may be one of `inputs`.
@@ -43,7 +51,7 @@ impl Files {
         let inputs: Vec<_> = inputs.iter().filter_map(|path| path.canonicalize().ok()).collect();
         fs::create_dir_all(directory)
             .with_context(|| format!("cannot make the directory {}", directory.display()))?;
-        let mut files = Self { topics: Vec::new(), unscorable: BTreeMap::new() };
+        let mut files = Self { topics: Vec::new(), unscorable: BTreeMap::new(), cold: 0 };
         for name in topics {
             ensure!(
                 files.topics.iter().all(|file| file.topic.name != *name),
@@ -77,6 +85,9 @@ impl Files {
             if let Some(code) = error(&written) {
                 let code = String::from_utf8_lossy(code).into_owned();
                 *self.unscorable.entry(code).or_default() += 1;
+            } else {
+                let end = &value[value.len().saturating_sub(VERDICT)..];
+                self.cold += u64::from(end.windows(COLD.len()).any(|part| part == COLD));
             }
         }
         Ok(())
@@ -86,7 +97,7 @@ impl Files {
     pub fn finish(mut self) -> Result<WrittenFiles> {
         self.topics.iter_mut().try_for_each(|file| file.attempt(Write::flush))?;
         let topics = self.topics.into_iter().map(|file| file.topic).collect();
-        Ok(WrittenFiles { topics, unscorable: self.unscorable })
+        Ok(WrittenFiles { topics, unscorable: self.unscorable, cold: self.cold })
     }
 }
 
