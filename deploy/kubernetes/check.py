@@ -15,7 +15,7 @@ for file in sorted(HERE.glob("*.yaml")):
     for item in yaml.safe_load_all(file.read_text()):
         objects[item["kind"]] = item
 transform = yaml.safe_load((ROOT / "transform.yaml").read_text())
-options = set(re.findall(r'"(RUNNER_\w+)"', (ROOT / "crates/transform-runner/src/main.rs").read_text()))
+options = set(re.findall(r'"(RUNNER_\w+)"', (ROOT / "crates/transform-runner/src/args.rs").read_text()))
 
 deployment = objects["Deployment"]
 pod = deployment["spec"]["template"]
@@ -57,6 +57,10 @@ expected = {
         mount["mountPath"] + "/" + transform["name"] + ".wasm", variables["RUNNER_FILE"]["value"]),
     "the image's user is the pod's": (
         int(user[1]), pod["spec"]["securityContext"]["runAsUser"]),
+    "the metrics' port is the runner's": (
+        [int(variables["RUNNER_METRICS"]["value"].rsplit(":")[1])] * 3,
+        [container["ports"][0]["containerPort"], int(pod["metadata"]["annotations"]["prometheus.io/port"]),
+         objects["NetworkPolicy"]["spec"]["ingress"][0]["ports"][0]["port"]]),
     "the root file system is read-only": (True, security["readOnlyRootFilesystem"]),
     "no privilege is gained": (False, security["allowPrivilegeEscalation"]),
 }
