@@ -17,7 +17,7 @@
 //! - `member`: the consumer that is in the group and reads nothing;
 //! - `lane`: one partition: a thread that drives a [`transform_host::Processor`], a VM and a reader;
 //! - `reader`: the records of one partition, from any offset, as batches; `position`: where to begin;
-//! - `outbox`: the producer, and the transaction;
+//! - `outbox`: the producer, and the transaction; `headers`: names and values as bytes, both ways;
 //! - `status`: what the world may know of a lane; `logs`: where the module's lines go.
 //!
 //! What rpk asks:
@@ -39,6 +39,7 @@
 pub mod admin;
 mod client;
 pub mod deployments;
+mod headers;
 mod lane;
 mod log_topic;
 mod logs;

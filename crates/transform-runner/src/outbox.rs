@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::message::Message;
 use rdkafka::producer::{
     BaseRecord, DeliveryResult, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer,
 };
@@ -19,6 +19,7 @@ use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use transform_host::Payload;
 
 use crate::client::ANSWER;
+use crate::headers;
 use crate::options::Guarantee;
 use crate::status::Progress;
 
@@ -224,17 +225,10 @@ impl Entry<'_> {
         let mut record = BaseRecord::<[u8], [u8]>::to(topic).partition(partition);
         record.key = payload.key();
         record.payload = payload.value();
-        let mut headers = None;
-        for (name, value) in payload.headers() {
-            let key = String::from_utf8_lossy(name);
-            let header = Header { key: &key, value };
-            headers = Some(headers.unwrap_or_else(OwnedHeaders::new).insert(header));
+        let extra = extra.map(|(name, value)| (name.as_bytes(), Some(value.as_bytes())));
+        for (name, value) in payload.headers().chain(extra) {
+            headers::add(record.headers.get_or_insert_default(), name, value);
         }
-        if let Some((key, value)) = extra {
-            let header = Header { key, value: Some(value) };
-            headers = Some(headers.unwrap_or_else(OwnedHeaders::new).insert(header));
-        }
-        record.headers = headers;
         loop {
             let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
             match self.outbox.producer.send(record) {

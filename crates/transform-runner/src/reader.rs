@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use transform_host::{Batch, BatchBuilder};
 
 use crate::client::ANSWER;
+use crate::headers;
 
 /// Payload bytes of one read, as on a broker.
 const READ_BYTES: usize = 128 << 10;
@@ -217,10 +218,8 @@ impl Reader {
 fn push(builder: &mut BatchBuilder, message: &BorrowedMessage<'_>) -> usize {
     let timestamp = message.timestamp().to_millis().unwrap_or(-1);
     let (key, value) = (message.key(), message.payload());
-    let headers: Vec<(&[u8], Option<&[u8]>)> = message
-        .headers()
-        .map(|headers| headers.iter().map(|h| (h.key.as_bytes(), h.value)).collect())
-        .unwrap_or_default();
+    let headers: Vec<(&[u8], Option<&[u8]>)> =
+        message.headers().into_iter().flat_map(headers::iter).collect();
     builder.push(timestamp, key, value, &headers);
     key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + 16
 }
