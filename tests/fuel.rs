@@ -6,7 +6,7 @@ mod common;
 use std::io::Write;
 use std::sync::Arc;
 
-use common::{Broker, deployment};
+use common::{Broker, GOOD, deployment};
 use fraud_simulator::{Config, simulate, write_transaction};
 use transform_host::{BatchBuilder, Limits, Output};
 
@@ -53,6 +53,26 @@ fn reasons() {
     println!("{passed} fuel a record, {flagged} with reasons");
     assert!(with.contains("\"reasons\":[") && !without.contains("reasons"), "{with} {without}");
     assert!(flagged < 8 * passed, "{flagged} {passed}");
+}
+
+/// Other people's records have hundreds of members that the spec does not read, and nulls that come and go.
+#[test]
+fn members_that_are_no_field() {
+    const MEMBERS: usize = 429;
+    let record = |at: usize, members: usize| {
+        let member = |column: usize| match (column * 7 + at) % 10 {
+            0..3 => format!(",\"V{column}\":null"),
+            digit => format!(",\"V{column}\":{digit}3.25"),
+        };
+        let members: String = (0..members).map(member).collect();
+        GOOD.replace('}', &format!("{members}}}")).into_bytes()
+    };
+    let records = |members: usize| -> Vec<_> { (0..200).map(|at| record(at, members)).collect() };
+    let (wide, _) = fuel_of(&records(MEMBERS), "1");
+    let (narrow, _) = fuel_of(&records(0), "1");
+    let each = (wide - narrow) / MEMBERS as u64;
+    println!("{each} fuel a member of some fourteen bytes");
+    assert!(each < 600, "{each} a member: {wide} with them, {narrow} without");
 }
 
 /// Measures the mean fuel of a record, to the hundredth.

@@ -12,8 +12,9 @@
 //! - `other`: the other uses of a value, fraud reports among them; `money`: amounts in minor units
 //! - `scan`: what a record of an unknown layout must have besides
 //!
-//! To check a change: the property test in `tests` and the fuzz target `record` compare a reader that
-//! has read much with a fresh one, `tests/reasons.rs` has records for each reason.
+//! To check a change: the property test in `tests` compares a reader that has read much with a fresh one,
+//! `tests/forms.rs` and the fuzz target `record` compare it with a plain second reader (`tests/oracle`), and
+//! `tests/reasons.rs` has records for each reason.
 
 mod money;
 mod other;
