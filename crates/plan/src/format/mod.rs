@@ -35,7 +35,7 @@ use crate::decision::Decision;
 use crate::forest::{Forest, Link, Masks, Trees, Walk};
 use crate::program::Program;
 
-const MAGIC: [u8; 8] = *b"fraudpl3";
+const MAGIC: [u8; 8] = *b"fraudpl4";
 
 /// A plan's first bytes.
 #[derive(Clone, Copy, Pod, Zeroable)]

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// A table of what is remembered of one entity's events of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Table {
+    /// A hash of what is remembered: tables with the same one, also of different programs, remember the
+    /// same of the same entities.
+    pub meaning: u32,
     /// Index into [`Program::entities`](super::Program::entities).
     pub entity: u8,
     /// The events that update it.

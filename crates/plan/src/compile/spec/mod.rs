@@ -5,6 +5,7 @@
 //! lengths of time; `vocabulary`: the values of a category, in the spec or in files beside it.
 
 mod feature;
+mod meaning;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -192,6 +193,9 @@ fn read(text: &str, file: &str, training: Training) -> Result<Spec> {
         let name = section.name("feature", &mut seen)?;
         feature::add(name, &section, &mut spec)?;
     }
+    for table in 0..spec.program.tables.len() {
+        spec.program.tables[table].meaning = meaning::hash(&spec.program, table);
+    }
     let program = &spec.program;
     if program.fields.len() > MAX_FIELDS {
         return Err(root.fault(too_many_fields(program.fields.len())));
@@ -226,6 +230,7 @@ impl Spec {
             tables.iter().position(|table| (table.entity, table.events) == (entity, events));
         known.unwrap_or_else(|| {
             tables.push(Table {
+                meaning: 0,
                 entity,
                 events,
                 expected,
