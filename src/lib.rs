@@ -22,6 +22,7 @@
 //!
 //! Around them:
 //!
+//! - `survival.rs`: history into the changelog, and back after a restart
 //! - [`settings`]: `FRAUD_*` variables → [`Settings`], or a clear refusal at start
 //! - [`shell`]: SDK callback, environment, topics, headers, the module's allocator; no logic
 //! - `main.rs`: the module that the broker runs: a plan, an allocator, and the shell
@@ -37,6 +38,7 @@ pub mod record;
 pub mod settings;
 pub mod shell;
 mod simd;
+mod survival;
 pub mod verdict;
 
 use fraud_plan::Plan;
@@ -45,12 +47,14 @@ use fraud_plan::program::{EventTypes, Events, Role, Treatment};
 use engine::Engine;
 use features::Features;
 use history::History;
+use history::changelog::Changelog;
 use history::known::{Known, Place};
 use history::reported::Reported;
 use record::event::MISSING;
 use record::{Reader, Record};
 pub use record::{Reason, Refusal};
 pub use settings::Settings;
+use survival::Changes;
 use verdict::{Judge, Reasons, Splicer, Verdict, Warmth};
 
 /// The detector: scores transactions one after the other, and remembers them.
@@ -64,6 +68,8 @@ pub struct Detector<'p> {
     place: Option<Place>,
     /// Whether each transaction is new, has all entities and is to be scored, as far as the spec says.
     is_plain: bool,
+    changelog: Changelog,
+    changes: Changes,
     features: Features,
     engine: Engine<'p>,
     judge: Judge,
@@ -141,6 +147,8 @@ impl<'p> Detector<'p> {
             place: None,
             is_plain: plan.program.types.is_none()
                 && !plan.program.entities.iter().any(|e| e.optional || !e.of.is_empty()),
+            changelog: Changelog::new(&plan.program, settings.history_every, settings.history_key),
+            changes: Changes::default(),
             features: Features::new(&plan.program),
             engine: Engine::new(&plan),
             judge: Judge::new(&plan, threshold),

@@ -21,11 +21,97 @@ pub struct Settings {
     /// `FRAUD_EMIT_UNTIL`: records whose broker timestamp is at or after this are remembered, but
     /// not written.
     pub emit_until: Option<i64>,
+    /// `FRAUD_TOPICS`: the roles of the output topics, in the deployment's order; without it they are
+    /// known by their number ([`Roles::of`]).
+    pub topics: Option<Roles>,
+    /// `FRAUD_HISTORY_EVERY`: events of an entity from one record in the topic of history to the next.
+    pub history_every: u32,
+    /// `FRAUD_HISTORY_KEY`: the key with which those records are signed; no others are taken back.
+    pub history_key: Option<[u64; 2]>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { threshold: None, max_record: 64 << 10, emit_from: None, emit_until: None }
+        Self {
+            threshold: None,
+            max_record: 64 << 10,
+            emit_from: None,
+            emit_until: None,
+            topics: None,
+            history_every: 16,
+            history_key: None,
+        }
+    }
+}
+
+/// The role of an output topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Transactions that are fraud.
+    Fraud,
+    /// Transactions that are not.
+    Valid,
+    /// Transactions of both kinds.
+    Scored,
+    /// Records that cannot be scored.
+    Unscorable,
+    /// The changelog of history.
+    History,
+}
+
+impl Role {
+    /// All roles, with their names in `FRAUD_TOPICS`.
+    pub const ALL: [(Role, &str); 5] = [
+        (Role::Fraud, "fraud"),
+        (Role::Valid, "valid"),
+        (Role::Scored, "scored"),
+        (Role::Unscorable, "unscorable"),
+        (Role::History, "history"),
+    ];
+}
+
+/// The roles of the output topics, in their order: fraud and valid or both in one, and the others if they
+/// are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles([Option<Role>; 4]);
+
+impl Roles {
+    /// Returns the roles of so many topics that nobody has named: one for all that is scored; or fraud,
+    /// valid, unscorable, history, as far as there are topics.
+    pub fn of(topics: usize) -> Option<Self> {
+        use Role::{Fraud, History, Scored, Unscorable, Valid};
+        let all = [Some(Fraud), Some(Valid), Some(Unscorable), Some(History)];
+        match topics {
+            1 => Some(Self([Some(Scored), None, None, None])),
+            2..=4 => Some(Self(std::array::from_fn(|at| all[at].filter(|_| at < topics)))),
+            _ => None,
+        }
+    }
+
+    /// Reads names that are separated by commas; `None` if one is unknown or given twice, or if not all
+    /// that is scored has a topic.
+    fn read(names: &str) -> Option<Self> {
+        let mut roles = Self([None; 4]);
+        for (at, name) in names.split(',').enumerate() {
+            let role = Role::ALL.iter().find(|(_, known)| *known == name.trim())?.0;
+            if roles.place(role).is_some() {
+                return None;
+            }
+            *roles.0.get_mut(at)? = Some(role);
+        }
+        let has = |role: Role| roles.place(role).is_some();
+        let [fraud, valid, scored] = [Role::Fraud, Role::Valid, Role::Scored].map(has);
+        (fraud == valid && fraud != scored).then_some(roles)
+    }
+
+    /// Returns the number of topics.
+    pub fn count(self) -> usize {
+        self.0.iter().flatten().count()
+    }
+
+    /// Returns the place of the topic with this role.
+    pub fn place(self, role: Role) -> Option<usize> {
+        self.0.iter().position(|&found| found == Some(role))
     }
 }
 
@@ -46,13 +132,26 @@ pub enum SettingsError {
     Time(&'static str, String),
     /// The first is a time before 2000.
     Before2000(&'static str, String),
+    /// `FRAUD_TOPICS` does not name the topics' roles.
+    Topics(String),
+    /// `FRAUD_HISTORY_EVERY` is not a number from 1 to 65,535.
+    HistoryEvery(String),
+    /// `FRAUD_HISTORY_KEY` is not 32 hexadecimal digits; the value is a secret, and not kept.
+    HistoryKey,
     /// `FRAUD_EMIT_FROM` is not before `FRAUD_EMIT_UNTIL`: nothing would ever be written.
     EmitsNothing,
 }
 
 /// The known variables.
-const KNOWN: [&str; 4] =
-    ["FRAUD_THRESHOLD", "FRAUD_MAX_RECORD", "FRAUD_EMIT_FROM", "FRAUD_EMIT_UNTIL"];
+const KNOWN: [&str; 7] = [
+    "FRAUD_THRESHOLD",
+    "FRAUD_MAX_RECORD",
+    "FRAUD_EMIT_FROM",
+    "FRAUD_EMIT_UNTIL",
+    "FRAUD_TOPICS",
+    "FRAUD_HISTORY_EVERY",
+    "FRAUD_HISTORY_KEY",
+];
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,6 +177,22 @@ impl fmt::Display for SettingsError {
                 f,
                 "{name} is {value:?}, which is before 2000; it must be milliseconds since 1970 (three \
                  more digits than seconds), or a time such as 2026-01-31T12:00:00Z"
+            ),
+            SettingsError::Topics(value) => write!(
+                f,
+                "FRAUD_TOPICS is {value:?}; it must name the role of each output topic in order, \
+                 each once: fraud and valid, or scored for both in one, and unscorable and history \
+                 if you want them, for instance fraud,valid,unscorable,history"
+            ),
+            SettingsError::HistoryEvery(value) => write!(
+                f,
+                "FRAUD_HISTORY_EVERY is {value:?}; it must be a number of events from 1 to 65535, \
+                 for instance 16"
+            ),
+            SettingsError::HistoryKey => write!(
+                f,
+                "FRAUD_HISTORY_KEY must be 32 hexadecimal digits, for instance from: openssl rand \
+                 -hex 16"
             ),
             SettingsError::EmitsNothing => write!(
                 f,
@@ -107,6 +222,18 @@ impl Settings {
                 }
                 "FRAUD_EMIT_FROM" => settings.emit_from = Some(time("FRAUD_EMIT_FROM", value)?),
                 "FRAUD_EMIT_UNTIL" => settings.emit_until = Some(time("FRAUD_EMIT_UNTIL", value)?),
+                "FRAUD_TOPICS" => {
+                    let roles = Roles::read(&value).ok_or(SettingsError::Topics(value))?;
+                    settings.topics = Some(roles);
+                }
+                "FRAUD_HISTORY_EVERY" => {
+                    let every = value.parse().ok().filter(|every| (1..=65_535).contains(every));
+                    settings.history_every = every.ok_or(SettingsError::HistoryEvery(value))?;
+                }
+                "FRAUD_HISTORY_KEY" => {
+                    let key = key(&value).ok_or(SettingsError::HistoryKey)?;
+                    settings.history_key = Some(key);
+                }
                 name if name.starts_with("FRAUD_") => {
                     return Err(SettingsError::Unknown(name.to_owned()));
                 }
@@ -134,6 +261,14 @@ fn time(name: &'static str, value: String) -> Result<i64, SettingsError> {
         Some(_) => Err(SettingsError::Before2000(name, value)),
         None => Err(SettingsError::Time(name, value)),
     }
+}
+
+/// Reads a key of 32 hexadecimal digits.
+fn key(text: &str) -> Option<[u64; 2]> {
+    let is_hex = text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let (first, second) = is_hex.then(|| text.split_at(16))?;
+    let half = |digits| u64::from_str_radix(digits, 16).ok();
+    Some([half(first)?, half(second)?])
 }
 
 /// Reads a size such as `65536`, `64KiB` or `1MiB`, in bytes.
@@ -167,6 +302,40 @@ mod tests {
             assert_eq!(from, Ok(Some(expect)), "{value}");
             let until = with("FRAUD_EMIT_UNTIL", value).map(|settings| settings.emit_until);
             assert_eq!(until, Ok(Some(expect)), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_roles_of_topics() {
+        let places = |value| {
+            let roles = with("FRAUD_TOPICS", value)?.topics.expect("given");
+            let place = |(role, _)| roles.place(role);
+            Ok::<_, String>((roles.count(), Role::ALL.map(place)))
+        };
+        let four = [Some(0), Some(1), None, Some(2), Some(3)];
+        assert_eq!(places("fraud,valid,unscorable,history"), Ok((4, four)));
+        assert_eq!(places("history, scored"), Ok((2, [None, None, Some(1), None, Some(0)])));
+        for value in ["", "fraud", "valid,history", "fraud,valid,scored", "fraud,valid,valid", "a"]
+        {
+            let error = places(value).expect_err("refused");
+            assert!(error.starts_with(&format!("FRAUD_TOPICS is {value:?}; it must")), "{error}");
+        }
+        let of = |count| Roles::of(count).map(|roles| (roles.count(), roles.place(Role::History)));
+        let found = [0, 1, 2, 3, 4, 5].map(of);
+        let expect = [None, Some((1, None)), Some((2, None)), Some((3, None)), Some((4, Some(3)))];
+        assert_eq!(found[..5], expect);
+        assert_eq!(found[5], None);
+    }
+
+    #[test]
+    fn a_key_is_hexadecimal_and_never_shown() {
+        let key = with("FRAUD_HISTORY_KEY", "00112233445566778899aabbccddeeff");
+        let expect = Some([0x0011_2233_4455_6677, 0x8899_aabb_ccdd_eeff]);
+        assert_eq!(key.map(|settings| settings.history_key), Ok(expect));
+        for value in ["", "secret", "+0112233445566778899aabbccddeeff"] {
+            let error = with("FRAUD_HISTORY_KEY", value).expect_err("refused");
+            assert!(error.starts_with("FRAUD_HISTORY_KEY must be 32"), "{error}");
+            assert!(value.is_empty() || !error.contains(value), "{error}");
         }
     }
 

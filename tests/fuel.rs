@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::{Broker, GOOD, deployment};
 use fraud_simulator::{Config, simulate, write_transaction};
-use transform_host::{BatchBuilder, Limits, Output};
+use transform_host::{BatchBuilder, Deployment, Limits, Output};
 
 /// Records in a batch.
 const BATCH: usize = 100;
@@ -18,7 +18,7 @@ const UPDATE: &str = "./scripts/build && UPDATE_FUEL=1 cargo native-test --locke
 #[test]
 fn a_record_takes_no_more_fuel_than_committed() {
     let path = common::root().join("tests/fuel.txt");
-    let fuel = fuel_per_record();
+    let fuel = fuel_per_record(deployment());
     if std::env::var_os("UPDATE_FUEL").is_some() {
         std::fs::write(&path, format!("{fuel}\n")).expect("a writable file");
         return;
@@ -76,10 +76,10 @@ fn members_that_are_no_field() {
 }
 
 /// Measures the mean fuel of a record, to the hundredth.
-fn fuel_per_record() -> f64 {
+fn fuel_per_record(deployment: Deployment) -> f64 {
     let config = Config { days: 10, ..Config::default() };
     let transactions = simulate(&config).transactions;
-    let mut vm = Broker::start().vm;
+    let mut vm = Broker::with(deployment, Limits::stock()).expect("starts").vm;
     let (mut batch, mut output) = (BatchBuilder::new(0), Output::default());
     let mut line = Vec::new();
     for chunk in transactions.chunks(BATCH) {
@@ -91,7 +91,7 @@ fn fuel_per_record() -> f64 {
             batch.push(millis, Some(key.as_bytes()), Some(line.trim_ascii_end()), &[]);
         }
         vm.process(&Arc::new(batch.build()), &mut output).expect("it runs");
-        assert_eq!(output.len(), chunk.len());
+        assert!(output.len() >= chunk.len());
     }
     let stats = vm.stats();
     assert_eq!(stats.records, transactions.len() as u64);

@@ -5,6 +5,7 @@
 //!   category
 //! - `window`: features of what is remembered of an entity, and remembering an event; `trace`: what
 //!   is remembered in several words; `distance`: kilometres between two points
+//! - [`merge`]: two parts of an entity's history → one
 //!
 //! The formulas are documented with the types of `fraud_plan::program`. Time runs in whole seconds.
 //! A late event (before the entity's last) reads the state as it is at the last event, and adds its
@@ -16,6 +17,7 @@
 
 mod category;
 mod distance;
+pub mod merge;
 mod record;
 mod trace;
 mod window;
@@ -23,6 +25,7 @@ mod window;
 use fraud_plan::Program;
 use fraud_plan::program::{self, Events, Stat, Value};
 
+use crate::history::changelog::{Changelog, MAX_EVENTS};
 use crate::history::{History, blank};
 use crate::record::Event;
 use crate::record::event::MISSING;
@@ -153,6 +156,25 @@ impl Features {
             }
         }
         self.entities[0].place.seen.map_or(0, |(_, events)| events)
+    }
+
+    /// Hands on the entities of the transaction that was remembered last whose slot is to be in the
+    /// changelog: number of the table, and the id's hash.
+    pub(crate) fn each_due(
+        &self,
+        changelog: &Changelog,
+        transaction: &Event,
+        mut each: impl FnMut(usize, u64),
+    ) {
+        for (at, entity) in self.entities.iter().enumerate() {
+            let before = entity.place.seen.map_or(0, |(_, events)| events);
+            if entity.events == Events::Transactions
+                && changelog.is_due((before + 1).min(MAX_EVENTS), transaction.seconds)
+                && transaction.ids[entity.id] != MISSING
+            {
+                each(at, transaction.ids[entity.id]);
+            }
+        }
     }
 
     /// Remembers a fraud report.

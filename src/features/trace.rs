@@ -156,10 +156,27 @@ fn grow_older(words: &mut [u32], steps: u32) {
     }
 }
 
+/// Adds the different values of an earlier part of history to those of a later one, as they are at the
+/// later of the two parts' last events.
+pub(super) fn distinct(own: &mut [u32], last: u32, before: &[u32], last_before: u32, step: u32) {
+    let now = last.max(last_before) / step;
+    grow_older(own, now - last / step);
+    for &word in before {
+        let age = (word & GONE).saturating_add(now - last_before / step);
+        if age < GONE {
+            keep_value(own, word & !GONE, age);
+        }
+    }
+}
+
 /// Keeps a value that is `age` steps old, in place of the oldest if it is new.
 fn keep(words: &mut [u32], hash: u64, age: u32) {
-    let age = age.min(GONE);
     let value = ((hash >> (32 + AGE_BITS)) as u32).max(1) << AGE_BITS;
+    keep_value(words, value, age.min(GONE));
+}
+
+/// Keeps a value by the upper bits of its word, as [`keep`] does.
+fn keep_value(words: &mut [u32], value: u32, age: u32) {
     let known = words.iter().position(|word| word & !GONE == value);
     let oldest = || (0..words.len()).max_by_key(|&at| words[at] & GONE);
     if let Some(at) = known.or_else(oldest)

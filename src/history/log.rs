@@ -8,10 +8,11 @@ use fraud_plan::program::{Events, Program};
 use fraud_plan::time::millis::{DAY, MINUTE};
 
 use super::History;
+use super::changelog::Taken;
 
 /// The writer of lines about history: at most one a minute, and only with news. News is that a
-/// table has filled by another tenth of its room, or that evictions are a quarter more than in the
-/// last line.
+/// table has filled by another tenth of its room, or that evictions, or records of the changelog that
+/// were refused, are a quarter more than in the last line.
 ///
 /// The broker's timestamps of the records are the only clock that a module has. While a backlog is
 /// read, minutes pass in an instant; then it is the news that bounds the log.
@@ -20,12 +21,21 @@ pub struct HistoryLog {
     quiet: Range<i64>,
     /// Entities and evictions of each table, as the log knows them.
     told: Vec<(usize, u64)>,
+    /// Records of the changelog that came in until now.
+    pub taken: Taken,
+    /// How many of them were refused, as the log knows them.
+    refused: u64,
 }
 
 impl HistoryLog {
     /// Makes the log of a history that is empty.
     pub fn new(history: &History) -> Self {
-        Self { quiet: 0..0, told: vec![(0, 0); history.tables().len()] }
+        Self {
+            quiet: 0..0,
+            told: vec![(0, 0); history.tables().len()],
+            taken: Taken::default(),
+            refused: 0,
+        }
     }
 
     /// Returns whether a minute has passed at this broker timestamp. A timestamp far ahead of all
@@ -50,11 +60,12 @@ impl HistoryLog {
         }
         self.quiet = timestamp - DAY..timestamp.saturating_add(MINUTE);
         let tables = history.tables();
+        let Taken { restored, refused } = self.taken;
         let news = tables.iter().zip(&self.told).any(|(table, &(len, evictions))| {
             table.len() >= len + table.capacity().div_ceil(10)
                 || table.evictions() > evictions + evictions / 4
         });
-        if !news {
+        if !news && refused <= self.refused + self.refused / 4 {
             return;
         }
         let mut before = "history:";
@@ -69,6 +80,10 @@ impl HistoryLog {
             );
             before = ";";
             *told = (len, evictions);
+        }
+        self.refused = refused;
+        if restored + refused > 0 {
+            let _ = write!(out, "; {restored} restored, {refused} refused");
         }
         out.extend_from_slice(b"\n");
     }

@@ -4,11 +4,13 @@
 //! - `table`: one table: how an entity is found, and which one is evicted
 //! - [`reported`]: the ids of fraud reports that have been counted
 //! - [`known`]: the transactions that have been answered
+//! - [`changelog`]: what of it survives a restart
 //! - [`log`]: the lines about history in the transform's log
 //!
 //! Nothing is allocated after [`History::new`]. History knows events, times and cells; what a cell
 //! means is for `features/` to say.
 
+pub mod changelog;
 pub mod known;
 pub mod log;
 pub mod reported;

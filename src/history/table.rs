@@ -9,17 +9,20 @@
 //!
 //! ```text
 //! tags    16 words: the lower part of each slot's tag; 0: the slot is empty
-//! slots   16 times 2 + c words: upper part of the tag << 16 | number of events; time of the last
-//!         event; the cells
+//! slots   16 times 2 + c words: upper part of the tag << 17 | whole << 16 | number of events; time
+//!         of the last event; the cells
 //! ```
 //!
 //! The tags of a set fill a cache line, and each slot's words lie together. So finding an entity
 //! costs the two lines of tags, both asked for before either is used, and then the slot's.
 //!
-//! **The invariant**: nothing is remembered of an id beyond 48 bits of its hash, its tag, and an id
+//! A slot is *whole* if it was restored: it holds what was remembered of its entity before this
+//! instance saw it. The [changelog](super::changelog) keeps the others apart.
+//!
+//! **The invariant**: nothing is remembered of an id beyond 47 bits of its hash, its tag, and an id
 //! never seen before matches a slot with a probability of at most 2⁻³⁸:
-//! - the tag is the lower 48 bits of the hash;
-//! - the first set's number, below 2²⁰, is settled by the upper 20 bits, of which the tag has 4;
+//! - the tag is the lower 47 bits of the hash;
+//! - the first set's number, below 2²⁰, is settled by the upper 20 bits, of which the tag has 3;
 //!   the second set's distance from the first follows from the tag. So given the sets, 44 bits are
 //!   still free;
 //! - a lower part of 0 counts as 1, because 0 is the empty slot's. That makes one tag twice as
@@ -41,10 +44,12 @@ pub const WAYS: usize = 16;
 
 /// Words of a slot before its cells.
 pub(super) const HEAD: usize = 2;
-/// Most events that are counted: the lower half of a slot's first word.
-const MAX_EVENTS: u32 = 0xffff;
-/// Bits of the upper part of a tag: the upper half of a slot's first word.
-const HIGH_TAG: u32 = 0xffff;
+/// Most events of an entity that are counted: the lower half of a slot's first word.
+pub const MAX_EVENTS: u32 = 0xffff;
+/// The bit above them: the slot is whole.
+const WHOLE: u32 = 1 << 16;
+/// Place of the upper part of a tag in a slot's first word.
+const HIGH_TAG: u32 = 17;
 /// The lower part of the tag of a slot that is empty.
 const EMPTY: u32 = 0;
 
@@ -77,7 +82,7 @@ pub struct Place {
     at: usize,
     /// Index of its second set's first word, while the entity has not been seen.
     other: usize,
-    /// Lower part of the tag, and upper part.
+    /// Lower part of the tag, and upper part at its place in a slot's first word.
     tag: [u32; 2],
     /// Time of the last event, and the number of events (at most 65,535); `None` if the entity has
     /// never been seen.
@@ -104,7 +109,7 @@ impl Table {
     #[inline(always)]
     pub fn find(&self, hash: u64) -> Place {
         let sets = self.sets as u64;
-        let tag = [(hash as u32).max(EMPTY + 1), (hash >> 32) as u32 & HIGH_TAG];
+        let tag = [(hash as u32).max(EMPTY + 1), ((hash >> 32) as u32) << HIGH_TAG];
         let first = ((hash >> 32) * sets) >> 32;
         // The distance follows from the tag, so that two sets tell no more of the hash than one.
         let second = first + ((u64::from(tag[0]) * (sets - 1)) >> 32) + 1;
@@ -118,8 +123,10 @@ impl Table {
             let way = ways.trailing_zeros() as usize;
             let slot = self.slot_of(if way < WAYS { at } else { other }, way % WAYS);
             let head = self.words[slot];
-            if head >> 16 == tag[1] {
-                let seen = Some((self.words[slot + 1], head & MAX_EVENTS));
+            // What is left if the tag is the same: whole, and the number of events.
+            let rest = head ^ tag[1];
+            if rest < 1 << HIGH_TAG {
+                let seen = Some((self.words[slot + 1], rest & MAX_EVENTS));
                 return Place { at: slot, other: slot, tag, seen };
             }
             ways &= ways - 1;
@@ -177,9 +184,34 @@ impl Table {
             None => (self.take(place), seconds, 1),
         };
         let slot = &mut self.words[at..][..self.width];
-        slot[0] = place.tag[1] << 16 | events;
+        slot[0] = slot[0] & !MAX_EVENTS | events;
         slot[1] = last;
         &mut slot[HEAD..]
+    }
+
+    /// Whether an entity's slot was restored.
+    pub(crate) fn is_whole(&self, place: &Place) -> bool {
+        place.seen.is_some() && self.words[place.at] & WHOLE != 0
+    }
+
+    /// Puts a whole slot in the place of what is remembered of an entity; takes a slot if the entity
+    /// is new, unless that would evict another one that came later.
+    pub(crate) fn restore(&mut self, place: &Place, last: u32, events: u32, cells: &[u32]) {
+        let at = match place.seen {
+            Some(_) => place.at,
+            None => {
+                let (set, way) = self.victim(place);
+                let is_taken = self.words[set + way] != EMPTY;
+                if is_taken && self.words[self.slot_of(set, way) + 1] >= last {
+                    return;
+                }
+                self.take(place)
+            }
+        };
+        let slot = &mut self.words[at..][..self.width];
+        slot[0] = place.tag[1] | WHOLE | events;
+        slot[1] = last;
+        slot[HEAD..].copy_from_slice(cells);
     }
 
     /// Takes a slot for an entity that has none, and returns the index of its first word.
@@ -190,6 +222,7 @@ impl Table {
         self.evictions += u64::from(taken);
         self.len += usize::from(!taken);
         self.words[set + way] = place.tag[0];
+        self.words[at] = place.tag[1];
         self.words[at + HEAD..][..self.blank.len()].copy_from_slice(&self.blank);
         at
     }
@@ -262,6 +295,27 @@ mod tests {
         let gone: Vec<_> = ids.filter(|&id| table.find(id).seen.is_none()).collect();
         assert_eq!(gone, [2]);
         assert_eq!(table.find(1).seen, Some((101 + WAYS as u32, 2 + WAYS as u32)));
+    }
+
+    #[test]
+    fn a_restored_slot_stays_whole_and_evicts_nothing_that_came_later() {
+        let mut table = Table::new(1, vec![0]);
+        for id in 0..WAYS as u64 {
+            let place = table.find(id << 8 | 1);
+            assert!(!table.is_whole(&place));
+            table.touch(&place, 100 + id as u32);
+        }
+        let [late, early] = [1001, 1002];
+        table.restore(&table.find(early), 100, 9, &[7]);
+        assert_eq!(table.find(early).seen, None, "as old as the oldest");
+        table.restore(&table.find(late), 101, 9, &[7]);
+        let place = table.find(late);
+        assert_eq!((place.seen, table.is_whole(&place)), (Some((101, 9)), true));
+        assert_eq!(table.cells(&place), [7]);
+        table.touch(&place, 300);
+        let place = table.find(late);
+        assert_eq!((place.seen, table.is_whole(&place)), (Some((300, 10)), true));
+        assert_eq!((table.len(), table.evictions()), (WAYS, 1));
     }
 
     #[test]

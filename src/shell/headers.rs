@@ -14,6 +14,14 @@ pub(super) fn pack(headers: &[BorrowedHeader], packed: &mut Vec<u8>) {
     }
 }
 
+/// Returns whether one of `count` packed headers has this name.
+#[cold]
+#[inline(never)]
+pub(super) fn has(name: &str, packed: &[u8], count: usize) -> bool {
+    let headers = unpack(packed, count, &[]);
+    headers.iter().any(|header| header.key() == name.as_bytes())
+}
+
 /// Makes a list of `count` packed headers, with `last` behind them.
 pub(super) fn unpack<'p>(
     packed: &'p [u8],

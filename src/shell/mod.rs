@@ -11,6 +11,7 @@
 //! the very same shell. It compiles natively too, where the SDK has stubs in place of the broker.
 
 mod headers;
+mod history_topic;
 mod memory;
 mod start_line;
 mod topics;
@@ -20,17 +21,19 @@ use std::io::Write;
 use std::mem::ManuallyDrop;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Error, Result, bail};
 use fraud_plan::Plan;
 use fraud_plan::program::Passage;
 use redpanda_transform_sdk::{
-    BorrowedHeader, BorrowedRecord, RecordWriter, WriteEvent, WriteOptions, on_record_written,
+    BorrowedHeader, BorrowedRecord, RecordWriter, WriteError, WriteEvent, WriteOptions,
+    on_record_written,
 };
 
 use crate::history::Table;
+use crate::history::changelog::Refused;
 use crate::history::log::HistoryLog;
 use crate::{Detector, Outcome, Refusal, Settings, Unscored};
 
+use history_topic::HistoryTopic;
 pub use memory::RecordArenas;
 pub use start_line::StartLine;
 
@@ -42,6 +45,9 @@ use topics::Topics;
 pub const ERROR_HEADER: &str = "fraud-error";
 /// The header that names the field to blame for it, by its path in the spec; absent where no field is.
 pub const ERROR_FIELD_HEADER: &str = "fraud-error-field";
+
+/// Name of the header that marks a record of history, which is to be taken back; it needs no value.
+pub const HISTORY_HEADER: &str = "fraud-history";
 
 /// Name of the header that says of a record that it is not to be scored, and [why](crate::Unscored::code).
 pub const UNSCORED_HEADER: &str = "fraud-unscored";
@@ -69,6 +75,8 @@ pub trait Score {
     ) -> Outcome;
     /// Gives the real detector, whose plan, threshold and history the log is told of.
     fn detector(&self) -> &Detector<'static>;
+    /// Gives the real detector, whose history the changelog is written of and taken into.
+    fn detector_mut(&mut self) -> &mut Detector<'static>;
 }
 
 impl Score for Detector<'static> {
@@ -94,6 +102,10 @@ impl Score for Detector<'static> {
     fn detector(&self) -> &Detector<'static> {
         self
     }
+
+    fn detector_mut(&mut self) -> &mut Detector<'static> {
+        self
+    }
 }
 
 /// Runs a detector of this plan on every record that the broker gives; `memory` is the module's
@@ -113,13 +125,15 @@ pub fn run<D: Score>(plan: &'static [u8], memory: &RecordArenas) -> ! {
 }
 
 /// Returns the log line of a start that fails.
-fn refusal(error: &Error) -> String {
-    format!("{NAME} cannot start: {error:#}\n")
+fn refusal(error: &str) -> String {
+    format!("{NAME} cannot start: {error}\n")
 }
 
 struct Shell<D> {
     detector: D,
     topics: Topics,
+    /// The topic of history, if there is one.
+    history: Option<HistoryTopic>,
     log: HistoryLog,
     /// A record's headers, packed, and behind them its value with the verdict.
     scratch: Vec<u8>,
@@ -128,12 +142,14 @@ struct Shell<D> {
 }
 
 impl<D: Score> Shell<D> {
-    fn start(plan: &'static [u8], memory: &RecordArenas) -> Result<Self> {
+    /// Starts, or returns what the log is told of why not.
+    fn start(plan: &'static [u8], memory: &RecordArenas) -> Result<Self, String> {
         let variables = std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()));
-        let settings = Settings::from_variables(variables)?;
-        let topics = Topics::from_environment()?;
-        let plan = Plan::read(plan).context("the plan compiled into the module")?;
+        let settings = Settings::from_variables(variables).map_err(|error| error.to_string())?;
+        let topics = Topics::from_environment(settings.topics)?;
+        let plan = Plan::read(plan)
+            .map_err(|error| format!("the plan compiled into the module: {error}"))?;
         // The order matters: first the detector, then what records need, and history takes the
         // rest.
         // Not dropped where the start fails: that ends the module, and takes no code.
@@ -142,12 +158,12 @@ impl<D: Score> Shell<D> {
         let available = claimed.as_ref().map_or(0, |_| available_memory());
         let Some(Claimed { arenas, spare, scratch }) = claimed.filter(|_| available >= MIN_HISTORY)
         else {
-            bail!(
+            return Err(format!(
                 "beside this model, records of FRAUD_MAX_RECORD = {} bytes leave {available} bytes \
                  for history, and it takes {MIN_HISTORY}; set a smaller FRAUD_MAX_RECORD, bring a \
                  smaller model, or have the broker give more memory",
                 settings.max_record
-            );
+            ));
         };
         drop(spare);
         let detector = ManuallyDrop::into_inner(detector).with_history(available);
@@ -158,16 +174,25 @@ impl<D: Score> Shell<D> {
             threshold: real.threshold(),
             capacities: real.history().tables().iter().map(Table::capacity).collect(),
             max_record: settings.max_record,
+            tables: match topics.history() {
+                Some(_) => real.plan().program.tables.iter().map(|table| table.meaning).collect(),
+                None => Vec::new(),
+            },
         };
         let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
         let log = HistoryLog::new(real.history());
-        Ok(Self { detector, topics, log, scratch, field: None })
+        let history = topics.history().map(HistoryTopic::new);
+        Ok(Self { detector, topics, history, log, scratch, field: None })
     }
 
     /// Writes a record out, exactly once. An `Err`, which stalls the partition, comes only from a
     /// broker that refuses the write: passing over it would lose the record.
-    fn transform(&mut self, event: WriteEvent, writer: &mut RecordWriter) -> Result<()> {
-        let Self { detector, topics, log, scratch, field } = self;
+    fn transform(
+        &mut self,
+        event: WriteEvent,
+        writer: &mut RecordWriter,
+    ) -> Result<(), WriteError> {
+        let Self { detector, topics, history, log, scratch, field } = self;
         let record = event.record;
         let (key, value, timestamp) = (record.key(), record.value(), millis(record.timestamp()));
         let count = record.headers().len();
@@ -184,12 +209,21 @@ impl<D: Score> Shell<D> {
         let packed = scratch.len();
         let outcome = detector.score(value, timestamp, scratch);
         let (packed, scored) = scratch.split_at(packed);
-        let (topic, value, headers) = match outcome {
+        let (topic, output, headers) = match outcome {
             Outcome::Scored(verdict) => {
                 let topic = if verdict.fraud { &topics.fraud } else { &topics.valid };
                 (topic, Some(scored), headers::unpack(packed, count, &[]))
             }
-            Outcome::Silent => return Ok(()),
+            Outcome::Silent => {
+                // Refused in a time that nothing is written for, it is counted, and that is all.
+                if headers::has(HISTORY_HEADER, packed, count) {
+                    let _ = restore(detector.detector_mut(), log, key, value, timestamp);
+                }
+                return match history {
+                    Some(topic) => topic.write(detector.detector_mut(), outcome, value, timestamp),
+                    None => Ok(()),
+                };
+            }
             Outcome::Unscored(why) => {
                 let types = detector.detector().plan().program.types.as_ref();
                 let topic = match types.map(|types| types.unscored) {
@@ -198,15 +232,43 @@ impl<D: Score> Shell<D> {
                 };
                 (topic, value, unscored(packed, count, why))
             }
+            // No record of history is a transaction, whatever its headers say of it.
+            Outcome::Unscorable(_) if headers::has(HISTORY_HEADER, packed, count) => {
+                let restored = restore(detector.detector_mut(), log, key, value, timestamp);
+                let (Err(why), Some(topic)) = (restored, topics.refused_history()) else {
+                    return Ok(());
+                };
+                let error =
+                    BorrowedHeader::new(ERROR_HEADER.as_bytes(), Some(why.code().as_bytes()));
+                (topic, value, headers::unpack(packed, count, &[error]))
+            }
             Outcome::Unscorable(refusal) => {
                 *field = detector.detector().path_of(refusal);
                 (topics.unscorable(), value, refused(packed, count, refusal, field))
             }
         };
-        let output = BorrowedRecord::new_with_headers(key, value, headers);
+        let output = BorrowedRecord::new_with_headers(key, output, headers);
         writer.write_with_options(output, WriteOptions::to_topic(topic))?;
-        Ok(())
+        match history {
+            Some(topic) => topic.write(detector.detector_mut(), outcome, value, timestamp),
+            None => Ok(()),
+        }
     }
+}
+
+/// Takes a record of history back, and has the log count it.
+#[cold]
+#[inline(never)]
+fn restore(
+    detector: &mut Detector,
+    log: &mut HistoryLog,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    timestamp: i64,
+) -> Result<(), Refused> {
+    let restored = detector.restore(key, value, timestamp);
+    log.taken = detector.taken();
+    restored
 }
 
 /// Makes a list of `count` packed headers, and of the one that says why a record is not to be scored.
@@ -252,7 +314,7 @@ mod tests {
     use crate::Reason;
     use crate::verdict::{Verdict, Warmth};
     use fraud_plan::Decision;
-    use redpanda_transform_sdk::{RecordSink, WriteError, WrittenRecord};
+    use redpanda_transform_sdk::{RecordSink, WrittenRecord};
     use std::borrow::Cow;
     use std::time::Duration;
 
@@ -285,6 +347,10 @@ mod tests {
 
         fn detector(&self) -> &Detector<'static> {
             &self.0
+        }
+
+        fn detector_mut(&mut self) -> &mut Detector<'static> {
+            &mut self.0
         }
     }
 
@@ -328,9 +394,10 @@ mod tests {
         let plan = Plan { id: 0, program, decision: Decision::default(), forest: None };
         let detector = ByValue::new(plan, &Settings::default());
         let log = HistoryLog::new(detector.detector().history());
-        let topics = Topics::new(topics.iter().map(|topic| (*topic).to_owned()).collect());
+        let topics = Topics::new(topics.iter().map(|topic| (*topic).to_owned()).collect(), None);
         let topics = topics.expect("two or three topics");
-        let mut shell = Shell { detector, topics, log, scratch: Vec::new(), field: None };
+        let mut shell =
+            Shell { detector, topics, history: None, log, scratch: Vec::new(), field: None };
         let headers = vec![BorrowedHeader::new(b"a", Some(b"1")), BorrowedHeader::new(b"b", None)];
         let record = BorrowedRecord::new_with_headers(Some(b"key"), value, headers);
         let record = WrittenRecord::from_record(record, UNIX_EPOCH);
@@ -364,11 +431,5 @@ mod tests {
             let time = UNIX_EPOCH + Duration::from_millis(given as u64);
             assert_eq!(millis(time), given);
         }
-    }
-
-    #[test]
-    fn a_refusal_is_one_line_with_all_causes() {
-        let error = anyhow::anyhow!("cause").context("what failed");
-        assert_eq!(refusal(&error), "fraud-detector cannot start: what failed: cause\n");
     }
 }

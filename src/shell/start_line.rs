@@ -16,18 +16,26 @@ pub struct StartLine {
     pub capacities: Vec<usize>,
     /// Bytes of the largest record that memory is kept free for.
     pub max_record: usize,
+    /// What each table remembers, as hashes, in a module that writes a changelog; else none.
+    pub tables: Vec<u32>,
 }
 
 impl fmt::Display for StartLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { model, threshold, capacities, max_record } = self;
+        let Self { model, threshold, capacities, max_record, tables } = self;
         let capacities: Vec<String> = capacities.iter().map(usize::to_string).collect();
         let capacities = capacities.join(" + ");
         write!(
             f,
             "{NAME} started: model {model:08x}, threshold {threshold}, history of {capacities} \
              entities, records up to {max_record} bytes"
-        )
+        )?;
+        let mut before = ", restores";
+        for table in tables {
+            write!(f, "{before} {table:08x}")?;
+            before = " +";
+        }
+        Ok(())
     }
 }
 
@@ -38,6 +46,11 @@ impl StartLine {
         let (model, rest) = rest.split_once(", threshold ")?;
         let (threshold, rest) = rest.split_once(", history of ")?;
         let (capacities, rest) = rest.split_once(" entities, records up to ")?;
+        let (max_record, tables) = rest.split_once(" bytes")?;
+        let tables = match tables {
+            "" => None,
+            tables => Some(tables.strip_prefix(", restores ")?.split(" + ")),
+        };
         Some(Self {
             model: u32::from_str_radix(model, 16).ok()?,
             threshold: threshold.parse().ok()?,
@@ -45,7 +58,10 @@ impl StartLine {
                 .split(" + ")
                 .map(|number| number.parse().ok())
                 .collect::<Option<_>>()?,
-            max_record: rest.strip_suffix(" bytes")?.parse().ok()?,
+            max_record: max_record.parse().ok()?,
+            tables: (tables.into_iter().flatten())
+                .map(|table| u32::from_str_radix(table, 16).ok())
+                .collect::<Option<_>>()?,
         })
     }
 }
@@ -61,12 +77,17 @@ mod tests {
             threshold: 0.2022,
             capacities: vec![29_552, 9_840],
             max_record: 65_536,
+            tables: Vec::new(),
         };
         let text = "fraud-detector started: model 0f2d394a, threshold 0.2022, history of 29552 + 9840 \
                     entities, records up to 65536 bytes";
         assert_eq!(line.to_string(), text);
         assert_eq!(StartLine::parse(text), Some(line.clone()));
-        assert_eq!(StartLine::parse(&format!("{text}\n")), Some(line));
+        assert_eq!(StartLine::parse(&format!("{text}\n")), Some(line.clone()));
+        let text = format!("{text}, restores 0000002a + 0f2d394a");
+        let line = StartLine { tables: vec![42, 0x0f2d_394a], ..line };
+        assert_eq!(line.to_string(), text);
+        assert_eq!(StartLine::parse(&text), Some(line));
     }
 
     #[test]

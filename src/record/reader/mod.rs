@@ -144,6 +144,11 @@ impl Reader {
         })
     }
 
+    /// Returns the transaction that was read last.
+    pub fn transaction(&self) -> &Event {
+        &self.transaction
+    }
+
     /// Passes over a record, and hands on each good report. Returns the record's kind and the
     /// offset of its closing brace. Most records look as one before them did; the others are
     /// scanned.

@@ -61,4 +61,8 @@ impl<S: Stages> Score for Partial<S> {
     fn detector(&self) -> &Detector<'static> {
         &self.detector
     }
+
+    fn detector_mut(&mut self) -> &mut Detector<'static> {
+        &mut self.detector
+    }
 }

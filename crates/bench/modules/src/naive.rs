@@ -58,6 +58,10 @@ impl Score for Naive {
     fn detector(&self) -> &Detector<'static> {
         &self.detector
     }
+
+    fn detector_mut(&mut self) -> &mut Detector<'static> {
+        &mut self.detector
+    }
 }
 
 fn main() {
