@@ -41,8 +41,8 @@ mod simd;
 mod survival;
 pub mod verdict;
 
-use fraud_plan::Plan;
 use fraud_plan::program::{EventTypes, Events, Role, Treatment};
+use fraud_plan::{Plan, Program};
 
 use engine::Engine;
 use features::Features;
@@ -162,10 +162,7 @@ impl<'p> Detector<'p> {
     /// Gives the detector an empty history of at most `bytes`, whatever it has remembered so far.
     pub fn with_history(self, bytes: usize) -> Self {
         let program = &self.plan.program;
-        let in_field = program.fields.iter().any(|field| field.role == Role::Reports);
-        let takes_reports = in_field || program.reports_by_type();
-        let reports = if takes_reports { MIN_REPORTS.max(bytes / 1024) } else { 0 };
-        let left = bytes.saturating_sub(Reported::bytes(reports) + Known::bytes(program));
+        let (reports, left) = Self::room(program, bytes);
         Self {
             history: History::new(program, left),
             reported: Reported::new(reports),
@@ -173,6 +170,16 @@ impl<'p> Detector<'p> {
             is_plain: self.is_plain && program.known == 0,
             ..self
         }
+    }
+
+    /// Returns how many ids of reports are remembered in an instance with `bytes` of history, and the bytes that
+    /// are left for the tables of entities, beside these ids and the known transactions.
+    pub fn room(program: &Program, bytes: usize) -> (usize, usize) {
+        let in_field = program.fields.iter().any(|field| field.role == Role::Reports);
+        let takes_reports = in_field || program.reports_by_type();
+        let reports = if takes_reports { MIN_REPORTS.max(bytes / 1024) } else { 0 };
+        let left = bytes.saturating_sub(Reported::bytes(reports) + Known::bytes(program));
+        (reports, left)
     }
 
     /// Scores one record; if it can be scored, appends it with its verdict to `output`.

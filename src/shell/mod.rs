@@ -57,7 +57,7 @@ const NAME: &str = "fraud-detector";
 
 /// With fewer bytes than this for history and the ids of fraud reports, the module refuses to
 /// start.
-const MIN_HISTORY: usize = 256 << 10;
+pub const MIN_HISTORY: usize = 256 << 10;
 
 /// A detector as the shell runs it: the real one, or one cut short to be measured.
 pub trait Score {

@@ -6,10 +6,12 @@
 //! - [`instances`]: the module's instances, what becomes of a batch in them, and what they use
 //! - [`warm`]: an instance with a full history; [`sample`]: the records that fill it
 //! - [`record`]: a record of the input topic, as made or read here
+//! - [`memory`]: what a broker's memory leaves for history
 //! - [`log`]: the module's log; [`verdict`]: its verdict on a transaction
 
 pub mod instances;
 pub mod log;
+pub mod memory;
 pub mod partitions;
 pub mod record;
 pub mod replay;

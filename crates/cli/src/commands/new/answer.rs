@@ -3,14 +3,16 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use fraud_plan::program::Events;
 use serde::Serialize;
 
-use super::check::{Remembered, Tried};
+use super::budget::Room;
+use super::check::Tried;
 use super::roles::Roles;
 use super::sample::Sample;
 use super::{Doubt, Found, LeftOut, Sure};
 use crate::data::unreadable::Unreadable;
-use crate::show::units::{count, rfc3339, share};
+use crate::show::units::{self, count, percent, rfc3339, share};
 
 /// Columns left out that are named, in text.
 const SHOWN: usize = 12;
@@ -31,7 +33,9 @@ pub struct Answer {
     reports: u64,
     passed: u64,
     refused: Unreadable,
-    remembered: Vec<Remembered>,
+    /// What is remembered, by entity.
+    remembered: Vec<Room>,
+    memory_limit: u64,
     files: Vec<PathBuf>,
     next: String,
 }
@@ -80,10 +84,33 @@ impl Answer {
             reports: tried.reports,
             passed: tried.passed,
             refused: tried.refused,
-            remembered: tried.remembered,
+            remembered: Vec::new(),
+            memory_limit: 0,
             files,
             next,
         }
+    }
+
+    /// Adds the rooms of the entities in a module with this memory, and which entities have none.
+    pub fn with_memory(mut self, limit: u64, remembered: Vec<Room>, left_out: Vec<Room>) -> Self {
+        let name = |mut room: Room| {
+            if room.events == Events::Reports {
+                room.entity += " (reports)";
+            }
+            room
+        };
+        self.remembered = remembered.into_iter().map(name).collect();
+        self.memory_limit = limit;
+        let doubt = |Room { entity, found, again, .. }: Room| Doubt {
+            what: format!(
+                "{entity} is left out: {} of transactions would find theirs, with endless memory {}",
+                percent(Some(found)),
+                percent(Some(again)),
+            ),
+            settle: "--memory-limit, if the cluster gives more".into(),
+        };
+        self.unsure.extend(left_out.into_iter().map(doubt));
+        self
     }
 }
 
@@ -134,15 +161,21 @@ impl fmt::Display for Answer {
             writeln!(f, "{} records of the sample are no JSON objects", count(self.no_objects))?;
         }
         write!(f, "{}", self.refused)?;
-        let bytes = self
-            .remembered
-            .iter()
-            .map(|of| format!("{} {} (about {} fit)", of.entity, of.bytes, count(of.fit)));
-        writeln!(
-            f,
-            "bytes of history, each: {}; `fraud inspect` measures it",
-            bytes.collect::<Vec<_>>().join(", ")
-        )?;
+        writeln!(f, "\nhistory in {} of an instance's memory:", units::size(self.memory_limit))?;
+        let rooms = self.remembered.iter();
+        let width = rooms.map(|room| room.entity.chars().count()).max().unwrap_or(0);
+        for Room { entity, bytes, capacity, found, again, .. } in &self.remembered {
+            let [found, again] = [*found, *again].map(|share| percent(Some(share)));
+            let capacity = count(*capacity);
+            write!(
+                f,
+                "  {entity:<width$}  {bytes:>4} bytes each, room for {capacity:>7}: found by {found:>5} of transactions"
+            )?;
+            match found == again {
+                true => writeln!(f)?,
+                false => writeln!(f, "; with endless memory by {again}")?,
+            }
+        }
         writeln!(f, "\nnext: {}", self.next)
     }
 }

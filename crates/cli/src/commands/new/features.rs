@@ -39,6 +39,8 @@ pub struct Entity {
     pub name: String,
     /// Whether it is one who pays, as the key is: another card of the customer.
     pub pays: bool,
+    /// Whether the key's meetings with it are remembered.
+    pub meets: bool,
 }
 
 pub struct Category {
@@ -47,6 +49,28 @@ pub struct Category {
     pub form: &'static str,
     /// The entity that stands for who pays in one value of it, if habits are remembered.
     pub habit: Option<String>,
+}
+
+impl Named {
+    /// Forgets an entity that is made of others; returns the name of the copy of a category that it needed, if
+    /// it did.
+    pub fn forget(&mut self, entity: &str) -> Option<String> {
+        let key = self.entities.first()?.name.clone();
+        let met = |other: &&mut Entity| pair(&key, &other.name) == entity;
+        if let Some(other) = self.entities.iter_mut().find(met) {
+            other.meets = false;
+            return None;
+        }
+        let mut categories = self.categories.iter_mut();
+        let category = categories.find(|category| category.habit.as_deref() == Some(entity))?;
+        category.habit = None;
+        Some(category.name.clone())
+    }
+}
+
+/// Returns the name of the entity that is the key together with another.
+pub fn pair(key: &str, other: &str) -> String {
+    format!("{key}_at_{other}")
 }
 
 /// Features while they are written.
@@ -173,21 +197,26 @@ impl Features {
 
     fn of_meetings(&mut self, named: &Named, key: &str) {
         let [_, day, week, month] = named.lives;
-        for (number, Entity { name: other, pays }) in named.entities.iter().enumerate().skip(1) {
-            self.group(
-                &format!(
-                    "Has {key} met this {other} before (0: never)? How many of them lately, and which part of them was known?"
-                ),
-                [other],
-            );
-            let (pair, knows) = (format!("{key}_at_{other}"), format!("knows_{other}"));
-            self.events(&knows, &pair, 1);
-            self.events(&format!("times_at_{other}"), &pair, 100);
-            self.since_last(&format!("since_last_at_{other}"), &pair);
+        for (number, Entity { name: other, pays, meets }) in
+            named.entities.iter().enumerate().skip(1)
+        {
+            let knows = format!("knows_{other}");
             // Another card of the same person comes within days; another shop, within hours.
             let within = if *pays { week } else { day };
+            if *meets {
+                self.group(
+                    &format!(
+                        "Has {key} met this {other} before (0: never)? How many of them lately, and which part of them was known?"
+                    ),
+                    [other],
+                );
+                let pair = pair(key, other);
+                self.events(&knows, &pair, 1);
+                self.events(&format!("times_at_{other}"), &pair, 100);
+                self.since_last(&format!("since_last_at_{other}"), &pair);
+                self.decayed(&format!("mean_{knows}_{day}"), key, "mean", &knows, day);
+            }
             self.distinct(&format!("distinct_{other}_{within}"), key, other, within, 8);
-            self.decayed(&format!("mean_{knows}_{day}"), key, "mean", &knows, day);
             if number > FULL {
                 continue;
             }
@@ -196,7 +225,9 @@ impl Features {
             self.count(&format!("{other}_count_{month}"), other, month);
             self.since_last(&format!("{other}_since_last"), other);
             self.distinct(&format!("{other}_distinct_{key}_{within}"), other, key, within, 8);
-            self.decayed(&format!("{other}_mean_{knows}_{day}"), other, "mean", &knows, day);
+            if *meets {
+                self.decayed(&format!("{other}_mean_{knows}_{day}"), other, "mean", &knows, day);
+            }
             if let Some(amount) = &named.amount {
                 let of = toml_text(amount);
                 let keys =

@@ -2,15 +2,17 @@
 //!
 //! Data flow one way: a file's records ([`sample`]) → the values at each path ([`columns`]) → which of them is
 //! the time, the id, who pays, the amount … ([`roles`], by the names in [`hints`] and by how values are written:
-//! [`times`], [`numbers`], [`events`]) → the spec's text ([`propose`], [`names`]) → the proof that it compiles
-//! and reads the sample ([`check`]) → the answer.
+//! [`times`], [`numbers`], [`events`]) → the spec's text ([`propose`], [`names`]) → how much memory it would take
+//! ([`demand`]) and gets ([`budget`]) → the proof that it compiles and reads the sample ([`check`]) → the answer.
 //!
 //! **Invariant**: what is written compiles. Whatever was guessed has a comment in the spec or a line in the
 //! answer, with the flag or the key that settles it.
 
 mod answer;
+mod budget;
 mod check;
 mod columns;
+mod demand;
 mod events;
 mod features;
 mod hints;
@@ -24,19 +26,29 @@ mod tests;
 mod times;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use fraud_detector::Detector;
 use fraud_plan::compile::parse_path;
 use fraud_plan::program::Step;
 use serde::Serialize;
 
-use crate::data::input::file_name;
-use crate::data::labels::Labels;
+use crate::data::input::{STANDARD_INPUT, file_name};
+use crate::data::labels::{LabelPlace, LabelSource, Labels};
+use crate::module::memory;
 use crate::show::report::Report;
+use crate::show::units;
 use answer::Answer;
+use budget::Room;
+use demand::Demand;
+use propose::Proposal;
 use roles::Roles;
 use sample::Sample;
+
+/// Transactions that are known come in so many, and are not more than this.
+const KNOWN: u64 = 256;
+const MOST_KNOWN: u64 = 8192;
 
 const AFTER_HELP: &str = "\
 It reads some thousand records and writes DIR/fraud.toml, with a file beside it for each long vocabulary. What
@@ -76,6 +88,9 @@ pub struct Args {
     /// Records that are looked at: half of them the first ones, the others spread over the file
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     records: u32,
+    /// data_transforms_per_function_memory_limit of the cluster, which the spec's entities share
+    #[arg(long, value_name = "SIZE", default_value = memory::STOCK, value_parser = units::parse_size)]
+    memory_limit: u64,
     /// Overwrite a spec that is there
     #[arg(long)]
     force: bool,
@@ -156,10 +171,25 @@ pub fn run(args: Args) -> Result<Report> {
         time: args.time.map(|path| path.0),
         frauds: args.frauds.as_deref().map(Labels::listed).transpose()?,
     };
+    let history = memory::of_history(args.memory_limit, memory::USUAL_TREES)? as usize;
     let mut roles = Roles::find(&sample, &asked)?;
     let has_labels = asked.frauds.is_some() || roles.label.is_some();
-    let proposal =
+    let mut proposal =
         propose::propose(&mut roles, &file_name(&args.sample), sample.records, has_labels);
+    let column = roles.label.and_then(|label| roles.columns[label].to_string().parse().ok());
+    let place = match &args.frauds {
+        Some(list) => Some(LabelPlace::List(list.clone())),
+        None => column.map(LabelPlace::Column),
+    };
+    let program = check::compile(&proposal)?;
+    let labels = place.map(|place| LabelSource { place, report_delay: None });
+    let demand = match args.sample == Path::new(STANDARD_INPUT) {
+        true => demand::count_sample(&sample, &program),
+        // A label that cannot be read in a later record is for training to refuse.
+        false => demand::count(&args.sample, &program, labels.as_ref())
+            .or_else(|_| demand::count(&args.sample, &program, None))?,
+    };
+    let (rooms, left_out) = fit(&mut proposal, &demand, history)?;
     let tried = check::check(&proposal, &sample)?;
 
     let cannot_write = |path: &PathBuf| format!("cannot write {}", path.display());
@@ -183,7 +213,32 @@ pub fn run(args: Args) -> Result<Report> {
         args.directory.display(),
         args.sample.display()
     );
-    let answer = Answer::new(&sample, roles, proposal.features, tried, files, next);
+    let answer = Answer::new(&sample, roles, proposal.features, tried, files, next).with_memory(
+        args.memory_limit,
+        rooms,
+        left_out,
+    );
     let ok = answer.scored > 0;
     Ok(Report::of(&answer)?.ok(ok))
+}
+
+/// Shares the memory of history among a proposal's entities, and writes it into the proposal; leaves out what
+/// memory does not suffice for. Returns the rooms, and those that were left out.
+fn fit(proposal: &mut Proposal, demand: &Demand, history: usize) -> Result<(Vec<Room>, Vec<Room>)> {
+    let mut left_out = Vec::new();
+    let mut program = check::compile(proposal)?;
+    let known = demand.known.nearly_most().filter(|_| program.known > 0);
+    let known = known.map(|known| known.next_multiple_of(KNOWN).min(MOST_KNOWN));
+    loop {
+        program.known = known.unwrap_or(0) as u32;
+        let (_, bytes) = Detector::room(&program, history);
+        let rooms = budget::share(&program, demand, bytes);
+        let Some(worst) = budget::worst(&rooms) else {
+            proposal.make_room(&rooms, known);
+            return Ok((rooms, left_out));
+        };
+        proposal.leave_out(worst);
+        left_out.push(worst.clone());
+        program = check::compile(proposal)?;
+    }
 }

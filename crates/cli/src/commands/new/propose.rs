@@ -1,11 +1,11 @@
 //! The proposal: from roles to the spec's text, with the vocabularies beside it.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use fraud_detector::record::currency;
-use fraud_plan::program::Step;
+use fraud_plan::program::{Events, Step};
 
+use super::budget::Room;
 use super::columns::{in_spec, list, toml_text};
 use super::features::{self, Features, Named};
 use super::hints::{self, weigh};
@@ -14,6 +14,7 @@ use super::numbers;
 use super::roles::{Balance, Category, Point, Roles};
 use super::times::{Form, START};
 use super::{Doubt, Found, Sure};
+use crate::show::units::{count, percent};
 
 /// Most features, but for those of `one_hot`.
 const FEATURES: usize = 64;
@@ -22,8 +23,6 @@ const NUMBERS: usize = 10;
 /// Most values of a vocabulary in the spec itself, and of one that makes a feature of each.
 const INLINE: usize = 20;
 const ONE_HOT: usize = 6;
-/// Pairs of who pays and another entity, for each of who pays, that memory is asked for.
-const PAIRS: u64 = 5;
 /// Entities that are reported.
 const REPORTED: usize = 3;
 
@@ -33,9 +32,74 @@ pub struct Proposal {
     /// Name and values of each vocabulary that has a file.
     pub vocabularies: Vec<(String, Vec<String>)>,
     pub features: usize,
+    /// The text before the features: paragraphs, each with its comment.
+    head: Vec<String>,
+    named: Named,
 }
 
 impl Proposal {
+    fn new(head: Head) -> Self {
+        let Head { text, named, vocabularies, .. } = head;
+        let head = text.split_terminator("\n\n").map(str::to_owned).collect();
+        let mut proposal = Self { text: String::new(), vocabularies, features: 0, head, named };
+        proposal.write();
+        proposal
+    }
+
+    /// Writes the text anew.
+    fn write(&mut self) {
+        let features = Features::of(&self.named);
+        self.text = format!("{}\n\n{}\n", self.head.join("\n\n"), features.text.trim_end());
+        self.features = features.count;
+    }
+
+    /// Takes out an entity that is made of others, and its features, with a comment in their place.
+    pub fn leave_out(&mut self, room: &Room) {
+        let copy = self.named.forget(&room.entity);
+        let of_entity = |name: &str| format!("[[entity]]\nname = {}\n", toml_text(name));
+        let begins = of_entity(&room.entity);
+        if let Some(copy) = copy.map(|copy| of_entity(&copy)) {
+            self.head.retain(|paragraph| !paragraph.contains(&copy));
+        }
+        if let Some(paragraph) = self.head.iter_mut().find(|text| text.contains(&begins)) {
+            *paragraph = format!(
+                "# Left out: {}. Of its {} bytes each there is room for {}: found by {} of transactions, with\n\
+                 # endless memory by {}.",
+                room.entity,
+                room.bytes,
+                count(room.capacity),
+                percent(Some(room.found)),
+                percent(Some(room.again)),
+            );
+        }
+        self.write();
+    }
+
+    /// Gives each entity its room, and the transactions that are known theirs; none if none has to be.
+    pub fn make_room(&mut self, rooms: &[Room], known: Option<u64>) {
+        for paragraph in &mut self.head {
+            if let Some(at) = paragraph.find(KNOWN) {
+                let end = paragraph[at..].find('\n').map_or(paragraph.len(), |end| at + end);
+                match known {
+                    Some(known) => paragraph.replace_range(at..end, &known_line(known)),
+                    None => paragraph.replace_range(at - 1..end, ""),
+                }
+            }
+            let keys: Vec<String> = rooms
+                .iter()
+                .filter_map(|room| {
+                    let name = format!("[[entity]]\nname = {}\n", toml_text(&room.entity));
+                    paragraph.contains(&name).then(|| room_line(room))
+                })
+                .collect();
+            for key in keys {
+                *paragraph += "\n";
+                *paragraph += &key;
+            }
+        }
+        self.write();
+    }
+
     /// Returns the spec with its vocabularies in it, which needs no files.
     pub fn inline(&self) -> String {
         self.vocabularies.iter().fold(self.text.clone(), |text, (file, values)| {
@@ -48,6 +112,25 @@ fn in_file(file: &str) -> String {
     format!("values = {}\n", toml_text(file))
 }
 
+/// The key of transactions that are known, before it is settled how many have to be.
+const KNOWN: &str = "known = 8192";
+
+fn known_line(known: u64) -> String {
+    format!("known = {known}   # one that comes twice counts once, and a report needs its id only")
+}
+
+/// Returns the key of the spec that gives a table its room, with the reason.
+fn room_line(room: &Room) -> String {
+    let key = if room.events == Events::Reports { "reported" } else { "expected" };
+    let Room { capacity, bytes, found, again, .. } = room;
+    let [found, again] = [*found, *again].map(|share| percent(Some(share)));
+    let endless = match found == again {
+        true => String::new(),
+        false => format!("; with endless memory by {again}"),
+    };
+    format!("{key} = {capacity}   # {bytes} bytes each; found by {found} of transactions{endless}")
+}
+
 /// Writes the spec for roles; `records` is the number of records in the file, `source` its name.
 pub fn propose(roles: &mut Roles, source: &str, records: u64, has_labels: bool) -> Proposal {
     let named = Named {
@@ -56,8 +139,7 @@ pub fn propose(roles: &mut Roles, source: &str, records: u64, has_labels: bool) 
         ..Named::default()
     };
     let names = Names::default();
-    let mut head =
-        Head { roles, names, named, text: String::new(), vocabularies: Vec::new(), records };
+    let mut head = Head { roles, names, named, text: String::new(), vocabularies: Vec::new() };
     head.opening(source);
     head.time();
     head.entities();
@@ -67,9 +149,7 @@ pub fn propose(roles: &mut Roles, source: &str, records: u64, has_labels: bool) 
     head.points();
     head.categories();
     head.numbers();
-    let features = Features::of(&head.named);
-    let text = format!("{}\n\n{}\n", head.text.trim_end(), features.text.trim_end());
-    Proposal { text, vocabularies: head.vocabularies, features: features.count }
+    Proposal::new(head)
 }
 
 /// Returns half-lives for the pace at which who pays pays.
@@ -109,8 +189,6 @@ struct Head<'r, 'v> {
     named: Named,
     text: String,
     vocabularies: Vec<(String, Vec<String>)>,
-    /// Records in the file.
-    records: u64,
 }
 
 impl Head<'_, '_> {
@@ -172,7 +250,7 @@ impl Head<'_, '_> {
         if let Some(id) = self.roles.id {
             let mut keys = format!("[transaction]\nid = {}\n", self.path(id));
             if self.roles.comes_twice || by_type {
-                keys += "known = 8192   # one that comes twice counts once, and a report needs its id only\n";
+                keys += &format!("{KNOWN}\n");
             }
             self.section(
                 "What a list of frauds, and a fraud report, call the transaction by.",
@@ -255,29 +333,26 @@ impl Head<'_, '_> {
 
     fn entities(&mut self) {
         for (number, at) in self.roles.entities.clone().into_iter().enumerate() {
-            let (name, path, expected) = (self.name(at), self.path(at), self.expected(&[at]));
+            let (name, path) = (self.name(at), self.path(at));
             let column = &self.roles.columns[at];
             let pays = weigh(column, hints::PAYER) > 3;
             let missing =
                 !column.is_full() || column.distinct.iter().any(|(value, _)| value.is_empty());
-            let mut keys = format!(
-                "[[entity]]\nname = {}\npath = {path}\nexpected = {expected}\n",
-                toml_text(&name)
-            );
+            let mut keys = format!("[[entity]]\nname = {}\npath = {path}\n", toml_text(&name));
             keys += if missing { "optional = true\n" } else { "" };
             keys += if number > 0 { "scope = \"instance\"\n" } else { "" };
             let comment = match number {
                 0 => {
-                    "The partition key: the topic must be keyed by it. `expected` is how many there may be, about; memory is\n\
-                      divided in this proportion."
+                    "The partition key: the topic must be keyed by it. Memory is divided in the proportion of `expected`, how\n\
+                      many entities there is room for, and of `reported`, of which with fraud reports."
                 }
                 1 => "Not the partition key: an instance sees what its own partitions bring.",
                 _ => "",
             };
             self.section(comment, &keys);
-            self.named.entities.push(features::Entity { name, pays });
+            self.named.entities.push(features::Entity { name, pays, meets: true });
         }
-        let Some(key) = self.roles.key() else {
+        if self.roles.key().is_none() {
             let comment = "No member looks like who pays: history knows nobody. Name one (fraud new --key PATH), if there is one.";
             return self.section(
                 comment,
@@ -286,35 +361,14 @@ impl Head<'_, '_> {
         };
         for number in 1..self.roles.entities.len() {
             let [of, with] = [0, number].map(|number| self.named.entities[number].name.clone());
-            self.pair(&format!("{of}_at_{with}"), [&of, &with], [key, self.roles.entities[number]]);
+            self.pair(&features::pair(&of, &with), [&of, &with]);
         }
     }
 
     /// Writes the entity that is a pair of two.
-    fn pair(&mut self, name: &str, of: [&str; 2], columns: [usize; 2]) {
-        let expected = self.expected(&columns);
-        let keys = format!(
-            "[[entity]]\nname = {}\nof = {}\nexpected = {expected}\n",
-            toml_text(name),
-            list(of)
-        );
+    fn pair(&mut self, name: &str, of: [&str; 2]) {
+        let keys = format!("[[entity]]\nname = {}\nof = {}\n", toml_text(name), list(of));
         self.section("", &keys);
-    }
-
-    /// Returns how many entities there are, about, of which columns are the parts: of pairs at most
-    /// [`PAIRS`] for one of who pays, for most are never met again.
-    fn expected(&self, of: &[usize]) -> u64 {
-        let part = |at: &usize, row| self.roles.columns[*at].text(row);
-        let rows = 0..self.roles.columns[of[0]].rows();
-        let ids: Vec<Vec<String>> =
-            rows.filter_map(|row| of.iter().map(|at| part(at, row)).collect()).collect();
-        let distinct: HashSet<_> = ids.iter().collect();
-        let all = population(ids.len(), distinct.len()).min(self.records as f64);
-        match of {
-            // Room for those whom the sample does not have.
-            [_] => (2.0 * all).round().clamp(1.0, 1e7) as u64,
-            _ => (all.round() as u64).clamp(1, PAIRS * self.expected(&of[..1])),
-        }
     }
 
     fn number(&mut self, comment: &str, at: usize, form: &str) -> String {
@@ -405,11 +459,11 @@ impl Head<'_, '_> {
             let habit = key.as_ref().map(|key| format!("{key}_in_{name}"));
             if let (Some(key), Some(habit)) = (key, &habit) {
                 let entity = format!(
-                    "[[entity]]\nname = {}\npath = {path}\n{optional}scope = \"instance\"\nexpected = 1\n",
+                    "[[entity]]\nname = {}\npath = {path}\n{optional}scope = \"instance\"\n",
                     toml_text(&name)
                 );
                 self.section("The same as an entity, for what one customer did in it.", &entity);
-                self.pair(habit, [&key, &name], [self.roles.entities[0], at]);
+                self.pair(habit, [&key, &name]);
             }
             self.named.categories.push(features::Category { name, form, habit });
         }

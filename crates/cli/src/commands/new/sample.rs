@@ -9,7 +9,11 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
+use crate::data::envelope::Envelopes;
 use crate::data::input::{Records, STANDARD_INPUT};
+
+/// Arrival of a record that has no time: 2024-01-01T00:00:00Z, milliseconds since 1970.
+const SOME_TIME: i64 = 1_704_067_200_000;
 
 /// Records of a file.
 pub struct Sample {
@@ -29,6 +33,14 @@ pub struct Row {
     pub value: Value,
     /// The key and the broker's timestamp, if the file is a dump of a topic.
     pub delivery: Option<(Option<Vec<u8>>, i64)>,
+}
+
+impl Row {
+    /// Returns when the record arrives, by its own time, its delivery, or else some time.
+    pub fn arrival(&self, envelopes: &mut Envelopes) -> i64 {
+        let own = envelopes.read(&self.bytes).millis;
+        own.or(self.delivery.as_ref().map(|(_, millis)| *millis)).unwrap_or(SOME_TIME)
+    }
 }
 
 impl Sample {

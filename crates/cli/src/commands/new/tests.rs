@@ -8,10 +8,11 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::check::{self, Tried};
+use super::demand;
 use super::propose::{Proposal, propose};
 use super::roles::Roles;
 use super::sample::Sample;
-use super::{Asked, parse_path};
+use super::{Asked, fit, parse_path};
 
 /// What came of a sample.
 struct Came {
@@ -34,7 +35,10 @@ fn try_of(text: &str, asked: &Asked) -> anyhow::Result<Came> {
     let sample = Sample::read(file.path(), 2_000).expect("records");
     let mut roles = Roles::find(&sample, asked)?;
     let has_labels = roles.label.is_some() || asked.frauds.is_some();
-    let proposal = propose(&mut roles, "sample", sample.records, has_labels);
+    let mut proposal = propose(&mut roles, "sample", sample.records, has_labels);
+    let program = check::compile(&proposal)?;
+    let demand = demand::count(file.path(), &program, None)?;
+    fit(&mut proposal, &demand, 1 << 20)?;
     let tried =
         check::check(&proposal, &sample).unwrap_or_else(|error| panic!("{error:#}\n{text}"));
     let mut found: Vec<_> =
@@ -271,10 +275,10 @@ fn events_of_a_payment_provider() {
         &came,
         &[
             "scored = [\"charge.succeeded\"]\nreports = [\"charge.dispute.created\"]\n",
-            "known = 8192",
+            "known = 256",
             "[reports]\nid = \"data.object.charge\"\n",
             "currency = \"data.object.currency\"\n",
-            "path = \"data.object.customer\"\nexpected = 12\noptional = true\n",
+            "path = \"data.object.customer\"\noptional = true\nscope = \"instance\"\nexpected = ",
         ],
     );
 }
@@ -519,7 +523,7 @@ fn worlds_of_the_simulator() {
                 "name = \"total_minor_to_mean_in_currency\"",
                 "currency = \"data.object.currency\"",
                 "reports = [\"dispute.opened\"]",
-                "known = 8192",
+                "known = 256",
             ],
         ),
     ] {

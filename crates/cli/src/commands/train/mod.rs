@@ -26,6 +26,7 @@ use crate::data::input::{STANDARD_INPUT, file_name};
 use crate::data::labels::{Labelled, Labels};
 use crate::data::spec;
 use crate::data::stream::Transaction;
+use crate::module::memory;
 use crate::show::report::Report;
 use crate::show::units::{self, count, percent};
 use split::{Row, Split};
@@ -54,10 +55,6 @@ features stay in DIR/.train, to look at and to train otherwise. The Python that 
 /// How often a broker is taken to restart, in validation; and in training, roughly.
 const RESTARTS: [Duration; 2] = [days(7), days(5)];
 
-/// About what a module of 40 trees over 50 features takes beside history: its data and stack, the plan,
-/// room for records. With less, training would reckon with history that the module does not have.
-const BESIDE_HISTORY: u64 = 1 << 20;
-
 const fn days(days: u64) -> Duration {
     Duration::from_secs(days * 24 * 60 * 60)
 }
@@ -74,14 +71,14 @@ pub struct Args {
     #[command(flatten)]
     goal: GoalFlags,
     /// Number of trees
-    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = memory::USUAL_TREES[0], value_parser = clap::value_parser!(u32).range(1..=10_000))]
     trees: u32,
     /// Leaves of a tree, at most
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    #[arg(long, default_value_t = memory::USUAL_TREES[1], value_parser = clap::value_parser!(u32).range(2..=10_000))]
     leaves: u32,
     /// data_transforms_per_function_memory_limit of the cluster: history in training is what the module
     /// will have with it
-    #[arg(long, value_name = "SIZE", default_value = "2MiB", value_parser = units::parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = memory::STOCK, value_parser = units::parse_size)]
     memory_limit: u64,
     /// Python with the packages of model/train/requirements.txt
     /// [default: FRAUD_PYTHON, else model/train/.venv/bin/python]
@@ -118,11 +115,7 @@ pub fn run(args: Args) -> Result<Report> {
         labelled.input != Path::new(STANDARD_INPUT),
         "train reads its --input several times; give a file"
     );
-    ensure!(
-        memory_limit >= 2 * BESIDE_HISTORY,
-        "--memory-limit {memory_limit}: beside history, a module takes about {BESIDE_HISTORY} bytes"
-    );
-    let history = memory_limit - BESIDE_HISTORY;
+    let history = memory::of_history(memory_limit, [trees, leaves])?;
     let trainer = Trainer::new(python, directory.join(".train"))?;
     let spec = directory.join("fraud.toml");
 

@@ -169,8 +169,7 @@ impl Roles<'_> {
         let sure = if weight >= 100 { Sure::Certain } else { Sure::Likely };
         self.note("id", self.path(at), sure, why);
         if self.comes_twice {
-            let what =
-                "some transactions come twice: the last 8192 are known by their ids (known = 8192)";
+            let what = "some transactions come twice: the last ones are known by their ids";
             self.doubt(what, "known in [transaction]; it costs fuel and memory");
         }
         if let Some((other, _)) = found.get(1).filter(|(_, second)| *second == weight) {
