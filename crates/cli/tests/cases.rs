@@ -225,3 +225,48 @@ fn parquet() {
     let said = text(&place.fraud(command).stdout);
     assert!(said.contains("1 vectors of 1 features"), "{said}");
 }
+
+/// A file of all types has its own reports; others are made only where somebody says when.
+#[test]
+fn reports_told_by_their_type() {
+    let place = Place::new();
+    place.write(
+        "typed.toml",
+        r#"
+        version = 1
+        time = { path = "t", unit = "seconds" }
+        transaction = { id = "id", known = 9 }
+        entity = [{ name = "customer", path = "c" }]
+        events = { field = "is", scored = ["sale"], reports = ["fraud"] }
+        reports = {}
+        feature = [{ name = "n", kind = "reports", entity = "customer", stat = "days_since_last" }]
+        "#,
+    );
+    let line = |is: &str, id: u32, hour: u32| {
+        format!(r#"{{"is":"{is}","id":{id},"c":5,"t":{}}}"#, 1_600_000_000 + hour * 3600) + "\n"
+    };
+    let sales = line("sale", 1, 0) + &line("sale", 2, 30);
+    let last = line("sale", 3, 31);
+    place.write("sales.jsonl", format!("{sales}{last}"));
+    place.write("all.jsonl", format!("{sales}{}{last}", line("fraud", 1, 30)));
+    place.write("frauds.csv", "id\n1\n");
+    place.write("dated.csv", "id,reported_at\n1,2020-09-13T20:00:00Z\n");
+    for (input, labels, reports) in [
+        ("sales", "frauds.csv", 0),
+        ("sales", "frauds.csv --report-delay 1d", 1),
+        ("sales", "dated.csv", 1),
+        ("all", "frauds.csv", 1),
+        ("all", "frauds.csv --report-delay 1d", 2),
+    ] {
+        let features = format!(
+            "features --spec typed.toml --input {input}.jsonl --frauds {labels} --output t.arrow"
+        );
+        let said = text(&place.fraud(&features).stdout);
+        let warns =
+            said.contains("the spec takes reports from records of type fraud, and the file");
+        assert_eq!(warns, reports == 0, "{features}: {said}");
+        let (answer, _) = place.json(&features);
+        let found = counts(&answer, &["reports", "unscorable", "rows"]);
+        assert_eq!(found, [&json!(reports), &json!({}), &json!(3)], "{features}");
+    }
+}

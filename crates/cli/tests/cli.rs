@@ -202,59 +202,6 @@ fn features_of_mixed_lines() {
     assert_eq!(since_last.values()[1..], [1.0, 2.0]);
 }
 
-/// A file of all types has its own reports; others are made only where somebody says when.
-#[test]
-fn reports_told_by_their_type() {
-    let place = Place::new();
-    place.write(
-        "typed.toml",
-        r#"
-        version = 1
-        time = { path = "t", unit = "seconds" }
-        transaction = { id = "id", known = 9 }
-        entity = [{ name = "customer", path = "c" }]
-        events = { field = "is", scored = ["sale"], reports = ["fraud"] }
-        reports = {}
-        feature = [{ name = "n", kind = "reports", entity = "customer", stat = "count", half_life = "1d" }]
-        "#,
-    );
-    let line = |is: &str, id: u32, hour: u32| {
-        format!(r#"{{"is":"{is}","id":{id},"c":5,"t":{}}}"#, 1_600_000_000 + hour * 3600) + "\n"
-    };
-    let sales = line("sale", 1, 0) + &line("sale", 2, 30);
-    let last = line("sale", 3, 31);
-    place.write("sales.jsonl", format!("{sales}{last}"));
-    place.write("all.jsonl", format!("{sales}{}{last}", line("fraud", 1, 30)));
-    place.write("frauds.csv", "id\n1\n");
-    place.write("dated.csv", "id,reported_at\n1,2020-09-13T20:00:00Z\n");
-    for (input, labels, reports, says) in [
-        (
-            "sales",
-            "frauds.csv",
-            0,
-            "the spec takes reports from records of type fraud, and the file has",
-        ),
-        ("sales", "frauds.csv --report-delay 1d", 1, ""),
-        ("sales", "dated.csv", 1, ""),
-        ("all", "frauds.csv", 1, ""),
-        ("all", "frauds.csv --report-delay 1d", 2, ""),
-    ] {
-        let features = format!(
-            "features --spec typed.toml --input {input}.jsonl --frauds {labels} --output t.arrow"
-        );
-        let said = text(&place.fraud(&features).stdout);
-        assert_eq!(says.is_empty(), !said.contains("no fraud was reported"), "{said}");
-        assert!(said.contains(says), "{said}");
-        let (answer, _) = place.json(&features);
-        assert_eq!(answer["reports"], reports, "{features}: {answer:#}");
-        let batch =
-            FileReader::try_new(fs::File::open(place.path("t.arrow")).expect("written"), None);
-        let batch = batch.expect("an Arrow file").next().expect("one batch").expect("readable");
-        let counted = batch.column(4).as_primitive::<Float32Type>().value(2);
-        assert_eq!(counted > 0.0, reports > 0, "{features}: {counted}");
-    }
-}
-
 #[test]
 fn bad_input_is_named() {
     let place = Place::new();
