@@ -10,7 +10,7 @@ use crate::record::Record;
 use crate::record::event::MISSING;
 use crate::{Detector, Outcome, Unscored};
 
-/// What the last record changed that is still to be written.
+/// The changes of the last record that are still to be written.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     queue: Vec<Change>,

@@ -40,7 +40,7 @@ fn observe(detector: &mut Detector, record: &str, topic: &mut Vec<Written>) {
     }
 }
 
-/// What a restore publishes of a topic.
+/// The records that a restore publishes of a topic.
 fn published(spec: &str, topic: &[Written]) -> Vec<Written> {
     let mut partition = Topic::new(&program(spec), None);
     for (key, value) in topic {
@@ -140,7 +140,7 @@ proptest! {
         }
     }
 
-    /// What came since the start is added to what was known before, and a second restore changes nothing.
+    /// Adds what came since the start to what was known before; a second restore changes nothing.
     #[test]
     fn restored_while_traffic_flows(steps in steps(60), first in any::<prop::sample::Index>(), second in any::<prop::sample::Index>()) {
         for (spec, records, not) in [
@@ -249,7 +249,7 @@ fn shipped() -> Program {
         .expect("the shipped spec")
 }
 
-/// What a restore publishes of the module's topic.
+/// The records that a restore publishes of the module's topic.
 fn published_of(topic: &[Written], key: Option<[u64; 2]>) -> Vec<Written> {
     let mut partition = Topic::new(&shipped(), key);
     topic.iter().for_each(|(key, value)| partition.add(key, value).expect("its own"));

@@ -23,7 +23,7 @@ pub struct HistoryLog {
     told: Vec<(usize, u64)>,
     /// Records of the changelog that came in until now.
     pub taken: Taken,
-    /// How many of them were refused, as the log knows them.
+    /// Number of them that were refused, as the log knows them.
     refused: u64,
 }
 

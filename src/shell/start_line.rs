@@ -16,7 +16,7 @@ pub struct StartLine {
     pub capacities: Vec<usize>,
     /// Bytes of the largest record that memory is kept free for.
     pub max_record: usize,
-    /// What each table remembers, as hashes, in a module that writes a changelog; else none.
+    /// The meaning of each table, as hashes, in a module that writes a changelog; else none.
     pub tables: Vec<u32>,
 }
 

@@ -23,7 +23,7 @@ pub const SPECS: [&str; 4] = [
     include_str!("../specs/steps.toml"),
 ];
 
-/// What a record is.
+/// The meaning of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
     Refused(Reason),

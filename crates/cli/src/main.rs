@@ -10,7 +10,7 @@
 //!
 //! **Invariant**: imports go down this list only.
 //!
-//! What it is *not*: it scores nothing itself. Feature vectors and the outputs that decisions are made
+//! The command is *not* another scorer: it scores nothing itself. Feature vectors and the outputs that decisions are made
 //! of come from `fraud-detector`, verdicts from the compiled module on `transform-host`.
 
 mod commands;

@@ -15,7 +15,7 @@
 //! - [`time`]: lengths of time
 //! - `compile` (feature of that name): `fraud.toml`, `fraud.onnx` and `decision.toml` to a plan
 //!
-//! What this crate is *not*: it parses no records and computes no features, and its evaluation of a
+//! This crate is *not* the detector: it parses no records and computes no features, and its evaluation of a
 //! forest is for comparison; all of that is the transform's own work (`src/` of the root package).
 
 #[cfg(feature = "compile")]

@@ -3,8 +3,8 @@
 //!
 //! The thread does one thing at a time and answers the processor at once, so nothing of a lane runs
 //! beside it but the outbox's commits. Those look at `done` under the outbox's lock (see `outbox`).
-//! What the processor asks to write waits in `pending` until the processor has a cut, and goes to the
-//! outbox with that cut's offset.
+//! Output that the processor asks to write waits in `pending` until the processor has a cut, and goes to
+//! the outbox with that cut's offset.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(crate) struct Lane {
     thread: JoinHandle<()>,
 }
 
-/// What all lanes of a session share.
+/// The things that all lanes of a session share.
 pub(crate) struct Shared {
     pub job: Job,
     pub module: Module,
@@ -176,7 +176,7 @@ impl Driver {
         self.events.push_back(Event::Time);
     }
 
-    /// What was written is void: starts with a new instance from what is committed.
+    /// Starts with a new instance from what is committed: what was written since is void.
     fn begin_again(&mut self) {
         self.life = self.progress.life.load(Relaxed);
         self.abort("its transaction was aborted".into());

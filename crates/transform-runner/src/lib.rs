@@ -20,13 +20,13 @@
 //! - `outbox`: the producer, and the transaction; `headers`: names and values as bytes, both ways;
 //! - `status`: what the world may know of a lane; `logs`: where the module's lines go.
 //!
-//! What rpk asks:
+//! For rpk:
 //! - `deployments`: the transforms that are to run, on disk and as a channel to follow; `metadata`: a
 //!   deployment as JSON;
 //! - `admin`: the API itself; `supervisor`: starts and stops a runner for each transform;
 //! - `log_topic`: what `rpk transform logs` reads.
 //!
-//! What an operator asks: `metrics`: what is counted; `probes`: that, health and readiness over HTTP.
+//! For operators: `metrics`: what is counted; `probes`: that, health and readiness over HTTP.
 //!
 //! [`Runner::start`] is the seam for whoever deploys: one [`Runner`] runs one transform, is looked at
 //! with [`Runner::status`] and ended with [`Runner::stop`]. Log lines go to the [`LogSink`] given.

@@ -84,7 +84,7 @@ pub struct Offset {
     pub value: i64,
 }
 
-/// What an [`Offset`] counts.
+/// The unit of an [`Offset`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OffsetFormat {

@@ -1,4 +1,4 @@
-//! What the runner counts, for Prometheus. A figure that a broker has too has the broker's name.
+//! The runner's counters, for Prometheus. A figure that a broker has too has the broker's name.
 
 use std::sync::Mutex;
 
@@ -68,7 +68,7 @@ pub(crate) struct Meters {
     write_bytes: IntCounterVec,
 }
 
-/// What was written to one topic.
+/// The records and bytes written to one topic.
 #[derive(Debug, Clone)]
 pub(crate) struct Written {
     pub records: IntCounter,

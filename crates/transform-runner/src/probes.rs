@@ -1,4 +1,4 @@
-//! What an operator's tools ask over HTTP: `/metrics`, `/healthz`, `/readyz`. The answers hold no record
+//! Answers to an operator's tools over HTTP: `/metrics`, `/healthz`, `/readyz`. The answers hold no record
 //! and nothing of one, so they need no credential.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::status::Status;
 /// Returns what is known of each transform that runs.
 pub type Statuses = dyn Fn() -> Vec<Status> + Send + Sync;
 
-/// What the answers are made of.
+/// The parts that the answers are made of.
 #[derive(Clone)]
 pub struct Probes {
     /// The figures.

@@ -30,7 +30,7 @@ pub(crate) struct Reader {
     at: Option<i64>,
 }
 
-/// What was read: batches, or else a record that is to be skipped.
+/// The records that were read: batches, or else a record that is to be skipped.
 #[derive(Default)]
 pub(crate) struct Read {
     pub batches: Vec<Arc<Batch>>,

@@ -1,4 +1,4 @@
-//! What is known of a lane outside its thread: its offsets, which the session commits, and figures.
+//! A lane as it is known outside its thread: its offsets, which the session commits, and figures.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};

@@ -40,7 +40,7 @@ use fraud_plan::Program;
 
 pub use super::table::MAX_EVENTS;
 
-/// What is remembered of an entity: a slot of a table.
+/// The state of an entity: a slot of a table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Slot {
     /// Time of the last event, seconds since 2000.

@@ -52,13 +52,13 @@ impl Refused {
 /// A record of the changelog.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
-    /// What is remembered of an entity.
+    /// The state of an entity.
     Entity {
         /// Number of the table in the program.
         table: usize,
         /// The hash of the entity's id.
         id: u64,
-        /// What is remembered.
+        /// The state that is remembered.
         parts: Parts,
     },
     /// A report that was counted.
@@ -68,9 +68,9 @@ pub enum Entry {
 /// The parts of an entity's history: at least one of them is there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parts {
-    /// What was known when the slot was last whole.
+    /// The state when the slot was last whole.
     pub whole: Option<Slot>,
-    /// What an instance saw after that, and the instance's segment.
+    /// The events that an instance saw after that, and the instance's segment.
     pub since: Option<(u32, Slot)>,
 }
 

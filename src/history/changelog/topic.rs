@@ -24,7 +24,7 @@ pub struct Topic {
     reports: BTreeMap<u16, u64>,
 }
 
-/// What the topic has of an entity.
+/// The records that the topic has of an entity.
 struct Entity {
     table: usize,
     id: u64,

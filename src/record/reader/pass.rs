@@ -12,7 +12,7 @@ use crate::record::{Event, Reason, Refusal, timestamp, value};
 
 /// Takes the values of one record.
 ///
-/// What nearly every spec reads is taken here. Any other value goes to [`Pass::other_value`], which sets
+/// Values that nearly every spec reads are taken here. Any other value goes to [`Pass::other_value`], which sets
 /// [`Rare`] up for the record before it takes the first one.
 pub(super) struct Pass<'p> {
     pub(super) broker_timestamp: i64,

@@ -1,5 +1,5 @@
-//! What the scanner sees of a record of an unknown layout: the pass over its values, and that each
-//! field is there once.
+//! The scanner's view of a record of an unknown layout: the pass over its values, and that each field
+//! is there once.
 
 use fraud_plan::program::{Role, Treatment};
 

@@ -8,7 +8,7 @@
 //! - `table` (native): builds and runs that module as a broker would, checks that all scores are
 //!   the same bits, and prints the table of `docs/performance.md`
 //!
-//! What this is *not*: a measure of the whole pipeline; `fraud bench` is.
+//! This is *not* a measure of the whole pipeline; `fraud bench` is.
 
 mod algorithms;
 #[cfg(not(target_os = "wasi"))]

@@ -81,7 +81,7 @@ pub struct LabelFlags {
     /// The path of the records' own label: 1 or 0, true or false, yes or no
     #[arg(long, value_name = "PATH")]
     label: Option<LabelPath>,
-    /// How long after its transaction a fraud is reported, where the list does not say
+    /// Time from a transaction to the report that it is a fraud, where the list does not say
     /// [default: 7d; with reports told by their type, when the file's own reports say]
     #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
     report_delay: Option<Duration>,

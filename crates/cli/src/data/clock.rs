@@ -123,7 +123,7 @@ mod tests {
 
     proptest! {
         /// Wherever a record with a wrong time is put into a file, all others arrive when they arrived.
-        /// Of two records alone, nobody can say which one is wrong.
+        /// The file has three records at least: between two, nobody can say which one is wrong.
         #[test]
         fn a_wrong_time_moves_no_other(
             steps in prop::collection::vec(0..31 * DAY, 2..200),

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use crate::show::units::{count, share};
 
-/// How many customers are on several partitions.
+/// The number of customers that are on several partitions.
 #[derive(Debug, PartialEq)]
 pub struct Spread {
     customers: u64,

@@ -18,7 +18,7 @@ const MAX_LETTERS: usize = 60;
 #[derive(Debug, Default, PartialEq)]
 pub struct Unreadable(BTreeMap<&'static str, First>);
 
-/// How many records one reason holds for, and the first of them.
+/// The number of records that one reason holds for, and the first of them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct First {
     records: u64,

@@ -1,4 +1,4 @@
-//! What a broker's memory leaves for history.
+//! The memory that a broker leaves for history.
 
 use anyhow::{Result, ensure};
 use fraud_detector::shell::MIN_HISTORY;

@@ -14,7 +14,7 @@
 //! - `build_masks`: an [`Ensemble`] to [`Masks`](crate::forest::Masks), where no tree has more than
 //!   64 leaves and the masks fit [`MaskLimits`]
 //!
-//! What this is *not*: it trains nothing, and it computes neither features nor scores.
+//! The compiler is *not* a trainer: it trains nothing, and it computes neither features nor scores.
 
 mod build_masks;
 mod document;

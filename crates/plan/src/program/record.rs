@@ -1,4 +1,4 @@
-//! What is read from a record: its fields, and the ways in which their values are written.
+//! A record to read: its fields, and the ways in which their values are written.
 
 use serde::{Deserialize, Serialize};
 

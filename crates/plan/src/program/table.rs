@@ -1,4 +1,4 @@
-//! What is remembered of an entity. `Program` says what the letters of a formula mean.
+//! The history of an entity: what is remembered of it. `Program` says what the letters of a formula mean.
 
 use serde::{Deserialize, Serialize};
 

@@ -19,7 +19,7 @@ use subtle::ConstantTimeEq;
 
 use super::error::Error;
 
-/// What a request must carry.
+/// The credential that a request must carry.
 #[derive(Debug)]
 pub struct Access(Rule);
 

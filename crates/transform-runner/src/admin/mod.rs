@@ -43,7 +43,7 @@ pub struct Partition {
     pub lag: i64,
 }
 
-/// What the API reads and changes.
+/// The state that the API reads and changes.
 #[derive(Clone)]
 pub struct Admin {
     /// The transforms.

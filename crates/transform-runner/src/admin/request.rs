@@ -1,4 +1,4 @@
-//! What is asked: the body of a deployment, the body of a change, and the name in the path.
+//! A request: the body of a deployment, the body of a change, and the name in the path.
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;

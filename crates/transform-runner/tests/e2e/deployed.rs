@@ -1,4 +1,4 @@
-//! What rpk does over the admin API, by its requests, while records flow.
+//! The deployment of transforms over the admin API, by its requests, while records flow.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -65,7 +65,7 @@ pub struct Args {
     /// Records per second that a core works off when it catches up [default: as measured here]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     catch_up_rate: Option<u64>,
-    /// How long one write to an output topic takes
+    /// Time that one write to an output topic takes
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = units::parse_duration)]
     write_latency: Duration,
     #[command(flatten)]

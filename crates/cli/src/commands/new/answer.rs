@@ -33,7 +33,7 @@ pub struct Answer {
     reports: u64,
     passed: u64,
     refused: Unreadable,
-    /// What is remembered, by entity.
+    /// The bytes that are remembered, by entity.
     remembered: Vec<Room>,
     memory_limit: u64,
     files: Vec<PathBuf>,

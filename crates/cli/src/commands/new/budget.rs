@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::demand::{Demand, Returns};
 
-/// Of what is found in a table, the least share of what it would find with memory without end.
+/// The least share that a table finds of what it would find with memory without end.
 const LEAST_FOUND: f64 = 0.5;
-/// Of what is asked for, the least share that comes again.
+/// The least share of what is asked for that comes again.
 const LEAST_AGAIN: f64 = 0.02;
 
 /// The room of a table.
@@ -29,7 +29,7 @@ pub struct Room {
     /// Number of entities.
     #[serde(rename = "fit")]
     pub capacity: u64,
-    /// Of all that is asked for, the share that is found; and with memory without end.
+    /// The share that is found of all that is asked for; and with memory without end.
     pub found: f64,
     pub again: f64,
     /// Whether the entity is made of others, so that the spec can do without it.

@@ -11,7 +11,7 @@ use super::sample::Sample;
 use crate::data::envelope::Envelopes;
 use crate::data::unreadable::Unreadable;
 
-/// What the sample's records are by the spec.
+/// The sample's records as the spec reads them, counted.
 #[derive(Default, Serialize)]
 pub struct Tried {
     /// Scored.

@@ -30,7 +30,7 @@ pub struct Column<'v> {
     pub distinct: Vec<(String, usize)>,
 }
 
-/// How all values of a column are written.
+/// The way in which all values of a column are written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     Whole,

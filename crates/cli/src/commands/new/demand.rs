@@ -45,10 +45,10 @@ impl Demand {
     }
 }
 
-/// How often what was seen is asked for again, and how much room that takes.
+/// The number of times that what was seen is asked for again, and the room that it takes.
 #[derive(Clone, Default)]
 pub struct Returns {
-    /// How often an entity was asked for, seen before or not.
+    /// Number of times that an entity was asked for, seen before or not.
     pub asked: u64,
     /// The distances of those that had been seen, the shortest first.
     distances: Vec<u32>,
@@ -214,7 +214,7 @@ impl<'p> Counter<'p> {
 #[derive(Default)]
 struct Recency {
     last: HashMap<u64, usize>,
-    /// Of each place the ones in the part of the sequence that ends there.
+    /// For each place, the ones in the part of the sequence that ends there.
     tree: Vec<u32>,
     /// The place that comes next.
     next: usize,

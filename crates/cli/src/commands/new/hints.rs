@@ -225,7 +225,7 @@ pub const OTHERS: &[(&str, Hints)] = &[
     ),
     ("address", &[("ip", 5), ("ipaddress", 5), ("remote", 2), ("zip", -9), ("ship", -9)]),
 ];
-/// What says of an entity that it is only a property of one.
+/// Names of what is only a property of an entity.
 pub const PROPERTY: Hints = &[
     ("country", 5),
     ("city", 5),
@@ -309,7 +309,7 @@ pub const AMOUNT: Hints = &[
     ("discount", -5),
     ("version", -9),
 ];
-/// What is told apart by value: a small set of texts or codes.
+/// Names of a small set of texts or codes.
 pub const CODE: Hints = &[
     ("mcc", 5),
     ("code", 4),
@@ -328,7 +328,7 @@ pub const CODE: Hints = &[
     ("addr", 2),
     ("entry", 2),
 ];
-/// What a record is: a charge, a refund, a change of a row.
+/// Names of a record's type: a charge, a refund, a change of a row.
 pub const EVENT: Hints = &[
     ("type", 4),
     ("event", 4),

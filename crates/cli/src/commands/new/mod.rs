@@ -104,7 +104,7 @@ fn path(text: &str) -> Result<Steps, String> {
     parse_path(text).map(Steps)
 }
 
-/// What the user says of the records.
+/// The user's own words on the records.
 #[derive(Default)]
 struct Asked {
     label: Option<Vec<Step>>,
@@ -132,7 +132,7 @@ pub struct Found {
     pub why: String,
 }
 
-/// How sure a finding is.
+/// The certainty of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sure {
@@ -141,7 +141,7 @@ pub enum Sure {
     Guess,
 }
 
-/// What is not sure, and what settles it.
+/// A finding that is not sure, and what settles it.
 #[derive(Debug, Serialize)]
 pub struct Doubt {
     pub what: String,

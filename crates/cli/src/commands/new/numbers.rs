@@ -11,7 +11,7 @@ use super::hints::{AMOUNT, weigh};
 pub struct Form {
     /// Keys besides name and path, a line each.
     pub keys: String,
-    /// What was assumed, if anything was.
+    /// The assumption, if there is one.
     pub assumed: Option<String>,
 }
 

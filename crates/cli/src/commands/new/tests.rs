@@ -14,7 +14,7 @@ use super::roles::Roles;
 use super::sample::Sample;
 use super::{Asked, fit, parse_path};
 
-/// What came of a sample.
+/// The outcome of a sample.
 struct Came {
     /// `role path`, a line each, in the order of paths.
     roles: String,

@@ -21,11 +21,11 @@ pub struct Time<'c, 'v> {
     pub form: Form,
     /// Seconds since 1970, of each row.
     pub seconds: Vec<Option<f64>>,
-    /// How much speaks for it.
+    /// The strength of what speaks for it.
     pub weight: f64,
 }
 
-/// How a time is written.
+/// The way in which a time is written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Form {
     /// Text that names its zone.

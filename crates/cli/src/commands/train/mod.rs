@@ -52,7 +52,7 @@ DIR has fraud.toml, and gets fraud.onnx, decision.toml, golden/ and README.md, t
 features stay in DIR/.train, to look at and to train otherwise. The Python that it takes is installed by
 ./scripts/python; ./scripts/fraud does that by itself.";
 
-/// How often a broker is taken to restart, in validation; and in training, roughly.
+/// Time between a broker's restarts, in validation; and in training, roughly.
 const RESTARTS: [Duration; 2] = [days(7), days(5)];
 
 const fn days(days: u64) -> Duration {
@@ -101,7 +101,7 @@ struct Answer {
     tables: Vec<PathBuf>,
     threshold: Value,
     basis: Value,
-    /// What the threshold does on the validated transactions.
+    /// The threshold's figures on the validated transactions.
     expected: Value,
     seconds: f64,
 }

@@ -14,10 +14,10 @@ use anyhow::{Context, Result};
 use crate::data::stream::Transaction;
 use crate::numbers::quantile;
 
-/// Of the time of a file, the share that only fills history, and the share before validation.
+/// The share of a file's time that only fills history, and the share before validation.
 const SHARES: [f64; 2] = [0.1, 0.75];
 
-/// What of a transaction decides on its use.
+/// The facts of a transaction that decide on its use.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
     pub line: u64,

@@ -224,7 +224,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(60))]
 
-        /// What is in the file, and what each transaction has in training, is what the formula gives over the
+        /// Compares the file, and the number of each transaction in training, with the formula over all
         /// transactions that were known by then.
         #[test]
         fn tables_are_of_what_was_known(

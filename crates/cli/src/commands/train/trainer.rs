@@ -28,7 +28,7 @@ pub struct Trainer {
     pub directory: PathBuf,
 }
 
-/// What the trainer says of the model.
+/// The trainer's figures of the model.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Metrics {
     pub trees: u32,

@@ -73,7 +73,7 @@ pub struct Args {
     skip: Duration,
     #[command(flatten)]
     goal: GoalFlags,
-    /// How outputs become probabilities
+    /// The way from outputs to probabilities
     #[arg(long, value_enum, default_value_t = CalibrationKind::Isotonic)]
     calibration: CalibrationKind,
     /// Where the decision goes

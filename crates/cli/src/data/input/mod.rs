@@ -38,7 +38,7 @@ pub struct Records {
     bar: ProgressBar,
 }
 
-/// How a file holds its records.
+/// The way in which a file holds its records.
 enum Form {
     /// One a line.
     Lines(Lines<'static>),
@@ -54,7 +54,7 @@ pub struct Record<'r> {
     pub line: u64,
     /// Its value; `None` for a tombstone, which only a dump has.
     pub value: Option<&'r [u8]>,
-    /// How it was delivered, in a dump.
+    /// Its delivery, in a dump.
     pub delivery: Option<&'r Delivery>,
 }
 

@@ -36,7 +36,7 @@ pub struct LabelSource {
     pub report_delay: Option<Duration>,
 }
 
-/// How long after its transaction a fraud is reported, unless somebody says otherwise.
+/// Time from a transaction to the report that it is a fraud, unless somebody says otherwise.
 const REPORT_DELAY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The place of the labels.
@@ -47,7 +47,7 @@ pub enum LabelPlace {
     Column(LabelPath),
 }
 
-/// What is known of frauds.
+/// The known frauds.
 pub struct Labels {
     place: Place,
     /// The reported frauds by their ids, where labels are a column.

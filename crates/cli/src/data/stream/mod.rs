@@ -40,7 +40,7 @@ pub struct Stream<'f> {
     /// True if records of other types pass on unread, as tombstones then do.
     passes_tombstones: bool,
     reporting: Option<Reporting<'f>>,
-    /// How reports are written; `None` if the spec has none.
+    /// The form of reports; `None` if the spec has none.
     shape: Option<ReportShape>,
     /// Whether there has been a report, in the file or of a known fraud.
     has_reports: bool,
@@ -81,7 +81,7 @@ struct Next {
     label: Label,
 }
 
-/// What is known of a transaction.
+/// The truth about a transaction, and when it is known.
 struct Label {
     /// Its scenario if it is a fraud, else 0.
     scenario: u8,
@@ -111,9 +111,9 @@ pub enum Event<'s> {
         arrival: i64,
         /// The record itself.
         value: &'s [u8],
-        /// How many reports it holds.
+        /// Number of reports in it.
         count: u64,
-        /// How it was delivered, in a dump; otherwise it goes to every partition.
+        /// Its delivery, in a dump; otherwise it goes to every partition.
         delivery: Option<&'s Delivery>,
     },
 }
@@ -139,7 +139,7 @@ pub struct Transaction<'s> {
     pub arrival: i64,
     /// The record itself; `None` for a tombstone.
     pub value: Option<&'s [u8]>,
-    /// How it was delivered, in a dump.
+    /// Its delivery, in a dump.
     pub delivery: Option<&'s Delivery>,
 }
 

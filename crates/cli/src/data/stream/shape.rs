@@ -26,7 +26,7 @@ pub(super) struct ReportShape {
     pub(super) most: u64,
     /// Path of the time inside a report; `None` if the broker's timestamp is its time.
     pub(super) time: Option<Vec<Step>>,
-    /// How a transaction becomes a report, where a record is one by its type.
+    /// The members to change in a transaction, where a record is a report by its type.
     pub(super) typed: Option<Typed>,
 }
 

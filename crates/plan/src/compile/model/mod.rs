@@ -81,7 +81,7 @@ impl CompiledModel {
     }
 }
 
-/// How far rounding may bring the sum of a forest's shares beyond 0 or 1.
+/// The most by which rounding may bring the sum of a forest's shares beyond 0 or 1.
 const ROUNDING: f64 = 1e-5;
 
 /// Memory that a stock broker gives an instance.

@@ -57,7 +57,7 @@ struct Spec {
 pub struct MadeTable {
     /// The file that it is in.
     pub file: PathBuf,
-    /// What it has of each value.
+    /// The number that it has of each value.
     pub of: TableOf,
     /// Index of the category.
     pub category: u16,
@@ -67,7 +67,7 @@ pub struct MadeTable {
     pub unknown: f32,
 }
 
-/// What a table that training makes has of each value.
+/// The number of each value in a table that training makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableOf {
     /// The share of frauds among its transactions.

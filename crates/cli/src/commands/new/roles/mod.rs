@@ -28,7 +28,7 @@ use super::{Asked, Doubt, Found, LeftOut, Sure};
 
 /// The roles of a sample's columns. Columns are given by their place in `columns`.
 pub struct Roles<'v> {
-    /// Of the records that are scored.
+    /// Columns of the records that are scored.
     pub columns: Vec<Column<'v>>,
     pub events: Option<Events>,
     pub carried: Option<Carried>,
@@ -45,7 +45,7 @@ pub struct Roles<'v> {
     /// Latitude and longitude of where the transaction is, and of who pays.
     pub place: Option<Point>,
     pub home: Option<Point>,
-    /// Of an account before and after, if there is an after.
+    /// Columns of an account before and after, if there is an after.
     pub balances: Vec<Balance>,
     pub categories: Vec<Category>,
     pub numbers: Vec<(usize, numbers::Form)>,
