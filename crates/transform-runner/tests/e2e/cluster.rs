@@ -35,6 +35,9 @@ unsafe impl Send for Mock {}
 // SAFETY: as above; nothing is called through a shared reference.
 unsafe impl Sync for Mock {}
 
+/// The first record's timestamp, in November 2023.
+pub const START: i64 = 1_700_000_000_000;
+
 /// One record as a test looks at it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {
@@ -126,8 +129,19 @@ impl Cluster {
         made.into_iter().for_each(|topic| drop(topic.expect("the partitions are made")));
     }
 
-    /// Produces `values`, the first to partition 0, the next to 1 and so on.
+    /// Produces `values`, the first to partition 0, the next to 1 and so on, a millisecond apart.
     pub fn produce(&self, topic: &str, partitions: i32, values: impl IntoIterator<Item = String>) {
+        let timed = values.into_iter().zip(0..).map(|(value, index)| (START + index, value));
+        self.produce_timed(topic, partitions, timed);
+    }
+
+    /// Produces values with their timestamps, in turn to each partition.
+    pub fn produce_timed(
+        &self,
+        topic: &str,
+        partitions: i32,
+        values: impl IntoIterator<Item = (i64, String)>,
+    ) {
         let producer: ThreadedProducer<DefaultProducerContext> = self
             .config()
             .set("linger.ms", "5")
@@ -135,10 +149,10 @@ impl Cluster {
             .set("queue.buffering.max.messages", "1000000")
             .create()
             .expect("a producer");
-        for (index, value) in values.into_iter().enumerate() {
+        for (index, (timestamp, value)) in values.into_iter().enumerate() {
             let record = BaseRecord::<str, str>::to(topic)
                 .partition(index as i32 % partitions)
-                .timestamp(1_700_000_000_000 + index as i64)
+                .timestamp(timestamp)
                 .payload(&value);
             producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
         }

@@ -4,6 +4,7 @@
 mod cluster;
 mod deployed;
 mod program;
+mod soak;
 
 use std::time::Duration;
 
@@ -222,37 +223,4 @@ fn a_broker_that_was_away_is_waited_for() {
     cluster.produce("away-in", 2, numbers(1_000..2_000));
     exactly_once(&cluster.read("away-out", 2_000, SOON * 2), numbers(0..2_000));
     assert_eq!(runner.terminate(), Some(0));
-}
-
-/// The outputs show the instances' memory, so this finds a record that is lost, doubled, out of order, or
-/// seen by an instance that has forgotten something.
-#[test]
-#[ignore = "minutes: ./scripts/soak runs it"]
-fn twenty_kills_over_a_million_records_change_no_byte() {
-    let Some(cluster) = Cluster::kafka(None) else { return };
-    let (total, kills, partitions) = (1_000_000, 20, 8);
-    cluster.topics(partitions, &["soak-in", "soak-out"], &[]);
-    let module = module(COUNT);
-    let start = |n: usize| {
-        let instance = format!("r{n}");
-        Runner::start(&cluster, "soak", &module, &["--instance", &instance, "--warm-up", "all"])
-    };
-    let mut runners = vec![(0, start(0)), (1, start(1)), (2, start(2))];
-    for round in 0..kills {
-        cluster.produce("soak-in", partitions, vec!["x____".to_string(); total / kills]);
-        std::thread::sleep(Duration::from_millis(200 + 300 * (round as u64 % 7)));
-        let (n, runner) = runners.remove(0);
-        runner.kill();
-        runners.push((n, start(n)));
-    }
-    let seen = cluster.read("soak-out", total, Duration::from_secs(180));
-    let mut counts = vec![0; partitions as usize];
-    for record in &seen {
-        let count = &mut counts[record.partition as usize];
-        *count += 1;
-        let expect = format!("x{:04}", *count % 10_000);
-        assert_eq!(record.value, expect, "record {count} of partition {}", record.partition);
-    }
-    assert_eq!(counts, vec![total / partitions as usize; partitions as usize]);
-    println!("{total} records, {kills} kills: 0 lost, 0 doubled, every byte as without kills");
 }
