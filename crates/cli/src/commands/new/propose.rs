@@ -207,11 +207,21 @@ impl Head<'_, '_> {
         let _ = writeln!(self.text, "{keys}");
     }
 
+    /// Whether a record's member `fraud` is read, or one in it.
+    fn names_fraud(&self) -> bool {
+        let roles = &self.roles;
+        let (id, time) = &roles.report_paths;
+        let columns = roles.columns.iter().map(|column| &column.path);
+        let carried = roles.carried.iter().map(|carried| &carried.path);
+        let events = roles.events.iter().map(|events| &events.path);
+        let mut paths = columns.chain(carried).chain(events).chain(id).chain(time);
+        paths.any(|path| path.first() == Some(&Step::Name("fraud".into())))
+    }
+
     fn opening(&mut self, source: &str) {
         let source = source.replace(char::is_control, " ");
         let mut keys = String::from("version = 1\n");
-        let is_fraud = |step: &Step| *step == Step::Name("fraud".into());
-        if self.roles.columns.iter().any(|column| is_fraud(&column.path[0])) {
+        if self.names_fraud() {
             keys += "verdict = \"fraud_verdict\"   # the records have a member \"fraud\" of their own\n";
         }
         self.section(

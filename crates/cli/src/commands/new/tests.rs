@@ -123,6 +123,9 @@ fn flat_records_and_their_reports() {
             "terminal_id_reports_7d",
         ],
     );
+    let named_fraud = report.replace("fraud_reports", "fraud");
+    let named_fraud = came_of(&format!("{one}}}\n{named_fraud}\n"), &Asked::default());
+    has(&named_fraud, &["verdict = \"fraud_verdict\"", "[reports]\npath = \"fraud\"\n"]);
     let floats = r#"{"transaction_id":1.0,"timestamp":"2018-04-01T03:18:44Z","customer_id":596.0,"terminal_id":1e3,"amount":2}"#;
     check(
         &format!("{floats}\n{}\n", floats.replace(".0", "").replace("1e3", "\"1000\"")),
