@@ -38,7 +38,7 @@ impl Default for Settings {
             emit_from: None,
             emit_until: None,
             topics: None,
-            history_every: 16,
+            history_every: 32,
             history_key: None,
         }
     }
@@ -187,7 +187,7 @@ impl fmt::Display for SettingsError {
             SettingsError::HistoryEvery(value) => write!(
                 f,
                 "FRAUD_HISTORY_EVERY is {value:?}; it must be a number of events from 1 to 65535, \
-                 for instance 16"
+                 for instance 32"
             ),
             SettingsError::HistoryKey => write!(
                 f,

@@ -31,22 +31,32 @@ enum Change {
 const REPORTS: usize = 128;
 
 impl<'p> Detector<'p> {
-    /// Looks for what the last record, which had this outcome, changed in history that is to be written:
-    /// every so many events of an entity, as the settings say. [`Detector::next_change`] has it then.
-    pub fn find_changes(&mut self, outcome: Outcome, broker_timestamp: i64) {
-        let Self { changelog, changes, features, reader, .. } = self;
+    /// Returns whether the last record, which had this outcome, changed something in history that is to be
+    /// written: every so many events of an entity, as the settings say. [`Detector::next_change`] has it
+    /// then.
+    #[inline(always)]
+    pub fn find_changes(&mut self, outcome: Outcome, broker_timestamp: i64) -> bool {
         match outcome {
             Outcome::Scored(_) | Outcome::Unscored(Unscored::Remembered) => {
-                if !self.place.is_some_and(Place::is_duplicate) {
-                    features.each_due(changelog, reader.transaction(), |table, id| {
-                        changes.queue.push(Change::Slot(table, id));
-                    });
-                }
+                self.find_due();
+                !self.changes.queue.is_empty()
             }
             Outcome::Silent if !self.settings.silences(broker_timestamp) => {
-                changes.reports_from = Some(0);
+                self.changes.reports_from = Some(0);
+                true
             }
-            Outcome::Silent | Outcome::Unscored(Unscored::Passed) | Outcome::Unscorable(_) => {}
+            Outcome::Silent | Outcome::Unscored(Unscored::Passed) | Outcome::Unscorable(_) => false,
+        }
+    }
+
+    /// Puts the slots of the last transaction that are to be written into the queue.
+    #[inline(never)]
+    fn find_due(&mut self) {
+        let Self { changelog, changes, features, reader, place, .. } = self;
+        if !place.is_some_and(Place::is_duplicate) {
+            features.each_due(changelog, reader.transaction(), |table, id| {
+                changes.queue.push(Change::Slot(table, id));
+            });
         }
     }
 

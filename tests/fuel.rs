@@ -18,7 +18,8 @@ const UPDATE: &str = "./scripts/build && UPDATE_FUEL=1 cargo native-test --locke
 #[test]
 fn a_record_takes_no_more_fuel_than_committed() {
     let path = common::root().join("tests/fuel.txt");
-    let fuel = fuel_per_record(deployment());
+    let config = Config { days: 10, ..Config::default() };
+    let fuel = fuel_per_record(&config, deployment());
     if std::env::var_os("UPDATE_FUEL").is_some() {
         std::fs::write(&path, format!("{fuel}\n")).expect("a writable file");
         return;
@@ -35,6 +36,17 @@ fn a_record_takes_no_more_fuel_than_committed() {
         let note = format!("a record takes {fuel} fuel, not {committed} any more: {UPDATE}\n");
         let _ = std::io::stderr().write_all(note.as_bytes());
     }
+}
+
+/// A topic of history costs a record 3% more fuel at most, once customers are known.
+#[test]
+fn a_topic_of_history() {
+    let config = Config { days: 120, customers: 500, ..Config::default() };
+    let without = fuel_per_record(&config, deployment());
+    let outputs = deployment().with(|d| d.output_topics.push("history".into()));
+    let with = fuel_per_record(&config, outputs);
+    println!("{without} fuel a record, {with} with a topic of history");
+    assert!(with <= 1.03 * without, "{with} {without}");
 }
 
 /// Reasons cost one evaluation of the model for each feature, and only on flagged records.
@@ -76,9 +88,8 @@ fn members_that_are_no_field() {
 }
 
 /// Measures the mean fuel of a record, to the hundredth.
-fn fuel_per_record(deployment: Deployment) -> f64 {
-    let config = Config { days: 10, ..Config::default() };
-    let transactions = simulate(&config).transactions;
+fn fuel_per_record(config: &Config, deployment: Deployment) -> f64 {
+    let transactions = simulate(config).transactions;
     let mut vm = Broker::with(deployment, Limits::stock()).expect("starts").vm;
     let (mut batch, mut output) = (BatchBuilder::new(0), Output::default());
     let mut line = Vec::new();

@@ -259,14 +259,14 @@ fn published_of(topic: &[Written], key: Option<[u64; 2]>) -> Vec<Written> {
 }
 
 #[test]
-fn the_module_writes_at_the_first_at_warm_and_at_every_sixteenth() {
+fn the_module_writes_at_the_first_at_warm_and_at_every_thirty_second() {
     let mut broker = broker(&FOUR, &[]);
-    let written = history_of(&mut broker, 34);
+    let written = history_of(&mut broker, 66);
     let counts: Vec<usize> = (written.iter().zip(1..))
         .filter(|(written, _)| !written.is_empty())
         .map(|(_, at)| at)
         .collect();
-    assert_eq!(counts, [1, 5, 16, 32]);
+    assert_eq!(counts, [1, 5, 32, 64]);
     assert!(written.concat().iter().all(|(key, _)| key[0] == b'P' && key == &written[0][0].0));
 }
 

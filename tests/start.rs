@@ -43,7 +43,7 @@ fn refusals() {
         (
             ("FRAUD_HISTORY_EVERY", "0"),
             "FRAUD_HISTORY_EVERY is \"0\"; it must be a number of events from 1 to 65535, for \
-             instance 16",
+             instance 32",
         ),
         (
             ("FRAUD_HISTORY_KEY", "secret"),

@@ -7,7 +7,7 @@
 
 use redpanda_transform_sdk::WriteError;
 
-use crate::{Detector, Outcome};
+use crate::Detector;
 
 #[cfg(target_os = "wasi")]
 #[link(wasm_import_module = "redpanda_transform")]
@@ -32,18 +32,16 @@ impl HistoryTopic {
         Self { options, record: Vec::new() }
     }
 
-    /// Writes what a record, which had this outcome, has changed in history.
-    // Not inlined, so that where there is no such topic a transaction costs one look more.
+    /// Writes what the last record, whose value this is, has changed in history.
+    #[cold]
     #[inline(never)]
     pub(super) fn write(
         &mut self,
         detector: &mut Detector,
-        outcome: Outcome,
         value: Option<&[u8]>,
         timestamp: i64,
     ) -> Result<(), WriteError> {
         let Self { options, record } = self;
-        detector.find_changes(outcome, timestamp);
         while let Some((key, value)) = detector.next_change(value.unwrap_or_default(), timestamp) {
             record.clear();
             push(key, record);

@@ -220,8 +220,10 @@ impl<D: Score> Shell<D> {
                     let _ = restore(detector.detector_mut(), log, key, value, timestamp);
                 }
                 return match history {
-                    Some(topic) => topic.write(detector.detector_mut(), outcome, value, timestamp),
-                    None => Ok(()),
+                    Some(topic) if detector.detector_mut().find_changes(outcome, timestamp) => {
+                        topic.write(detector.detector_mut(), value, timestamp)
+                    }
+                    _ => Ok(()),
                 };
             }
             Outcome::Unscored(why) => {
@@ -250,8 +252,10 @@ impl<D: Score> Shell<D> {
         let output = BorrowedRecord::new_with_headers(key, output, headers);
         writer.write_with_options(output, WriteOptions::to_topic(topic))?;
         match history {
-            Some(topic) => topic.write(detector.detector_mut(), outcome, value, timestamp),
-            None => Ok(()),
+            Some(topic) if detector.detector_mut().find_changes(outcome, timestamp) => {
+                topic.write(detector.detector_mut(), value, timestamp)
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -95,12 +95,11 @@ impl Changelog {
 
     /// Returns whether a slot is written at its event number `events`, which was at `seconds`: at the
     /// first, at the one that makes a customer warm, and at every multiple.
+    #[inline]
     pub(crate) fn is_due(&self, events: u32, seconds: u32) -> bool {
-        match events {
-            // Counted no further: the time stands for the number.
-            MAX_EVENTS => seconds.is_multiple_of(self.every),
-            _ => events == 1 || events == self.warm_after || events.is_multiple_of(self.every),
-        }
+        // At most that many are counted: then the time stands for the number.
+        let number = if events < MAX_EVENTS { events } else { seconds };
+        number.is_multiple_of(self.every) || events == 1 || events == self.warm_after
     }
 
     /// Returns the number of this instance, made of the first record of which it writes something.

@@ -7,9 +7,10 @@ use fraud_detector::Settings;
 use fraud_plan::Program;
 use transform_host::Output;
 
+use super::changelog::{Changelog, Written};
 use super::instances::{Failure, Instances, Usage};
 use super::log::Logs;
-use super::partitions::Partitions;
+use super::partitions::{PartitionBatch, Partitions};
 use super::target::{ModuleFile, Target};
 use crate::data::envelope::Envelopes;
 use crate::data::input::Records;
@@ -53,6 +54,8 @@ pub struct Replayed {
     pub partitions: u32,
     pub usage: Usage,
     pub logs: Logs,
+    /// The figures of the topic of history, if the module has one.
+    pub history: Option<Written>,
 }
 
 impl ReplayOptions {
@@ -79,6 +82,8 @@ pub struct Wipe {
     pub at: i64,
     /// Reports made from then on are published again.
     pub republish_from: i64,
+    /// What the topic of history has is published on the input.
+    pub restores: bool,
 }
 
 /// Opened files and a loaded module, ready to run.
@@ -89,6 +94,9 @@ pub struct Replay<'f> {
     instances: Instances,
     settings: Settings,
     counts: Counts,
+    history: Option<Changelog>,
+    /// Records in a batch.
+    batch: usize,
 }
 
 #[derive(Default)]
@@ -117,13 +125,17 @@ impl<'f> Replay<'f> {
         let records = Records::open(input, what)?;
         // If the settings are wrong, the module itself says so when it starts.
         let settings = Settings::from_variables(target.variables.iter().cloned());
+        let settings = settings.unwrap_or_default();
+        let history = super::changelog::place(&settings, target.output_topics.len());
         Ok(Self {
             model: file.model(),
             stream: Stream::new(records, Envelopes::new(program.clone()), reporting),
             partitions: Partitions::new(options.partitions, options.batch as usize),
             instances: Instances::new(&module, &target.deployment(), options.instances),
-            settings: settings.unwrap_or_default(),
+            history: history.map(|place| Changelog::new(program, &settings, place)),
+            settings,
             counts: Counts::default(),
+            batch: options.batch as usize,
         })
     }
 
@@ -147,6 +159,7 @@ impl<'f> Replay<'f> {
             partitions: self.partitions.count(),
             usage: self.instances.usage(),
             logs: self.instances.logs,
+            history: self.history.map(|history| history.written),
         })
     }
 
@@ -156,9 +169,12 @@ impl<'f> Replay<'f> {
             self.stream.keep_reports(wipe.republish_from);
         }
         while let Some(arrival) = self.stream.next_arrival()? {
-            if wipe.take_if(|wipe| arrival >= wipe.at).is_some() {
+            if let Some(wipe) = wipe.take_if(|wipe| arrival >= wipe.at) {
                 self.flush(out)?;
                 self.instances.wipe()?;
+                if wipe.restores {
+                    self.restore(arrival, out)?;
+                }
                 self.counts.republished = self.stream.republish();
             }
             if !self.step(out)? {
@@ -173,12 +189,26 @@ impl<'f> Replay<'f> {
 
     /// Processes the batches that are not full.
     fn flush(&mut self, out: Out) -> Result<()> {
-        self.partitions.rest().try_for_each(|batch| self.instances.process(&batch, out))
+        let Self { partitions, instances, history, .. } = self;
+        partitions.rest().try_for_each(|batch| process(instances, history, &batch, out))
+    }
+
+    /// Publishes on every partition what the topic of history has of it.
+    fn restore(&mut self, millis: i64, out: Out) -> Result<()> {
+        let Self { partitions, instances, history: Some(history), batch, .. } = self else {
+            return Ok(());
+        };
+        for partition in 0..partitions.count() {
+            for batch in history.restore(partition, millis, *batch) {
+                instances.process(&batch, out)?;
+            }
+        }
+        Ok(())
     }
 
     /// Plays the next event; false at the end of the file.
     fn step(&mut self, out: Out) -> Result<bool> {
-        let Self { stream, partitions, instances, settings, counts, .. } = self;
+        let Self { stream, partitions, instances, settings, counts, history, .. } = self;
         let Some(event) = stream.next()? else { return Ok(false) };
         match event {
             Event::Transaction(Transaction { line, key, arrival, value, delivery, .. }) => {
@@ -189,32 +219,58 @@ impl<'f> Replay<'f> {
                     None => partitions.push(line, key, arrival, value.unwrap_or_default()),
                 };
                 if let Some(batch) = batch {
-                    instances.process(&batch, out)?;
+                    process(instances, history, &batch, out)?;
                 }
             }
             Event::Reports { line, value, count, delivery: Some(delivery), .. } => {
                 // Alone in its batch, so that its figures are kept apart.
                 let before = partitions.rest_of(delivery.partition);
-                before.map_or(Ok(()), |batch| instances.process(&batch, out))?;
+                before.map_or(Ok(()), |batch| process(instances, history, &batch, out))?;
                 let full = partitions.push_delivered(line, Some(value), delivery);
                 let batch = full.or_else(|| partitions.rest_of(delivery.partition));
-                batch.map_or(Ok(()), |batch| instances.process_reports(&batch, out))?;
+                batch.map_or(Ok(()), |batch| process_reports(instances, history, &batch, out))?;
                 counts.report_records += 1;
                 counts.reports += count;
             }
             Event::Reports { line, arrival, value, count, delivery: None } => {
                 // The transactions before the reports are processed first, on every partition: a report
                 // must not be known earlier on one partition than on another.
-                partitions.rest().try_for_each(|batch| instances.process(&batch, out))?;
+                partitions.rest().try_for_each(|batch| process(instances, history, &batch, out))?;
                 for batch in partitions.broadcast(line, arrival, value) {
                     counts.report_records += 1;
-                    instances.process_reports(&batch, out)?;
+                    process_reports(instances, history, &batch, out)?;
                 }
                 counts.reports += count;
             }
         }
         Ok(true)
     }
+}
+
+/// Processes a batch, and keeps what it writes to the topic of history.
+fn process(
+    instances: &mut Instances,
+    history: &mut Option<Changelog>,
+    batch: &PartitionBatch,
+    out: Out,
+) -> Result<()> {
+    instances.process(batch, &mut |output| {
+        history.as_mut().map_or(Ok(()), |history| history.add(batch.partition, output))?;
+        out(output)
+    })
+}
+
+/// Processes a batch of reports as [`process`] does.
+fn process_reports(
+    instances: &mut Instances,
+    history: &mut Option<Changelog>,
+    batch: &PartitionBatch,
+    out: Out,
+) -> Result<()> {
+    instances.process_reports(batch, &mut |output| {
+        history.as_mut().map_or(Ok(()), |history| history.add(batch.partition, output))?;
+        out(output)
+    })
 }
 
 /// Returns what is said when the number of records that came out is not the number that went in.

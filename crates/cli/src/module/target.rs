@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fraud_detector::Settings;
 use fraud_plan::{Plan, PlanBuf, Program};
 use transform_host::{Deployment, Engine, Limits, Module, custom_section};
 
@@ -41,6 +42,12 @@ impl Target {
     pub fn deployment(&self) -> Deployment {
         Deployment::new(&self.name, &self.input_topic, &self.output_topics)
             .with(|d| d.environment = self.variables.clone())
+    }
+
+    /// Returns the place of the topic of history among the outputs, if there is one.
+    pub fn history(&self) -> Option<usize> {
+        let settings = Settings::from_variables(self.variables.iter().cloned());
+        super::changelog::place(&settings.unwrap_or_default(), self.output_topics.len())
     }
 
     /// Returns a stock broker's limits, except for the memory.

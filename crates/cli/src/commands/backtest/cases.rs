@@ -59,6 +59,8 @@ pub struct Cases<'f> {
     pub fraud_days: FraudDays,
     /// The score from which on a verdict is fraud; `None` before the first verdict.
     pub threshold: Option<f32>,
+    /// The output that is the topic of history: no transactions.
+    history: Option<usize>,
     /// Records that were written.
     pub written: u64,
     pub unscorable: u64,
@@ -66,7 +68,12 @@ pub struct Cases<'f> {
 
 impl<'f> Cases<'f> {
     /// Makes an empty collection.
-    pub fn new(labels: &'f Labels, program: Program, wanted: RangeInclusive<i64>) -> Self {
+    pub fn new(
+        labels: &'f Labels,
+        program: Program,
+        wanted: RangeInclusive<i64>,
+        history: Option<usize>,
+    ) -> Self {
         Self {
             labels,
             verdicts: Verdicts::new(&program.verdict),
@@ -76,6 +83,7 @@ impl<'f> Cases<'f> {
             kept: Vec::new(),
             fraud_days: FraudDays::default(),
             threshold: None,
+            history,
             written: 0,
             unscorable: 0,
         }
@@ -83,7 +91,7 @@ impl<'f> Cases<'f> {
 
     /// Adds what a batch has written.
     pub fn add(&mut self, output: &Output) -> Result<()> {
-        for written in output.iter() {
+        for written in output.iter().filter(|written| Some(written.topic) != self.history) {
             self.written += 1;
             if error(&written).is_some() {
                 self.unscorable += 1;

@@ -29,6 +29,7 @@ use super::flags::{LabelFlags, ReplayFlags};
 use super::unreadable;
 use crate::data::labels::{LabelNotes, LabelSource, Labels};
 use crate::data::notes::Notes;
+use crate::module::changelog::Written;
 use crate::module::instances::Failure;
 use crate::module::replay::{Replay, ReplayOptions, Replayed, Wipe};
 use crate::numbers::mean;
@@ -43,6 +44,7 @@ Examples:
   fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --from 2018-05-01 --html report.html
   fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --wipe 2018-05-15 --json
   fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --wipe 2018-05-15 --republish 35d
+  fraud backtest --input day60.jsonl.zst --frauds day60.frauds.csv --restart 2018-05-15 --restore
 
 The compiled module itself scores every transaction of the file, as in `fraud run`, and is told of
 each fraud when its report has come (--report-delay 3650d: never). Everything is computed from the
@@ -82,8 +84,12 @@ pub struct Args {
     )]
     weeks: Option<u8>,
     /// Forget all history right before the first transaction of this day
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    #[arg(long, visible_alias = "restart", value_name = "DATE", value_parser = parse_date)]
     wipe: Option<i64>,
+    /// Right after the wipe, publish on the input what the topic `history` has, as with `fraud restore`;
+    /// unless the transform has such a topic, it is given one
+    #[arg(long, requires = "wipe")]
+    restore: bool,
     /// Right after the wipe, publish the reports of this much time before it again, as with
     /// `fraud reports`
     #[arg(long, value_name = "TIME", requires = "wipe", value_parser = units::parse_duration)]
@@ -132,9 +138,22 @@ impl Args {
         }
         let back = self.republish.unwrap_or_default().as_millis().try_into().unwrap_or(i64::MAX);
         let wipe = self.wipe.map(|day| day * DAY);
-        let wipe = wipe.map(|at| Wipe { at, republish_from: at.saturating_sub(back) });
+        let wipe = wipe.map(|at| Wipe {
+            at,
+            republish_from: at.saturating_sub(back),
+            restores: self.restore,
+        });
+        let mut replay: ReplayOptions = self.replay.into();
+        if self.restore && replay.target.history().is_none() {
+            replay.target.output_topics.push("history".into());
+            ensure!(
+                replay.target.history().is_some(),
+                "--restore takes an output topic of history: give four of them with --output-topic, or \
+                 their roles with --var FRAUD_TOPICS"
+            );
+        }
         Ok(Options {
-            replay: self.replay.into(),
+            replay,
             labels: self.labels.required()?,
             asked: Asked { first, last, protocol: self.protocol, weeks: self.weeks },
             wipe,
@@ -155,7 +174,8 @@ pub fn run(args: Args) -> Result<Report> {
     let labels = Labels::read(&options.labels, &program)?;
     let reporting = options.labels.reporting(&labels);
     let replay = Replay::open(&options.replay, &module, &program, "backtest", Some(reporting))?;
-    let mut cases = Cases::new(&labels, program, wanted.clone());
+    let history = options.replay.target.history();
+    let mut cases = Cases::new(&labels, program, wanted.clone(), history);
     let replayed = replay.run(options.wipe, &mut |output| cases.add(output))?;
     let aside = replayed.logs.aside();
     if let Some(failure) = &replayed.failure {
@@ -252,6 +272,9 @@ struct Answer<'a> {
     /// Day before whose first transaction all history was wiped.
     wipe: Option<String>,
     republished: Option<u64>,
+    /// The figures of the topic of history, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<Written>,
     seconds: f64,
     /// The period and the weeks before it, only with --weeks.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -306,6 +329,7 @@ impl<'a> Answer<'a> {
             restarts: replayed.usage.restarts,
             wipe: options.wipe.map(|wipe| units::date(wipe.at / DAY)),
             republished: options.republishes.then_some(replayed.republished),
+            history: replayed.history,
             seconds: elapsed.as_secs_f64(),
             weeks: options.asked.weeks.map(|_| weeks),
             mean: options.asked.weeks.map(|_| means()),

@@ -141,6 +141,17 @@ impl Answer<'_> {
         if let Some(again) = self.republished {
             writeln!(f, "{} of the reports were published again after the wipe", count(again))?;
         }
+        if let Some(history) = &self.history {
+            writeln!(
+                f,
+                "{} records of history were written, {} bytes beside {} ({}); {} restored it",
+                count(history.records),
+                count(history.bytes),
+                count(history.bytes_of_others),
+                percent(Some(history.bytes as f64 / history.bytes_of_others.max(1) as f64)),
+                count(history.restored),
+            )?;
+        }
         write!(f, "{}{}", self.notes, self.labels)?;
         f.write_str(&unbalanced(self.lost))
     }

@@ -80,7 +80,9 @@ impl Answer {
         elapsed: Duration,
     ) -> Self {
         let (caught, labels) = caught.unzip();
-        let lost = replayed.lost(written.topics.iter().map(|topic| topic.records).sum());
+        let of_history = replayed.history.map_or(0, |history| history.records);
+        let records: u64 = written.topics.iter().map(|topic| topic.records).sum();
+        let lost = replayed.lost(records - of_history);
         let (replay, usage) = (options.replay, replayed.usage);
         let knows_records = replayed.model.is_some();
         let engine_seconds = usage.engine.as_secs_f64();
