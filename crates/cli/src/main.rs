@@ -22,7 +22,9 @@ mod show;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{backtest, bench, features, inspect, new, reports, run, simulate, train, tune};
+use commands::{
+    backtest, bench, features, inspect, new, reports, restore, run, simulate, train, tune,
+};
 
 const AFTER_HELP: &str = "\
 A first look, from nothing to verdicts:
@@ -66,6 +68,7 @@ enum Command {
     Run(run::Args),
     Backtest(backtest::Args),
     Reports(reports::Args),
+    Restore(restore::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
 }
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Backtest(args) => backtest::run(args),
         Command::Reports(args) => reports::run(args),
+        Command::Restore(args) => restore::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Bench(args) => bench::run(args),
     };

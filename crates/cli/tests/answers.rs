@@ -269,8 +269,9 @@ fn backtest() {
     snapshot(&place, "backtest", &two_days, &[&TIMES, &["went through"]]);
     let weeks = "--protocol handbook --from 2018-04-04 --weeks 2 --wipe 2018-04-06 --republish 3d";
     let (weeks, _) = place.json(&format!("{backtest} {weeks}"));
+    let (restored, _) = place.json(&format!("{backtest} --restart 2018-04-06 --restore"));
     let [not_started, trapped] = failures(&place, "backtest --frauds f.csv");
-    page::check(&["fraud backtest"], &[weeks, not_started, trapped]);
+    page::check(&["fraud backtest"], &[weeks, restored, not_started, trapped]);
 }
 
 #[test]
@@ -279,6 +280,26 @@ fn reports() {
     let files = "--input t.jsonl --frauds f.csv --output r.jsonl";
     let reports = format!("reports {files} --since 2018-04-02");
     page::check(&["fraud reports"], &[snapshot(&place, "reports", &reports, &[])]);
+}
+
+#[test]
+fn restore() {
+    let place = simulated();
+    let topics = ["fraud", "valid", "unscorable", "history"];
+    let topics = topics.map(|topic| format!(" --output-topic {topic}")).concat();
+    place.json(&format!("run --input t.jsonl --output o{topics}"));
+    let history = text(&place.read("o/history.jsonl"));
+    let mut other = history.lines().next().expect("a record").to_owned();
+    // Of another table: its meaning follows the key's letter.
+    let at = other.find(r#""key":"P"#).expect("a key") + 8;
+    other.replace_range(at..at + 5, "AAAAA");
+    place.write("history.jsonl", format!("{history}{other}\n"));
+    let restore = "restore --input history.jsonl --output r";
+    page::check(&["fraud restore"], &[snapshot(&place, "restore", restore, &[&TIMES])]);
+    let first = text(&place.read("r/partition-0.txt"));
+    let (key, value) =
+        first.lines().next().and_then(|line| line.split_once(' ')).expect("a record");
+    assert!(key.starts_with('H') || key.starts_with('P'), "{key} {value}");
 }
 
 /// The keys are checked in `cli.rs`, on the project's module.

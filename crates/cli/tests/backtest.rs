@@ -96,6 +96,18 @@ fn a_wipe_makes_history_cold() {
     assert!(cold(&wiped) > cold(&warm), "{:?} {:?}", cold(&wiped), cold(&warm));
 }
 
+/// What the topic of history has restores all that a restart takes, if each event is in it.
+#[test]
+fn the_topic_of_history_restores_what_a_restart_took() {
+    let place = simulated();
+    let restart = " --restart 2018-04-08 --restore --var FRAUD_HISTORY_EVERY=1";
+    let (warm, restored) = (backtest(&place, ""), backtest(&place, restart));
+    assert_eq!(restored["days"], warm["days"]);
+    assert_ne!(backtest(&place, " --restart 2018-04-08")["days"], warm["days"]);
+    let of = |key: &str| restored["history"][key].as_u64().expect("a count");
+    assert!(of("restored") > 400 && of("records") > of("restored"), "{}", restored["history"]);
+}
+
 /// A wipe costs precision, and reports published again bring part of it back.
 #[test]
 fn reports_published_again_restore_what_a_wipe_took() {

@@ -14,6 +14,7 @@ pub mod flags;
 pub mod inspect;
 pub mod new;
 pub mod reports;
+pub mod restore;
 pub mod run;
 pub mod simulate;
 pub mod train;

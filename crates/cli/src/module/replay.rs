@@ -108,8 +108,8 @@ struct Counts {
     silenced: u64,
 }
 
-/// A function that takes the output of each batch.
-type Out<'o> = &'o mut dyn FnMut(&Output) -> Result<()>;
+/// A function that takes the output of each batch, and the batch's partition.
+type Out<'o> = &'o mut dyn FnMut(u32, &Output) -> Result<()>;
 
 impl<'f> Replay<'f> {
     /// Opens everything; progress is shown as `what`. The records are those of `program`, the module's.
@@ -200,7 +200,7 @@ impl<'f> Replay<'f> {
         };
         for partition in 0..partitions.count() {
             for batch in history.restore(partition, millis, *batch) {
-                instances.process(&batch, out)?;
+                instances.process(&batch, &mut |output| out(partition, output))?;
             }
         }
         Ok(())
@@ -256,7 +256,7 @@ fn process(
 ) -> Result<()> {
     instances.process(batch, &mut |output| {
         history.as_mut().map_or(Ok(()), |history| history.add(batch.partition, output))?;
-        out(output)
+        out(batch.partition, output)
     })
 }
 
@@ -269,7 +269,7 @@ fn process_reports(
 ) -> Result<()> {
     instances.process_reports(batch, &mut |output| {
         history.as_mut().map_or(Ok(()), |history| history.add(batch.partition, output))?;
-        out(output)
+        out(batch.partition, output)
     })
 }
 

@@ -176,7 +176,7 @@ pub fn run(args: Args) -> Result<Report> {
     let replay = Replay::open(&options.replay, &module, &program, "backtest", Some(reporting))?;
     let history = options.replay.target.history();
     let mut cases = Cases::new(&labels, program, wanted.clone(), history);
-    let replayed = replay.run(options.wipe, &mut |output| cases.add(output))?;
+    let replayed = replay.run(options.wipe, &mut |_, output| cases.add(output))?;
     let aside = replayed.logs.aside();
     if let Some(failure) = &replayed.failure {
         let given_up = GivenUp { failure, records: replayed.records };

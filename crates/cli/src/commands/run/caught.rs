@@ -17,6 +17,8 @@ use crate::show::units::{count, share};
 pub struct CatchCounter<'f> {
     labels: &'f Labels,
     envelopes: Envelopes,
+    /// The output that is the topic of history: no transactions.
+    history: Option<usize>,
     /// (frauds, caught) by scenario.
     scenarios: BTreeMap<u8, (u64, u64)>,
     false_alarms: u64,
@@ -44,13 +46,17 @@ struct Recall {
 
 impl<'f> CatchCounter<'f> {
     /// Makes a counter that has counted nothing.
-    pub fn new(labels: &'f Labels, envelopes: Envelopes) -> Self {
-        Self { labels, envelopes, scenarios: BTreeMap::new(), false_alarms: 0 }
+    pub fn new(labels: &'f Labels, envelopes: Envelopes, history: Option<usize>) -> Self {
+        Self { labels, envelopes, history, scenarios: BTreeMap::new(), false_alarms: 0 }
     }
 
     /// Counts a batch. A record that could not be scored was not caught, whatever its topic.
     pub fn count(&mut self, output: &Output) -> Result<()> {
-        for written in output.iter().filter(|written| !is_unscored(written)) {
+        let history = self.history;
+        let is_scored = |topic| Some(topic) != history;
+        for written in
+            output.iter().filter(|written| is_scored(written.topic) && !is_unscored(written))
+        {
             let value = written.value().unwrap_or_default();
             let envelope = self.envelopes.read(value);
             let alarm = written.topic == 0 && error(&written).is_none();

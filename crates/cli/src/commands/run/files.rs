@@ -6,13 +6,17 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use transform_host::Output;
 
+use crate::module::target::Target;
 use crate::module::verdict::error;
 
 /// The files that are being written.
 pub struct Files {
     topics: Vec<TopicFile>,
+    /// The topic of history, by its place.
+    history: Option<usize>,
     /// Records with an error header, by its reason code.
     unscorable: BTreeMap<String, u64>,
     cold: u64,
@@ -47,12 +51,13 @@ const VERDICT: usize = 512;
 
 impl Files {
     /// Creates empty files, none of which may be one of `inputs`.
-    pub fn create(directory: &Path, topics: &[String], inputs: &[&Path]) -> Result<Self> {
+    pub fn create(directory: &Path, target: &Target, inputs: &[&Path]) -> Result<Self> {
         let inputs: Vec<_> = inputs.iter().filter_map(|path| path.canonicalize().ok()).collect();
         fs::create_dir_all(directory)
             .with_context(|| format!("cannot make the directory {}", directory.display()))?;
-        let mut files = Self { topics: Vec::new(), unscorable: BTreeMap::new(), cold: 0 };
-        for name in topics {
+        let history = target.history();
+        let mut files = Self { topics: Vec::new(), history, unscorable: BTreeMap::new(), cold: 0 };
+        for name in &target.output_topics {
             ensure!(
                 files.topics.iter().all(|file| file.topic.name != *name),
                 "--output-topic {name} is given twice; a transform's output topics differ"
@@ -72,12 +77,27 @@ impl Files {
         Ok(files)
     }
 
-    /// Writes the values of a batch, one a line.
-    pub fn write(&mut self, output: &Output) -> Result<()> {
+    /// Writes the values of a partition's batch, one a line; the topic of history as `rpk topic consume`
+    /// prints it, with keys.
+    pub fn write(&mut self, partition: u32, output: &Output) -> Result<()> {
         for written in output.iter() {
             let file = &mut self.topics[written.topic];
             file.topic.records += 1;
             let value = written.value().unwrap_or_default();
+            if self.history == Some(written.topic) {
+                let text = |bytes: Option<&[u8]>| {
+                    bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+                };
+                let line = json!({
+                    "topic": file.topic.name,
+                    "key": text(written.key()),
+                    "value": text(written.value()),
+                    "partition": partition,
+                    "offset": file.topic.records - 1,
+                });
+                file.attempt(|file| writeln!(file, "{line}"))?;
+                continue;
+            }
             file.attempt(|file| {
                 file.write_all(value)?;
                 file.write_all(b"\n")

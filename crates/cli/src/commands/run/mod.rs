@@ -27,6 +27,8 @@ Examples:
   fraud run --input day30.jsonl.zst --output scored
   fraud run --input day30.jsonl.zst --output scored --partitions 12 --instances 3 --json
   fraud run --input day30.jsonl.zst --output scored --var FRAUD_THRESHOLD=0.9
+  fraud run --input day30.jsonl.zst --output scored --output-topic fraud --output-topic valid \
+    --output-topic unscorable --output-topic history
   fraud run --input day30.jsonl.zst --output scored --frauds day30.frauds.csv --report-delay 7d
 
 Every line becomes a record: its key is the first entity of the spec, its partition the one that
@@ -42,7 +44,8 @@ later. Reports yield no output and do not count as `records`. The answer then al
 frauds went to the first output topic, and how many other transactions did.
 
 DIR gets one TOPIC.jsonl for each output topic (values byte for byte, one a line; a line cannot hold
-a line feed, so none is ever split) and summary.json, which is what --json prints.";
+a line feed, so none is ever split) and summary.json, which is what --json prints. A topic of history, such
+as a fourth --output-topic, is written as rpk topic consume prints it: fraud restore reads it.";
 
 /// Run transactions through the compiled module, as a broker would.
 #[derive(clap::Args)]
@@ -87,17 +90,18 @@ fn measure(options: Options) -> Result<(Answer, String)> {
     let labels = source.map(|source| Labels::read(source, &program)).transpose()?;
     let reporting = source.zip(labels.as_ref()).map(|(source, labels)| source.reporting(labels));
     let replay = Replay::open(&options.replay, &module, &program, "run", reporting)?;
-    let mut caught =
-        labels.as_ref().map(|labels| CatchCounter::new(labels, Envelopes::new(program)));
+    let mut caught = labels.as_ref().map(|labels| {
+        CatchCounter::new(labels, Envelopes::new(program), options.replay.target.history())
+    });
     let input: &Path = &options.replay.input;
     let inputs: Vec<&Path> =
         [input].into_iter().chain(source.and_then(LabelSource::list)).collect();
-    let mut files = Files::create(&options.output, &options.replay.target.output_topics, &inputs)?;
-    let replayed = replay.run(None, &mut |output| {
+    let mut files = Files::create(&options.output, &options.replay.target, &inputs)?;
+    let replayed = replay.run(None, &mut |partition, output| {
         if let Some(caught) = &mut caught {
             caught.count(output)?;
         }
-        files.write(output)
+        files.write(partition, output)
     })?;
     let written = files.finish()?;
     if let (Some(labels), None) = (&labels, &replayed.failure) {
