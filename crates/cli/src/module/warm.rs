@@ -12,6 +12,7 @@ use transform_host::{BatchBuilder, Deployment, Fault, Level, Module, Output, Vm}
 
 use super::record::PlainRecord;
 use super::sample::Sample;
+use super::verdict::Verdicts;
 
 /// Records in a batch.
 const BATCH: usize = 100;
@@ -70,6 +71,8 @@ pub struct Filling {
     pub peak_memory: u64,
     /// Bytes of an output record, on average, with what a batch adds to it.
     pub bytes_out_per_record: u64,
+    /// Alerts among the transactions.
+    pub alerts: u64,
     /// The reason for which a record could not be scored, if there was one.
     pub refused: Option<String>,
 }
@@ -136,7 +139,8 @@ impl<'m> Warmer<'m> {
     /// Feeds reports, at most as many as transactions, and then the transactions.
     fn fill(&self, vm: &mut Vm, transactions: u64) -> Result<Filling, Fault> {
         let reports = self.reports().min(transactions);
-        let mut feed = Feed { vm, output: Output::default(), refused: None };
+        let verdicts = Verdicts::new(&self.sample.program.verdict);
+        let mut feed = Feed { vm, output: Output::default(), verdicts, alerts: 0, refused: None };
         feed.send(reports, |number| self.sample.report(number))?;
         let before = feed.vm.stats();
         let (written, bytes) =
@@ -150,6 +154,7 @@ impl<'m> Warmer<'m> {
             max_fuel: stats.record_fuel_most(),
             peak_memory: stats.peak_memory_bytes,
             bytes_out_per_record: bytes.div_ceil(written.max(1)) + FRAMING,
+            alerts: feed.alerts,
             refused: feed.refused,
         })
     }
@@ -159,6 +164,8 @@ impl<'m> Warmer<'m> {
 struct Feed<'v> {
     vm: &'v mut Vm,
     output: Output,
+    verdicts: Verdicts,
+    alerts: u64,
     /// The first reason for which a record could not be scored.
     refused: Option<String>,
 }
@@ -177,6 +184,11 @@ impl Feed<'_> {
             numbers.filter_map(&make).for_each(|record| record.push(0, &mut batch));
             self.vm.process(&Arc::new(batch.build()), &mut self.output)?;
             self.refused = self.refused.take().or_else(|| refusal(&self.output));
+            let is_alert = |value: &[u8]| {
+                self.verdicts.find(value).is_some_and(|verdict| verdict.decision == "fraud")
+            };
+            let values = self.output.iter().filter_map(|written| written.value());
+            self.alerts += values.filter(|value| is_alert(value)).count() as u64;
             written += self.output.len() as u64;
             bytes += self.output.bytes() as u64;
         }

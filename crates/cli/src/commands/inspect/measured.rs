@@ -38,6 +38,13 @@ fn of_filling(filling: &Filling, capacities: &[u64], limits: &Limits) -> [Check;
         0 => format!("after {customers} customers; {held}"),
         _ => format!("after {customers} customers and {reports} reports; {held}"),
     };
+    let alerts = match filling.alerts {
+        0 => String::new(),
+        alerts => format!(
+            "; {} of them are alerts, and the reasons of one take a run of the model for each feature",
+            units::count(alerts)
+        ),
+    };
     let mean = filling.fuel / filling.transactions.max(1);
     [
         Check::bytes("memory, history full", filling.peak_memory, limits.memory_bytes).note(fed),
@@ -47,7 +54,7 @@ fn of_filling(filling: &Filling, capacities: &[u64], limits: &Limits) -> [Check;
                 .note("it cannot score records made from its own feature spec"),
         },
         Check::count("fuel a record, mean", mean, limits.fuel())
-            .note("of the transactions, batches included"),
+            .note(format!("of the transactions, batches included{alerts}")),
         Check::count("fuel a record, most", filling.max_fuel, limits.fuel())
             .note("in one record, of reports or a transaction"),
         Check::figure("records/s", rate(filling) as u64)
