@@ -16,11 +16,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use fraud_plan::Program;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::features::{self, Extracted, VectorFile, Wipes};
 use super::flags::LabelledFlags;
-use super::tune::{self, CalibrationKind, GoalFlags};
+use super::tune::{self, CalibrationKind, Choice, GoalFlags};
 use super::unreadable;
 use crate::data::input::{STANDARD_INPUT, file_name};
 use crate::data::labels::{Labelled, Labels};
@@ -99,10 +98,10 @@ struct Answer {
     evictions: u64,
     /// Files of the tables that were made.
     tables: Vec<PathBuf>,
-    threshold: Value,
-    basis: Value,
+    threshold: f64,
+    basis: String,
     /// The threshold's figures on the validated transactions.
-    expected: Value,
+    expected: Choice,
     seconds: f64,
 }
 
@@ -136,7 +135,7 @@ pub fn run(args: Args) -> Result<Report> {
 
     let first = plain.first_time.context("the vectors have a first time")?;
     let skip = u64::try_from(metrics.validate_from - first).unwrap_or(0);
-    let decision = tune::tune(tune::Options {
+    let decision = match tune::tune(tune::Options {
         spec,
         model: directory.join("fraud.onnx"),
         skip: Duration::from_millis(skip),
@@ -145,18 +144,20 @@ pub fn run(args: Args) -> Result<Report> {
         calibration: CalibrationKind::Isotonic,
         output: directory.join("decision.toml"),
         labelled: Labelled { input: labelled.input.clone(), labels: labelled.labels },
-    })?;
+    })? {
+        Ok(answer) => answer.decided,
+        Err(unreadable) => return Ok(unreadable),
+    };
     trainer.card(&directory, &file_name(&labelled.input))?;
-    let decided = |key: &str| decision.json[key].clone();
     Report::of(&Answer {
         metrics,
         golden_difference,
         golden_vectors,
         evictions: plain.evictions,
         tables: lesson.tables.iter().map(|table| table.file().to_owned()).collect(),
-        threshold: decided("threshold"),
-        basis: decided("basis"),
-        expected: decided("expected"),
+        threshold: decision.threshold,
+        basis: decision.basis,
+        expected: decision.expected,
         seconds: began.elapsed().as_secs_f64(),
         directory,
     })
@@ -269,14 +270,13 @@ impl fmt::Display for Answer {
             self.metrics.average_precision_restarted
         )?;
         writeln!(f, "  AUC ROC            {:.3}", self.metrics.auc_roc)?;
-        let expected = |key: &str| self.expected[key].as_f64();
+        let Choice { alerts_per_day, precision, recall, .. } = self.expected;
         writeln!(
             f,
-            "  threshold          {}: {:.1} alerts a day, {} of them frauds, {} of the frauds found",
+            "  threshold          {}: {alerts_per_day:.1} alerts a day, {} of them frauds, {} of the frauds found",
             self.threshold,
-            expected("alerts_per_day").unwrap_or(0.0),
-            percent(expected("precision")),
-            percent(expected("recall")),
+            percent(Some(precision)),
+            percent(Some(recall)),
         )?;
         writeln!(
             f,

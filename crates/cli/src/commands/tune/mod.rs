@@ -31,9 +31,10 @@ use crate::data::notes::Notes;
 use crate::data::spec;
 use crate::show::report::Report;
 use crate::show::units::{self, count, share};
-use decided::{Alternative, Decided};
+use decided::Alternative;
+pub use decided::Decided;
 use examples::{Example, Examples};
-pub use threshold::Goal;
+pub use threshold::{Choice, Goal};
 use threshold::{Cuts, Scored};
 
 const AFTER_HELP: &str = "\
@@ -128,9 +129,9 @@ fn a_share(text: &str) -> Result<f64, String> {
 
 /// The answer: the decision, and the transactions that it is made on.
 #[derive(Serialize)]
-struct Answer {
+pub struct Answer {
     #[serde(flatten)]
-    decided: Decided,
+    pub decided: Decided,
     transactions: u64,
     frauds: u64,
     /// Days with a transaction.
@@ -167,11 +168,14 @@ pub fn run(args: Args) -> Result<Report> {
     let Args { spec, model, labelled, skip, goal, calibration, output } = args;
     let (labelled, goal) = (labelled.try_into()?, goal.goal());
     let history = HISTORY;
-    tune(Options { spec, model, labelled, skip, history, goal, calibration, output })
+    match tune(Options { spec, model, labelled, skip, history, goal, calibration, output })? {
+        Ok(answer) => Report::of(&answer),
+        Err(unreadable) => Ok(unreadable),
+    }
 }
 
-/// Decides, and writes the decision.
-pub fn tune(options: Options) -> Result<Report> {
+/// Decides, and writes the decision. If no record can be scored, the answer says so.
+pub fn tune(options: Options) -> Result<Result<Answer, Report>> {
     let began = Instant::now();
     let output = &options.output;
     ensure!(
@@ -185,13 +189,13 @@ pub fn tune(options: Options) -> Result<Report> {
     let mut examples =
         Examples::read(&model, input, source.reporting(&labels), options.skip, options.history)?;
     if let Some(answer) = unreadable::answer(&examples.notes)? {
-        return Ok(answer);
+        return Ok(Err(answer));
     }
     let (from, to) = check_suffices(&options.labelled, &examples, &labels)?;
     let decided = decide(&options, &model, &mut examples, &format!("{from} to {to}"))?;
     std::fs::write(output, decided.toml())
         .with_context(|| format!("cannot write {}", output.display()))?;
-    Report::of(&Answer {
+    Ok(Ok(Answer {
         decided,
         transactions: examples.all.len() as u64,
         frauds: examples.frauds(),
@@ -204,7 +208,7 @@ pub fn tune(options: Options) -> Result<Report> {
         labels: labels.notes(),
         seconds: began.elapsed().as_secs_f64(),
         output: output.clone(),
-    })
+    }))
 }
 
 /// Fails if there is too little to decide on; returns the first and the last date.
