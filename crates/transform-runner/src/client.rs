@@ -1,8 +1,13 @@
 //! librdkafka's settings that follow from the options: of the member, of a reader, of the producer.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
+use anyhow::anyhow;
+
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{ClientConfig, ClientContext};
 
 use crate::options::{Guarantee, Options};
 
@@ -14,6 +19,32 @@ pub(crate) const SESSION: Duration = Duration::from_secs(10);
 
 /// Time for one answer of the cluster.
 pub(crate) const ANSWER: Duration = Duration::from_secs(10);
+
+/// Keeps the reason for which a client cannot connect, which its calls do not tell.
+#[derive(Default)]
+pub(crate) struct Reason(Mutex<Option<String>>);
+
+impl Reason {
+    /// Returns the error with what the client has heard since, which it tells when it is polled.
+    pub(crate) fn explain(consumer: &BaseConsumer<Self>, error: &anyhow::Error) -> anyhow::Error {
+        for _ in 0..10 {
+            let _ = consumer.poll(Duration::ZERO);
+        }
+        let reason = consumer.context().0.lock().expect("nothing panics with the lock").take();
+        anyhow!("{error:#}{}", reason.map_or(String::new(), |reason| format!(" ({reason})")))
+    }
+}
+
+impl ClientContext for Reason {
+    fn error(&self, error: KafkaError, reason: &str) {
+        // That all brokers are down follows from the reason before.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *self.0.lock().expect("nothing panics with the lock") = Some(reason.into());
+        }
+    }
+}
+
+impl ConsumerContext for Reason {}
 
 /// Returns the settings of a client that only asks. It is in no group, so that its end waits for nothing.
 pub(crate) fn asking(options: &Options) -> ClientConfig {

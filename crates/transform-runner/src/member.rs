@@ -11,6 +11,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientConfig, ClientContext, TopicPartitionList};
 
+use crate::reader;
+
 /// A change of what is this runner's.
 #[derive(Debug)]
 pub(crate) enum Change {
@@ -79,6 +81,8 @@ impl Member {
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                 anyhow::bail!("{error}: does another runner have the same --instance?")
             }
+            // `Changes::error` has told of it.
+            Some(Err(error)) if error.rdkafka_error_code().is_some_and(reader::passes) => {}
             Some(Err(error)) => tracing::warn!("group: {error}"),
             // A record that came before the pause: its lane reads it too.
             Some(Ok(_)) | None => {}

@@ -64,7 +64,7 @@ impl ClientContext for Quiet {
 }
 
 /// Returns whether librdkafka goes on by itself after this error.
-fn passes(code: RDKafkaErrorCode) -> bool {
+pub(crate) fn passes(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::AllBrokersDown

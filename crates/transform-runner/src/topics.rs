@@ -13,7 +13,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::types::RDKafkaErrorCode;
 
-use crate::client::{self, ANSWER, SESSION};
+use crate::client::{self, ANSWER, Reason, SESSION};
 use crate::options::{Job, OnPoison, Options};
 
 /// Kafka's `max.message.bytes` where nobody has changed it.
@@ -42,8 +42,9 @@ fn names(job: &Job) -> Vec<String> {
 /// # Errors
 /// If one is missing, or the cluster does not answer.
 pub(crate) fn targets(options: &Options, job: &Job) -> anyhow::Result<Vec<Target>> {
-    let consumer: BaseConsumer = client::asking(options).create()?;
-    partitions(&consumer, &job.deployment.input_topic)?;
+    let consumer = asking(options)?;
+    partitions(&consumer, &job.deployment.input_topic)
+        .map_err(|error| Reason::explain(&consumer, &error))?;
     let names = names(job);
     let sizes = max_bytes(options, &names);
     names
@@ -72,8 +73,12 @@ pub fn all(options: &Options) -> anyhow::Result<BTreeMap<String, i32>> {
 /// # Errors
 /// If it is missing, or the cluster does not answer.
 pub(crate) fn count(options: &Options, topic: &str) -> anyhow::Result<i32> {
-    let consumer: BaseConsumer = client::asking(options).create()?;
-    partitions(&consumer, topic)
+    let consumer = asking(options)?;
+    partitions(&consumer, topic).map_err(|error| Reason::explain(&consumer, &error))
+}
+
+fn asking(options: &Options) -> anyhow::Result<BaseConsumer<Reason>> {
+    Ok(client::asking(options).create_with_context(Reason::default())?)
 }
 
 /// Forgets the offsets of consumer groups. A group that this runner has left as a static member has it for

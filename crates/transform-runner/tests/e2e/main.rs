@@ -3,7 +3,10 @@
 
 mod cluster;
 mod deployed;
+mod network;
 mod program;
+#[cfg(feature = "tls")]
+mod secured;
 mod soak;
 
 use std::time::Duration;
