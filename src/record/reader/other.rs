@@ -217,7 +217,7 @@ impl Pass<'_> {
             self.end_money(true);
         }
         if !self.rare.is_bad {
-            compose(&self.fields.composites, &mut self.rare.report);
+            self.rare.report.compose(&self.fields.composites);
             (self.sink)(&self.rare.report);
         }
     }
@@ -249,7 +249,7 @@ impl Pass<'_> {
             Ok(seconds) => self.transaction.seconds = seconds,
             Err(reason) => self.blame(fields.time_field, reason),
         }
-        compose(&fields.composites, self.transaction);
+        self.transaction.compose(&fields.composites);
         self.rare.fault.map_or(Ok(()), Err)
     }
 
@@ -268,16 +268,5 @@ impl Pass<'_> {
             self.rare.report.report = self.transaction.id.ok_or(None)?;
         }
         Ok(())
-    }
-}
-
-/// Makes the ids of entities that consist of others; missing where one of them is.
-#[inline(always)]
-pub(super) fn compose(composites: &[(u8, Vec<u8>)], event: &mut Event) {
-    for (entity, of) in composites {
-        let part = |of: &u8| Some(event.ids[usize::from(*of)]).filter(|&id| id != MISSING);
-        let ids = of.iter().map(part);
-        let all = ids.reduce(|id, part| Some(value::mix(id?.rotate_left(1) ^ part?)));
-        event.ids[usize::from(*entity)] = all.flatten().unwrap_or(MISSING);
     }
 }
