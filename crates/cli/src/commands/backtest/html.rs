@@ -56,6 +56,12 @@ fn header(answer: &Answer) -> String {
     };
     let wipe = answer.wipe.as_ref().map_or(String::new(), |day| {
         let mut text = format!(" Right before {day} all history was wiped.");
+        if let Some(restored) = answer.history.map(|history| history.restored).filter(|&n| n > 0) {
+            text += &format!(
+                " {} records of the topic of history restored it right after.",
+                count(restored)
+            );
+        }
         if let Some(reports) = answer.republished {
             let reports = count(reports);
             text += &format!(" {reports} reports were published again after that.");
