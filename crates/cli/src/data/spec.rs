@@ -32,10 +32,9 @@ mod tests {
     #[test]
     fn the_examples_compile() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        for (world, features) in [("cards", 41), ("transfers", 43), ("charges", 39)] {
+        for world in ["cards", "transfers", "charges"] {
             let program = read(&root.join(format!("examples/{world}/fraud.toml")));
-            let program = program.unwrap_or_else(|error| panic!("{error:#}"));
-            assert_eq!(program.features.len(), features, "{world}");
+            program.unwrap_or_else(|error| panic!("{error:#}"));
         }
     }
 }
