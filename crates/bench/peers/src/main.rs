@@ -59,6 +59,10 @@ struct Args {
     /// Directory for the contestants' logs
     #[arg(long)]
     logs: PathBuf,
+    /// How often the transactions are written, one time after the other: a measurement of less than ten seconds
+    /// says little
+    #[arg(long, default_value_t = 4)]
+    copies: usize,
     /// Longest time of one measurement, in seconds
     #[arg(long, default_value_t = 20)]
     seconds: u64,
@@ -83,28 +87,30 @@ fn main() -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&args.input)?;
     let lines: Vec<&str> = text.lines().collect();
     cluster.topic("transactions", PARTITIONS)?;
-    eprintln!("writing {} records", lines.len());
-    cluster.fill("transactions", &lines)?;
+    let total = lines.len() * args.copies;
+    eprintln!("writing {total} records");
+    for _ in 0..args.copies {
+        cluster.fill("transactions", &lines)?;
+    }
 
     let (passthrough, runner) = (Contestant::Passthrough, Contestant::Runner(1));
     let quix = Contestant::Quix(COMMIT_INTERVAL.as_millis() as u32);
     let all = [passthrough, runner, Contestant::Runner(2), quix, Contestant::Quix(QUIX_DEFAULT)];
     println!(
-        "Throughput, {} records in {PARTITIONS} partitions, every commit {COMMIT_INTERVAL:?}:",
-        lines.len()
+        "Throughput, {total} records in {PARTITIONS} partitions, every commit {COMMIT_INTERVAL:?}:"
     );
     println!("| | records/s | CPU s per million | memory, MB |\n|---|---|---|---|");
     for round in 0..args.rounds {
         for contestant in all {
             let run = format!("t{round}");
-            match throughput(&args, &cluster, contestant, &run, lines.len() as i64) {
+            match throughput(&args, &cluster, contestant, &run, total as i64) {
                 Ok(row) => println!("{row}"),
                 Err(error) => println!("| {} | {error:#} | | |", contestant.name()),
             }
         }
     }
     match warm_up(&args, "t0") {
-        Ok(seconds) => println!("\nWarm-up of transform-runner with all records: {seconds} s"),
+        Ok(seconds) => println!("\nWarm-up of transform-runner with all records: {seconds:.1} s"),
         Err(error) => println!("\nWarm-up of transform-runner: {error:#}"),
     }
     println!("\nLatency from produce to read_committed consume, ms:");
