@@ -46,7 +46,7 @@ fn common(text: &[u8; 20]) -> Option<Option<i64>> {
     Some(seconds([year, date(5), middle(0), middle(3), middle(6), end(5)].map(|n| n as u32)))
 }
 
-/// Returns the milliseconds since 1970 of `YYYY-MM-DDThh:mm[:ss[.fraction]]` with its [`zone`]; `None` for
+/// Returns the milliseconds since 1970 of `YYYY-MM-DDThh:mm[:ss[.fraction]]` with its zone; `None` for
 /// anything else. `T` may be a space, letters may be small, and the fraction's point a comma. A fraction is
 /// cut after the millisecond; second 60 is the second after 59. A text that names no zone is of the clock
 /// `utc_offset`, minutes east of UTC.
