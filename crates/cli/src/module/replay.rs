@@ -254,10 +254,7 @@ fn process(
     batch: &PartitionBatch,
     out: Out,
 ) -> Result<()> {
-    instances.process(batch, &mut |output| {
-        history.as_mut().map_or(Ok(()), |history| history.add(batch.partition, output))?;
-        out(batch.partition, output)
-    })
+    instances.process(batch, &mut |output| keep(history, batch, output, out))
 }
 
 /// Processes a batch of reports as [`process`] does.
@@ -267,10 +264,18 @@ fn process_reports(
     batch: &PartitionBatch,
     out: Out,
 ) -> Result<()> {
-    instances.process_reports(batch, &mut |output| {
-        history.as_mut().map_or(Ok(()), |history| history.add(batch.partition, output))?;
-        out(batch.partition, output)
-    })
+    instances.process_reports(batch, &mut |output| keep(history, batch, output, out))
+}
+
+/// Keeps what a batch has written to the topic of history, and hands all of it on.
+fn keep(
+    history: &mut Option<Changelog>,
+    batch: &PartitionBatch,
+    output: &Output,
+    out: Out,
+) -> Result<()> {
+    history.as_mut().map_or(Ok(()), |history| history.add(batch.partition, output))?;
+    out(batch.partition, output)
 }
 
 /// Returns what is said when the number of records that came out is not the number that went in.
